@@ -1,0 +1,38 @@
+"""Every error reklake raises on purpose, grouped by what the caller should do about it."""
+
+from __future__ import annotations
+
+
+class ReklakeError(Exception):
+    """Root of the tree. The message says where, what happened, and what to do next; it stands alone."""
+
+
+class UsageError(ReklakeError):
+    """The caller asked for something that cannot be: correct the flags, the settings or the SQL and run again."""
+
+
+class FatalError(ReklakeError):
+    """The run cannot go on and nothing was published; the lake is as it was."""
+
+
+class LakeError(FatalError):
+    """The lake's own files are missing, damaged or of a kind this version does not know."""
+
+
+class ScopeError(ReklakeError):
+    """One account and region could not be listed to its end; the other scopes go on.
+
+    `kind` is a short stable word (denied, throttled, unreachable, bad_answer, credentials, region, service)
+    for machines; the message is for people.
+    """
+
+    def __init__(self, message: str, *, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class PageError(ReklakeError):
+    """One landed page body cannot be understood; the pages beside it are kept.
+
+    Names the account, region, project and page it came from.
+    """

@@ -1,0 +1,118 @@
+"""The vocabulary in which tables are declared: a column is described once, and everything else is derived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import pyarrow as pa
+
+
+class Origin(StrEnum):
+    """Where a column's value comes from."""
+
+    SCOPE = "scope"
+    """The account and region that were asked; `path` is account_id or region."""
+    REQUEST = "request"
+    """A parameter of the request that the answer does not repeat; `path` is its name in the landing."""
+    MEMBER = "member"
+    """A member of the row's own item in the response; `path` is dotted, in the API's words."""
+    PARENT = "parent"
+    """A member of the description that the row's item is nested in."""
+    ARN = "arn"
+    """A name parsed out of an ARN; `path` is `<member>#<name in pipeline.model.arn>`."""
+    LIST = "list"
+    """Which of the declared lists the item stands in; `path` is the label's name."""
+    INDEX = "index"
+    """The item's 0-based place in its list, as listed."""
+    UNKNOWN = "unknown"
+    """Members that no column declares, as JSON text; null when there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its type, where its value stands, and one sentence on what it means."""
+
+    name: str
+    type: pa.DataType
+    description: str
+    origin: Origin
+    path: str = ""
+    unit: str = ""
+
+    @property
+    def source(self) -> str:
+        """The origin in words, as it stands in Parquet metadata and the data dictionary."""
+        match self.origin:
+            case Origin.MEMBER:
+                return self.path
+            case Origin.PARENT:
+                return f"^.{self.path}"
+            case Origin.ARN:
+                member, _, name = self.path.partition("#")
+                return f"{member} ({name})"
+            case Origin.INDEX:
+                return "position in the list"
+            case Origin.UNKNOWN:
+                return "every undeclared member"
+            case _:
+                return f"{self.origin}: {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list in a description whose items are rows; an empty path means the description itself is the row."""
+
+    path: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: its grain, its key, and the answers its rows stand in."""
+
+    name: str
+    description: str
+    grain: str
+    operation: str
+    result_key: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    items: tuple[Items, ...] = (Items(),)
+
+    def column(self, name: str) -> Column:
+        """Return the column of that name; KeyError if there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name}.{name}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names in declared order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether the rows are items of lists inside the descriptions."""
+        return bool(self.items[0].path)
+
+    def of(self, origin: Origin) -> tuple[Column, ...]:
+        """Return the columns of one origin, in declared order."""
+        return tuple(column for column in self.columns if column.origin is origin)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema, with description, source and unit as field metadata (kept in Parquet)."""
+        return pa.schema(
+            [self._arrow_field(column) for column in self.columns],
+            metadata={"table": self.name, "description": self.description, "key": ",".join(self.key)},
+        )
+
+    def _arrow_field(self, column: Column) -> pa.Field:
+        metadata = {"description": column.description, "source": column.source}
+        if column.unit:
+            metadata["unit"] = column.unit
+        nullable = column.name not in {"account_id", "region", *self.key}
+        return pa.field(column.name, column.type, nullable=nullable, metadata=metadata)

@@ -1,0 +1,290 @@
+"""The declared tables, as data: what each column holds and where its value stands in the API's answers."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import pyarrow as pa
+
+from pipeline.model.schema import Column, Items, Origin, Table
+
+TEXT = pa.string()
+BOOL = pa.bool_()
+DOUBLE = pa.float64()
+INTEGER = pa.int64()
+UNSIGNED = pa.uint64()
+INSTANT = pa.timestamp("us", tz="UTC")
+
+ACCOUNT_ID = Column("account_id", TEXT, "AWS account that owns the row.", Origin.SCOPE, "account_id")
+REGION = Column("region", TEXT, "AWS region the row was listed in.", Origin.SCOPE, "region")
+EXTRA = Column(
+    "extra",
+    TEXT,
+    "JSON of the members no column declares, nested as the API nests them; null when there are none.",
+    Origin.UNKNOWN,
+)
+
+
+def _member(name: str, kind: pa.DataType, path: str, description: str, unit: str = "") -> Column:
+    return Column(name, kind, description, Origin.MEMBER, path, unit)
+
+
+def _instant(name: str, path: str, description: str) -> Column:
+    return _member(name, INSTANT, path, description, "UTC, microseconds")
+
+
+PROJECTS = Table(
+    name="projects",
+    description="Custom Labels projects and content moderation adapters' projects.",
+    grain="one row per project",
+    operation="DescribeProjects",
+    result_key="ProjectDescriptions",
+    key=("project_arn",),
+    columns=(
+        ACCOUNT_ID,
+        REGION,
+        _member("project_arn", TEXT, "ProjectArn", "ARN of the project; the key."),
+        Column(
+            "project_name",
+            TEXT,
+            "Name of the project, parsed out of its ARN.",
+            Origin.ARN,
+            "ProjectArn#project_name",
+        ),
+        _instant("created_at", "CreationTimestamp", "When the project was created."),
+        _member("status", TEXT, "Status", "CREATING, CREATED or DELETING."),
+        _member("feature", TEXT, "Feature", "CUSTOM_LABELS or CONTENT_MODERATION; null means CUSTOM_LABELS."),
+        _member(
+            "auto_update",
+            TEXT,
+            "AutoUpdate",
+            "ENABLED or DISABLED: whether adapters are retrained by AWS (content moderation only).",
+        ),
+        EXTRA,
+    ),
+)
+
+DATASETS = Table(
+    name="datasets",
+    description="Training and test datasets as DescribeProjects lists them.",
+    grain="one row per dataset of a project",
+    operation="DescribeProjects",
+    result_key="ProjectDescriptions",
+    key=("dataset_arn",),
+    items=(Items("Datasets"),),
+    columns=(
+        ACCOUNT_ID,
+        REGION,
+        Column("project_arn", TEXT, "ARN of the project it belongs to.", Origin.PARENT, "ProjectArn"),
+        _member("dataset_arn", TEXT, "DatasetArn", "ARN of the dataset; the key."),
+        _member("dataset_type", TEXT, "DatasetType", "TRAIN or TEST."),
+        _instant("created_at", "CreationTimestamp", "When the dataset was created."),
+        _member("status", TEXT, "Status", "Status of the dataset, such as CREATE_COMPLETE."),
+        _member("status_message", TEXT, "StatusMessage", "The service's words on the status."),
+        _member("status_message_code", TEXT, "StatusMessageCode", "SUCCESS, SERVICE_ERROR or CLIENT_ERROR."),
+        EXTRA,
+    ),
+)
+
+PROJECT_VERSIONS = Table(
+    name="project_versions",
+    description="Model versions with every scalar of their description, nested or not.",
+    grain="one row per model version",
+    operation="DescribeProjectVersions",
+    result_key="ProjectVersionDescriptions",
+    key=("project_version_arn",),
+    columns=(
+        ACCOUNT_ID,
+        REGION,
+        Column(
+            "project_arn",
+            TEXT,
+            "ARN of the project it was listed for (a version's own ARN does not hold it).",
+            Origin.REQUEST,
+            "project_arn",
+        ),
+        _member("project_version_arn", TEXT, "ProjectVersionArn", "ARN of the model version; the key."),
+        Column(
+            "project_name",
+            TEXT,
+            "Name of the project, parsed out of the version's ARN.",
+            Origin.ARN,
+            "ProjectVersionArn#project_name",
+        ),
+        Column(
+            "version_name",
+            TEXT,
+            "Name of the version, parsed out of its ARN.",
+            Origin.ARN,
+            "ProjectVersionArn#version_name",
+        ),
+        _instant("created_at", "CreationTimestamp", "When training (or copying) was asked for."),
+        _member("status", TEXT, "Status", "Status of the version, such as TRAINING_COMPLETED or RUNNING."),
+        _member("status_message", TEXT, "StatusMessage", "The service's words on the status."),
+        _member(
+            "min_inference_units",
+            INTEGER,
+            "MinInferenceUnits",
+            "Inference units the model was last started with; null if it never was.",
+            "inference units",
+        ),
+        _member(
+            "max_inference_units",
+            INTEGER,
+            "MaxInferenceUnits",
+            "Inference units the service may scale to; null if auto-scaling is off.",
+            "inference units",
+        ),
+        _member(
+            "billable_training_seconds",
+            UNSIGNED,
+            "BillableTrainingTimeInSeconds",
+            "Training time that was billed; parallel training makes it differ from the elapsed time.",
+            "seconds",
+        ),
+        _instant("training_ended_at", "TrainingEndTimestamp", "When training ended."),
+        _member("output_bucket", TEXT, "OutputConfig.S3Bucket", "Bucket the training results go to."),
+        _member(
+            "output_key_prefix", TEXT, "OutputConfig.S3KeyPrefix", "Key prefix the training results go to."
+        ),
+        _member(
+            "testing_input_auto_create",
+            BOOL,
+            "TestingDataResult.Input.AutoCreate",
+            "Whether the service was asked to split a test dataset off the training one.",
+        ),
+        _member(
+            "testing_output_auto_create",
+            BOOL,
+            "TestingDataResult.Output.AutoCreate",
+            "Whether the test dataset used was split off by the service.",
+        ),
+        _member(
+            "f1_score",
+            DOUBLE,
+            "EvaluationResult.F1Score",
+            "Aggregate F1 over the test set, as the API gives it (float32 widened).",
+            "ratio, 0 to 1",
+        ),
+        _member(
+            "evaluation_summary_bucket",
+            TEXT,
+            "EvaluationResult.Summary.S3Object.Bucket",
+            "Bucket of the evaluation summary.",
+        ),
+        _member(
+            "evaluation_summary_key",
+            TEXT,
+            "EvaluationResult.Summary.S3Object.Name",
+            "Key of the evaluation summary.",
+        ),
+        _member(
+            "evaluation_summary_version",
+            TEXT,
+            "EvaluationResult.Summary.S3Object.Version",
+            "S3 object version of the evaluation summary.",
+        ),
+        _member(
+            "manifest_summary_bucket",
+            TEXT,
+            "ManifestSummary.S3Object.Bucket",
+            "Bucket of the manifest summary (validation of all manifests).",
+        ),
+        _member(
+            "manifest_summary_key", TEXT, "ManifestSummary.S3Object.Name", "Key of the manifest summary."
+        ),
+        _member(
+            "manifest_summary_version",
+            TEXT,
+            "ManifestSummary.S3Object.Version",
+            "S3 object version of the manifest summary.",
+        ),
+        _member("kms_key_id", TEXT, "KmsKeyId", "Customer-managed KMS key that encrypts training results."),
+        _member(
+            "source_project_version_arn",
+            TEXT,
+            "SourceProjectVersionArn",
+            "ARN of the version this one was copied from; null if it was trained here.",
+        ),
+        _member("version_description", TEXT, "VersionDescription", "What its makers wrote of the version."),
+        _member("feature", TEXT, "Feature", "CUSTOM_LABELS or CONTENT_MODERATION; null means CUSTOM_LABELS."),
+        _member(
+            "base_model_version", TEXT, "BaseModelVersion", "Base model an adapter was trained on (adapters only)."
+        ),
+        _member(
+            "moderation_confidence_threshold",
+            DOUBLE,
+            "FeatureConfig.ContentModeration.ConfidenceThreshold",
+            "Confidence threshold set when the adapter was trained (adapters only).",
+            "percent, 0 to 100",
+        ),
+        EXTRA,
+    ),
+)
+
+VERSION_ASSETS = Table(
+    name="version_assets",
+    description="Manifests that a model version was trained and tested with, and those it wrote.",
+    grain="one row per manifest asset of a model version",
+    operation="DescribeProjectVersions",
+    result_key="ProjectVersionDescriptions",
+    key=("project_version_arn", "data_result", "stage", "asset_index"),
+    items=tuple(
+        Items(
+            f"{data_result.capitalize()}DataResult.{stage.capitalize()}.Assets",
+            MappingProxyType({"data_result": data_result, "stage": stage}),
+        )
+        for data_result in ("testing", "training")
+        for stage in ("input", "output", "validation")
+    ),
+    columns=(
+        ACCOUNT_ID,
+        REGION,
+        Column(
+            "project_arn",
+            TEXT,
+            "ARN of the project that the version was listed for.",
+            Origin.REQUEST,
+            "project_arn",
+        ),
+        Column(
+            "project_version_arn",
+            TEXT,
+            "ARN of the model version.",
+            Origin.PARENT,
+            "ProjectVersionArn",
+        ),
+        Column("data_result", TEXT, "training or testing.", Origin.LIST, "data_result"),
+        Column(
+            "stage",
+            TEXT,
+            "input (given), output (used, with results) or validation (input with the errors found).",
+            Origin.LIST,
+            "stage",
+        ),
+        Column("asset_index", INTEGER, "Place in the list, as listed.", Origin.INDEX, unit="0-based"),
+        _member("bucket", TEXT, "GroundTruthManifest.S3Object.Bucket", "Bucket of the manifest."),
+        _member("key", TEXT, "GroundTruthManifest.S3Object.Name", "Key of the manifest."),
+        _member("version", TEXT, "GroundTruthManifest.S3Object.Version", "S3 object version of the manifest."),
+        EXTRA,
+    ),
+)
+
+TABLES = (PROJECTS, DATASETS, PROJECT_VERSIONS, VERSION_ASSETS)
+"""Every table of a snapshot, in the order people read them."""
+
+IGNORED = MappingProxyType(
+    {
+        ("DescribeProjects", "NextToken"): "paging, not data",
+        ("DescribeProjectVersions", "NextToken"): "paging, not data",
+    }
+)
+"""Leaves of the output shapes that no column holds, each with its reason."""
+
+
+def table(name: str) -> Table:
+    """Return the declared table of that name; KeyError if there is none."""
+    for candidate in TABLES:
+        if candidate.name == name:
+            return candidate
+    raise KeyError(name)
