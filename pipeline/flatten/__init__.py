@@ -1,0 +1,5 @@
+"""Page bodies in, declared Arrow tables out: pure, no network, no disk, no clock."""
+
+from pipeline.flatten.descriptions import Flat, empty, flatten
+
+__all__ = ["Flat", "empty", "flatten"]

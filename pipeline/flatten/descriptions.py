@@ -1,0 +1,167 @@
+"""From items to the declared tables: every column by its declared origin, sorted by key, each key once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.errors import PageError
+from pipeline.flatten.answers import EXTRA_MEMBER, Answer, answer
+from pipeline.flatten.reader import read
+from pipeline.model import Column, Origin, Table
+from pipeline.model.arn import NAME_PATTERNS
+from pipeline.model.page import RawPage, Scope
+
+MICROSECONDS = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """Some pages as tables: by name, each in its declared schema, sorted by key, each key once.
+
+    `unknown` counts the members that went to `extra`; `problems` names the pages that could not be read whole.
+    """
+
+    tables: dict[str, pa.Table]
+    problems: tuple[PageError, ...]
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of one table before they are columns, and how they hang on their descriptions and pages."""
+
+    items: pa.StructArray
+    parents: pa.StructArray
+    project_arn: pa.Array
+    labels: dict[str, pa.Array]
+    index: pa.Array | None
+
+
+def flatten(
+    operation: str, scope: Scope, pages: Sequence[RawPage], *, gone: Collection[str] = frozenset()
+) -> Flat:
+    """Flatten pages of one operation and scope; pure, and independent of the order the pages arrived in.
+
+    Of an item that stands on two pages the later page's counts: it was seen last. Items whose ARN is in `gone`
+    (projects that vanished during the run) are left out.
+    """
+    shape = answer(operation)
+    ordered = sorted(pages, key=lambda page: (page.project_arn, page.page_number))
+    listed = read(ordered, shape, scope)
+    arns = pc.struct_field(listed.items, shape.key)
+    order = _last_of_each(arns, gone)
+    items = listed.items.take(order)
+    project_arns = pa.array([page.project_arn for page in ordered], pa.string())
+    requested = project_arns.take(listed.page_index.take(order))
+
+    root = _Rows(items, items, requested, {}, None)
+    tables = {shape.root.name: _table(shape.root, root, scope)}
+    for nested in shape.nested:
+        tables[nested.name] = _table(nested, _nested_rows(nested, items, requested), scope)
+    return Flat(tables, listed.problems, listed.unknown)
+
+
+def empty(operation: str) -> dict[str, pa.Table]:
+    """Return the operation's tables without rows, in their declared schemas."""
+    shape: Answer = answer(operation)
+    return {table.name: table.schema.empty_table() for table in (shape.root, *shape.nested)}
+
+
+def _last_of_each(arns: pa.Array, gone: Collection[str]) -> pa.Array:
+    """Return the indices that sort the ARNs, of equal ones only the last."""
+    order = pc.sort_indices(arns)  # stable: equal ARNs stay in page order
+    ranked = arns.take(order)
+    if len(ranked) > 1:
+        differs_from_next = pc.not_equal(ranked.slice(0, len(ranked) - 1), ranked.slice(1))
+        order = order.filter(pa.concat_arrays([differs_from_next, pa.array([True])]))
+    if gone:
+        order = order.filter(pc.invert(pc.is_in(arns.take(order), pa.array(sorted(gone), pa.string()))))
+    return order
+
+
+def _nested_rows(table: Table, items: pa.StructArray, requested: pa.Array) -> _Rows:
+    """Gather a nested table's lists into one run of rows, ordered by description, list and place."""
+    children, parents, places, lists = [], [], [], []
+    for number, one in enumerate(table.items):
+        column = pc.struct_field(items, one.path.split("."))
+        parent = pc.cast(pc.list_parent_indices(column), pa.int64())
+        children.append(column.flatten())
+        parents.append(parent)
+        places.append(_places(column, parent))
+        lists.append(pa.repeat(number, len(parent)))
+    parent = pa.concat_arrays(parents)
+    number = pa.concat_arrays(lists)
+    order = pc.sort_indices(pc.add(pc.multiply(parent, len(table.items)), number))
+    parent, number = parent.take(order), number.take(order)
+    labels = {
+        column.path: pa.array([one.labels[column.path] for one in table.items]).take(number)
+        for column in table.of(Origin.LIST)
+    }
+    return _Rows(
+        items=pa.concat_arrays(children).take(order),
+        parents=_parents(table, items, parent),
+        project_arn=requested.take(parent),
+        labels=labels,
+        index=pa.concat_arrays(places).take(order),
+    )
+
+
+def _parents(table: Table, items: pa.StructArray, parent: pa.Array) -> pa.StructArray:
+    """Take only the parents' members that the table's columns name: whole descriptions would be copied a row each."""
+    paths = [column.path for column in table.of(Origin.PARENT)]
+    return pa.StructArray.from_arrays([pc.struct_field(items, path).take(parent) for path in paths], paths)
+
+
+def _places(lists: pa.ListArray, parent: pa.Array) -> pa.Array:
+    """Return each item's 0-based place in its own list."""
+    lengths = pc.cast(pc.fill_null(pc.list_value_length(lists), 0), pa.int64())
+    starts = pc.subtract(pc.cumulative_sum(lengths), lengths)
+    return pc.subtract(pa.arange(0, len(parent)), starts.take(parent))
+
+
+def _table(table: Table, rows: _Rows, scope: Scope) -> pa.Table:
+    columns = [_column(column, rows, scope) for column in table.columns]
+    flat = pa.table(columns, schema=table.schema)
+    if table.is_nested and table.column(table.key[0]).origin is Origin.MEMBER:
+        flat = flat.take(_last_of_each(flat.column(table.key[0]).combine_chunks(), ()))
+    return flat
+
+
+def _column(column: Column, rows: _Rows, scope: Scope) -> pa.Array:
+    match column.origin:
+        case Origin.SCOPE:
+            return pa.repeat(pa.scalar(getattr(scope, column.path), column.type), len(rows.items))
+        case Origin.REQUEST:
+            return rows.project_arn
+        case Origin.MEMBER:
+            return _typed(pc.struct_field(rows.items, column.path.split(".")), column.type)
+        case Origin.PARENT:
+            return _typed(pc.struct_field(rows.parents, column.path.split(".")), column.type)
+        case Origin.ARN:
+            member, _, name = column.path.partition("#")
+            matched = pc.extract_regex(pc.struct_field(rows.items, member), NAME_PATTERNS[name])
+            return pc.struct_field(matched, "name")
+        case Origin.LIST:
+            return rows.labels[column.path]
+        case Origin.INDEX:
+            return rows.index
+        case Origin.UNKNOWN:
+            return pc.struct_field(rows.items, EXTRA_MEMBER)
+
+
+def _typed(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Give JSON numbers of epoch seconds their instant, to the nearest microsecond; leave the rest.
+
+    Seconds and fraction are rounded apart: the product of a whole timestamp and 1e6 has a precision of a quarter
+    microsecond only, and would round some the wrong way.
+    """
+    if not pa.types.is_timestamp(kind):
+        return values
+    seconds = pc.floor(values)
+    fraction = pc.round(pc.multiply(pc.subtract(values, seconds), MICROSECONDS))
+    whole = pc.multiply(pc.cast(seconds, pa.int64()), int(MICROSECONDS))
+    return pc.cast(pc.add(whole, pc.cast(fraction, pa.int64())), kind)
