@@ -1,0 +1,159 @@
+"""List one scope: its projects, then every project's versions, page by page as the service sends them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+import botocore.exceptions as aws
+import msgspec
+
+from pipeline.errors import ScopeError
+from pipeline.extract.failures import bad_answer, explain
+from pipeline.extract.tap import BODY, FLAW
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RawPage, Scope
+
+PAGE_SIZE = 100
+"""The most that either operation gives at a time (API reference, MaxResults)."""
+FEATURES = ("CUSTOM_LABELS", "CONTENT_MODERATION")
+"""DescribeProjects leaves adapters out unless both are asked for."""
+MAX_LISTINGS = 5
+"""How often a listing is begun again when its token expires, before the scope is given up."""
+
+_PAGINATORS = {DESCRIBE_PROJECTS: "describe_projects", DESCRIBE_PROJECT_VERSIONS: "describe_project_versions"}
+
+
+class _Project(msgspec.Struct):
+    arn: str | None = msgspec.field(name="ProjectArn", default=None)
+
+
+class _Projects(msgspec.Struct):
+    listed: list[_Project] = msgspec.field(name="ProjectDescriptions")
+
+
+_PROJECTS = msgspec.json.Decoder(_Projects)
+
+
+def list_scope(client: Any, scope: Scope, *, listings: int) -> Iterator[RawPage]:
+    """Yield every page of the scope: DescribeProjects first, then DescribeProjectVersions project by project.
+
+    So many `listings` are under way at a time, so pages of different projects interleave. Raises ScopeError as
+    soon as any listing fails: what was yielded is then not the whole scope.
+    """
+    projects: dict[str, None] = {}
+    for page in _list(client, scope, DESCRIBE_PROJECTS, ""):
+        yield page
+        projects.update(dict.fromkeys(_project_arns(page, scope)))
+    with closing(_in_parallel(client, scope, sorted(projects), listings)) as pages:
+        yield from pages
+
+
+def _project_arns(page: RawPage, scope: Scope) -> list[str]:
+    try:
+        listed = _PROJECTS.decode(page.body).listed
+    except msgspec.DecodeError as error:
+        raise bad_answer(scope, DESCRIBE_PROJECTS, f"page {page.page_number} lists no projects ({error})") from error
+    return [project.arn for project in listed if project.arn]
+
+
+def _list(client: Any, scope: Scope, operation: str, project_arn: str) -> Iterator[RawPage]:
+    """Yield one listing's pages; begun again, with a higher `listing`, when its token expires."""
+    doing = f"project {project_arn}, {operation}" if project_arn else operation
+    for listing in range(1, MAX_LISTINGS + 1):
+        try:
+            yield from _list_once(client, scope, operation, project_arn, listing)
+        except aws.ClientError as error:
+            code = error.response.get("Error", {}).get("Code")
+            if code == "ResourceNotFoundException" and project_arn:
+                yield _page(operation, project_arn, listing, 0, error.response)  # the project vanished
+                return
+            if code == "InvalidPaginationTokenException" and listing < MAX_LISTINGS:
+                continue
+            raise explain(error, scope, doing) from error
+        except (aws.BotoCoreError, aws.HTTPClientError) as error:
+            raise explain(error, scope, doing) from error
+        else:
+            return
+
+
+def _list_once(client: Any, scope: Scope, operation: str, project_arn: str, listing: int) -> Iterator[RawPage]:
+    parameters: dict[str, Any] = {"PaginationConfig": {"PageSize": PAGE_SIZE}}
+    if operation == DESCRIBE_PROJECTS:
+        parameters["Features"] = list(FEATURES)
+    else:
+        parameters["ProjectArn"] = project_arn
+    tokens: set[str] = set()
+    paginator = client.get_paginator(_PAGINATORS[operation])
+    for number, answer in enumerate(paginator.paginate(**parameters), 1):
+        doing = f"project {project_arn}, {operation} page {number}" if project_arn else f"{operation} page {number}"
+        if answer.get(FLAW):
+            raise bad_answer(scope, doing, answer[FLAW])
+        token = answer.get("NextToken")
+        if token and token in tokens:
+            raise bad_answer(scope, doing, "the service sent a page token it had sent before, which would never end")
+        if token:
+            tokens.add(token)
+        yield _page(operation, project_arn, listing, number, answer)
+
+
+def _page(operation: str, project_arn: str, listing: int, number: int, answer: dict[str, Any]) -> RawPage:
+    metadata = answer["ResponseMetadata"]
+    return RawPage(
+        operation=operation,
+        project_arn=project_arn,
+        listing=listing,
+        page_number=number,
+        http_status=metadata["HTTPStatusCode"],
+        observed_at=datetime.now(UTC),
+        request_id=metadata.get("RequestId", ""),
+        body=answer[BODY],
+    )
+
+
+def _in_parallel(client: Any, scope: Scope, projects: list[str], listings: int) -> Iterator[RawPage]:
+    """Run the projects' listings on threads, and hand their pages over through a bounded queue."""
+    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+    for arn in projects:
+        waiting.put(arn)
+    pages: queue.Queue[RawPage | Exception | None] = queue.Queue(maxsize=2 * listings)
+    stop = threading.Event()
+
+    def work() -> None:
+        try:
+            while not stop.is_set():
+                arn = waiting.get_nowait()
+                for page in _list(client, scope, DESCRIBE_PROJECT_VERSIONS, arn):
+                    pages.put(page)
+                    if stop.is_set():
+                        return
+        except queue.Empty:
+            pages.put(None)
+        except Exception as error:  # noqa: BLE001  # handed to the caller's thread, which raises it
+            pages.put(error)
+
+    workers = min(listings, len(projects))
+    with ThreadPoolExecutor(max(1, workers), thread_name_prefix=f"list-{scope}") as pool:
+        futures = [pool.submit(work) for _ in range(workers)]
+        try:
+            while workers:
+                match pages.get():
+                    case None:
+                        workers -= 1
+                    case ScopeError() as error:
+                        raise error
+                    case Exception() as error:
+                        raise explain(error, scope, DESCRIBE_PROJECT_VERSIONS) from error
+                    case page:
+                        yield page
+        finally:
+            stop.set()
+            while not all(future.done() for future in futures):  # a worker may be waiting to hand a page over
+                try:
+                    pages.get(timeout=0.05)
+                except queue.Empty:
+                    continue

@@ -1,0 +1,166 @@
+"""Frozen settings, each from the first place that has it: a flag, the environment, reklake.toml, the default."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UsageError
+
+CONFIG_FILE = "reklake.toml"
+DEFAULT_LAKE = "data/lake"
+QUOTA = 5.0
+"""Default quota of DescribeProjects and DescribeProjectVersions, in calls a second (AWS service quotas)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What marts multiply by; AWS's sample figures, regional prices differ. In `currency` per hour."""
+
+    training_hour: float = 1.0
+    inference_unit_hour: float = 4.0
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class AwsSettings:
+    """Whom to ask, and how fast.
+
+    `accounts` are assumed into through `role` (a role name, or an ARN pattern with `{account}`); without a role,
+    one account id only states whose credentials these are. `rate` is in calls a second for each operation,
+    account and region.
+    """
+
+    regions: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    role: str | None = None
+    profile: str | None = None
+    rate: float = QUOTA
+    max_attempts: int = 10
+    """Of one call, the first included; about a minute of waiting when all of them fail."""
+    listings: int = 8
+    """Projects of one scope that are listed at the same time."""
+    scopes: int = 8
+    """Scopes that are listed at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a command can be told."""
+
+    lake: Path
+    aws: AwsSettings = field(default_factory=AwsSettings)
+    prices: Prices = field(default_factory=Prices)
+
+
+_KEYS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
+    "": {"lake": str},
+    "aws": {
+        "regions": list,
+        "accounts": list,
+        "role": str,
+        "profile": str,
+        "rate": (int, float),
+        "max_attempts": int,
+        "listings": int,
+        "scopes": int,
+    },
+    "prices": {"training_hour": (int, float), "inference_unit_hour": (int, float), "currency": str},
+}
+"""Sections and keys of reklake.toml with the types they take; "" is the top level."""
+
+
+def load(
+    *,
+    lake: str | None = None,
+    config: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    **aws: Any,
+) -> Settings:
+    """Gather the settings; flags that are None or empty give way. UsageError names the file and key at fault.
+
+    `config` defaults to reklake.toml in the working directory, if there is one.
+    """
+    file = _read(config or Path(CONFIG_FILE), required=config is not None)
+    flags = {key: value for key, value in aws.items() if value not in (None, (), [])}
+    chosen = {**file.get("aws", {}), **_from_environment(environment), **flags}
+    for key in ("regions", "accounts"):
+        if key in chosen:
+            chosen[key] = tuple(dict.fromkeys(chosen[key]))
+    settings = AwsSettings(**chosen)
+    _check(settings)
+    return Settings(
+        lake=_lake(lake or environment.get("REKLAKE_LAKE") or file.get("lake") or DEFAULT_LAKE),
+        aws=settings,
+        prices=Prices(**file.get("prices", {})),
+    )
+
+
+def _lake(text: str) -> Path:
+    if "://" in text:
+        raise UsageError(f"{text}: a lake is a folder on this machine; copy it to or from a bucket with your own tools.")
+    return Path(text).expanduser()
+
+
+def _check(aws: AwsSettings) -> None:
+    if not 0 < aws.rate <= 10_000:  # noqa: PLR2004  # far beyond any quota; guards against a slip of the keys
+        raise UsageError(f"--rate is {aws.rate}: give calls a second, above 0 (the default quota is {QUOTA:g}).")
+    for account in aws.accounts:
+        if not (len(account) == 12 and account.isascii() and account.isdigit()):  # noqa: PLR2004  # AWS's own form
+            raise UsageError(f"--account {account}: an AWS account id has 12 digits.")
+    if len(aws.accounts) > 1 and not aws.role:
+        raise UsageError("Several accounts need --role NAME, the role to assume in each of them.")
+    for name in ("max_attempts", "listings", "scopes"):
+        if getattr(aws, name) < 1:
+            raise UsageError(f"{name} is {getattr(aws, name)}: it must be 1 or more.")
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key in ("regions", "accounts"):
+        if text := environment.get(f"REKLAKE_{key.upper()}"):
+            found[key] = [part.strip() for part in text.split(",") if part.strip()]
+    for key in ("role", "profile"):
+        if text := environment.get(f"REKLAKE_{key.upper()}"):
+            found[key] = text
+    if text := environment.get("REKLAKE_RATE"):
+        try:
+            found["rate"] = float(text)
+        except ValueError as error:
+            raise UsageError(f"REKLAKE_RATE is {text!r}: give a number of calls a second.") from error
+    return found
+
+
+def _read(path: Path, *, required: bool) -> dict[str, Any]:
+    if not path.exists():
+        if required:
+            raise UsageError(f"{path}: no such file. Give --config an existing file, or leave it out.")
+        return {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{path}: cannot be read as TOML: {error}.") from error
+    for name, value in content.items():
+        if name in _KEYS and isinstance(value, dict):
+            for key, inner in value.items():
+                _expect(path, f"{name}.{key}", inner, _KEYS[name].get(key))
+        else:
+            _expect(path, name, value, _KEYS[""].get(name))
+    return content
+
+
+def _expect(path: Path, key: str, value: Any, kind: type | tuple[type, ...] | None) -> None:
+    if kind is None:
+        known = ", ".join(f"{section}.{name}".lstrip(".") for section, names in _KEYS.items() for name in names)
+        raise UsageError(f"{path}: {key} is no setting. Known: {known}.")
+    right = isinstance(value, kind) and not isinstance(value, bool)
+    if right and kind is list:
+        right = all(isinstance(item, str) for item in value)
+    if not right:
+        names = kind if isinstance(kind, tuple) else (kind,)
+        wanted = {"list": "list of strings", "str": "string"}.get(names[0].__name__, "number")
+        raise UsageError(f"{path}: {key} is {value!r}; it takes a {wanted}.")

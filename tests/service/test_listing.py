@@ -1,0 +1,168 @@
+"""What the service really does while it is listed, over HTTP: nothing may be lost, doubled or believed too soon."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from tests.service.conftest import Served
+from tests.service.worlds import names, project, rows, version, version_names, world
+
+from pipeline.emulator import Fault, StaticWorld
+from pipeline.extract import tap
+from pipeline.record import Outcome
+
+Serve = Callable[..., Served]
+VERSIONS, PROJECTS = "DescribeProjectVersions", "DescribeProjects"
+
+
+def only_scope(result):
+    (scope,) = result.record.scopes
+    return scope
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 99, 100, 101, 200, 250])
+def test_every_version_is_listed_whatever_their_number(serve: Serve, count: int):
+    served = serve(world(cats=count))
+    result = served.sync()
+    assert result.record.outcome is Outcome.COMPLETE
+    assert version_names(served.lake) == {"cats": names(count)}
+
+
+def test_more_projects_than_a_page_holds(serve: Serve):
+    served = serve(world(**{f"p{number:03}": 1 for number in range(205)}))
+    served.sync()
+    assert len(rows(served.lake, "projects")) == 205
+    assert len(rows(served.lake, "project_versions")) == 205
+
+
+def test_adapters_are_listed_too(serve: Serve):
+    adapter = project("nsfw", Feature="CONTENT_MODERATION", AutoUpdate="ENABLED")
+    served = serve(StaticWorld({("111122223333", "us-east-1"): [(adapter, [version(adapter, "v1")])]}))
+    served.sync()
+    assert [one["feature"] for one in rows(served.lake, "projects")] == ["CONTENT_MODERATION"]
+    assert len(rows(served.lake, "project_versions")) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("throttle", every=2),
+        Fault("throttle_500", every=2),
+        Fault("provisioned_throughput", every=2),
+        Fault("internal_error", nth=3),
+        Fault("cut_body", every=2),
+        Fault("html", every=2),
+        Fault("short_body", nth=2),
+        Fault("reset", nth=2),
+        Fault("empty_page_with_token", every=2),
+        Fault("empty_token"),
+        Fault("repeat_item", operation=VERSIONS),
+        Fault("repeat_item", operation=PROJECTS),
+        Fault("expired_token", operation=VERSIONS, page=3),
+        Fault("expired_token", operation=PROJECTS, page=2),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.operation or 'any'}",
+)
+@pytest.mark.parametrize("before_parse", [True, False], ids=["before-parse", "plain parser"])
+def test_a_passing_fault_costs_no_row(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, fault: Fault, before_parse: bool
+):
+    # standard retries of botocore back off by seconds; the pause is not what is tested
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.001, raising=True)
+    monkeypatch.setattr(tap.Tap.__init__, "__kwdefaults__", {"before_parse": before_parse})
+    sizes = {f"p{number:03}": 1 for number in range(101)} | {"big": 250}
+    served = serve(world(**sizes), faults=[fault])
+    result = served.sync()
+    assert only_scope(result).error is None
+    assert version_names(served.lake) == {name: names(count) for name, count in sizes.items()}
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "said"),
+    [
+        (Fault("throttle", operation=VERSIONS), "throttled", "lower --rate"),
+        (Fault("access_denied", operation=PROJECTS), "denied", "Allow rekognition:DescribeProjects"),
+        (Fault("internal_error", operation=VERSIONS), "service", "InternalServerError"),
+        (Fault("cut_body", operation=VERSIONS, page=2), "bad_answer", "DescribeProjectVersions page 2"),
+        (Fault("html", operation=PROJECTS), "bad_answer", "starts '<"),
+        (Fault("reset", operation=VERSIONS), "unreachable", "cannot be reached"),
+        (Fault("repeat_token", operation=VERSIONS, page=2), "bad_answer", "would never end"),
+        (Fault("expired_token", operation=VERSIONS, times=99), "service", "InvalidPaginationTokenException"),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Fault) else "",
+)
+def test_a_lasting_fault_fails_the_scope_and_says_where(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, fault: Fault, kind: str, said: str
+):
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.001, raising=True)
+    served = serve(world(cats=250), faults=[fault])
+    result = served.sync(max_attempts=3)
+    scope = only_scope(result)
+    assert (scope.outcome, scope.error_kind) == (Outcome.FAILED, kind)
+    for part in ("111122223333", "us-east-1", said):
+        assert part in scope.error
+    if fault.operation == VERSIONS:
+        assert "project/cats" in scope.error
+    assert result.record.outcome is Outcome.FAILED
+    assert not (served.lake / "CURRENT").exists()
+
+
+def test_a_cut_body_is_asked_for_again_rather_than_taken_for_the_end(serve: Serve):
+    served = serve(world(cats=250), faults=[Fault("cut_body", operation=VERSIONS, page=2, times=2)])
+    result = served.sync()
+    assert version_names(served.lake) == {"cats": names(250)}
+    assert only_scope(result).retries == 2
+    assert served.calls(VERSIONS) == 5
+
+
+def test_a_project_that_vanishes_is_a_deletion(serve: Serve):
+    served = serve(world(cats=2, dogs=150), faults=[Fault("vanished", project="dogs", page=2)])
+    result = served.sync()
+    assert result.record.outcome is Outcome.COMPLETE
+    assert version_names(served.lake) == {"cats": names(2)}
+
+
+def test_an_expired_token_lists_that_project_again_and_only_that(serve: Serve):
+    served = serve(world(cats=250, dogs=250), faults=[Fault("expired_token", project="dogs", page=3)])
+    served.sync()
+    assert version_names(served.lake) == {"cats": names(250), "dogs": names(250)}
+    assert served.calls(VERSIONS) == 3 + 3 + 3  # cats; dogs up to the expired call; dogs again
+    assert served.calls(PROJECTS) == 1
+
+
+def test_a_cycle_of_tokens_ends_in_an_error(serve: Serve):
+    one = version(project("cats"), "v1")
+
+    def page(token: str) -> bytes:
+        return json.dumps({"ProjectVersionDescriptions": [one], "NextToken": token}).encode()
+
+    faults = [
+        Fault("raw_body", operation=VERSIONS, nth=number, body=page("ab"[number % 2])) for number in range(1, 9)
+    ]
+    scope = only_scope(serve(world(cats=1), faults=faults).sync())
+    assert scope.error_kind == "bad_answer"
+    assert "would never end" in scope.error
+
+
+@pytest.mark.parametrize("before_parse", [True, False])
+def test_the_body_is_landed_as_it_came_with_either_way_to_take_it(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, before_parse: bool
+):
+    import pyarrow.parquet as pq
+
+    monkeypatch.setattr(tap.Tap.__init__, "__kwdefaults__", {"before_parse": before_parse})
+    one = project("cats")
+    body = '{ "ProjectVersionDescriptions" : [],\r\n "Größe": 1.50, "NextToken": null}'.encode()
+    served = serve(
+        StaticWorld({("111122223333", "us-east-1"): [(one, [])]}),
+        faults=[Fault("raw_body", operation=VERSIONS, body=body)],
+    )
+    result = served.sync()
+    (file,) = (served.lake / "raw" / result.record.run_id).iterdir()
+    landed = pq.read_table(file).to_pylist()
+    assert [page["operation"] for page in landed] == [PROJECTS, VERSIONS]
+    assert landed[1]["body"] == body
+    assert landed[1]["project_arn"] == one["ProjectArn"]
+    assert landed[1]["request_id"] == served.endpoint.calls[-1].request_id
