@@ -1,0 +1,166 @@
+"""Raw pages in and out: one zstd Parquet file a scope, bodies byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import LakeError
+from pipeline.model.page import RawPage, Scope
+from pipeline.storage import whole_file
+
+ROW_GROUP_BYTES = 16 << 20
+"""Bodies a row group holds: what a reader must take into memory at a time."""
+OUTCOME = b"reklake.outcome"
+COMPLETE, FAILED = "complete", "failed"
+
+
+def _field(name: str, kind: pa.DataType, description: str) -> pa.Field:
+    return pa.field(name, kind, metadata={"description": description})
+
+
+SCHEMA = pa.schema(
+    [
+        _field("account_id", pa.string(), "AWS account that was asked."),
+        _field("region", pa.string(), "AWS region that was asked."),
+        _field("operation", pa.string(), "DescribeProjects or DescribeProjectVersions."),
+        _field("project_arn", pa.string(), "ProjectArn of the request; empty for DescribeProjects."),
+        _field("listing", pa.int64(), "Grows when a listing began again; only the last one counts. 1-based."),
+        _field("page_number", pa.int64(), "Place of the page in its listing, 1-based; 0 for a vanished project."),
+        _field("http_status", pa.int64(), "200, or 400 for the ResourceNotFoundException of a vanished project."),
+        _field("observed_at", pa.timestamp("us", tz="UTC"), "When the answer was there."),
+        _field("request_id", pa.string(), "AWS's id of the request, for AWS support."),
+        _field("body", pa.binary(), "The answer's body, byte for byte."),
+    ]
+)
+HEAD_COLUMNS = ("operation", "project_arn", "listing", "page_number", "http_status")
+
+
+@dataclass(frozen=True, slots=True)
+class LandedScope:
+    """A scope's landed file, as found: `complete` says whether the scope was listed to its end."""
+
+    scope: Scope
+    run_id: str
+    path: Path
+    complete: bool
+
+
+class Writer:
+    """Takes one scope's pages in the order they come, and keeps few of them in memory."""
+
+    def __init__(self, file: pq.ParquetWriter, scope: Scope) -> None:
+        self._file = file
+        self._scope = scope
+        self._pages: list[RawPage] = []
+        self._bytes = 0
+        self.count = 0
+
+    def add(self, page: RawPage) -> None:
+        """Keep one page."""
+        self._pages.append(page)
+        self._bytes += len(page.body)
+        self.count += 1
+        if self._bytes >= ROW_GROUP_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held back as a row group."""
+        if self._pages:
+            columns: dict[str, list[Any]] = {
+                name: [getattr(page, name) for page in self._pages] for name in SCHEMA.names[2:]
+            }
+            columns["account_id"] = [self._scope.account_id] * len(self._pages)
+            columns["region"] = [self._scope.region] * len(self._pages)
+            self._file.write_table(pa.table(columns, schema=SCHEMA))
+        self._pages, self._bytes = [], 0
+
+    def close(self, outcome: str) -> None:
+        """Write the rest and how the listing ended."""
+        self.flush()
+        self._file.add_key_value_metadata({OUTCOME: outcome.encode()})
+
+
+def folder(lake: Path, run_id: str) -> Path:
+    """Where a run's pages lie."""
+    return lake / "raw" / run_id
+
+
+@contextmanager
+def land(lake: Path, run_id: str, scope: Scope) -> Iterator[Writer]:
+    """Open the scope's landed file; it appears when the block ends.
+
+    If the block raises, the pages that came are kept all the same, marked as those of a failed scope.
+    """
+    with whole_file(_path(lake, run_id, scope)) as beside:
+        failure: Exception | None = None
+        with pq.ParquetWriter(beside, SCHEMA, compression="zstd", compression_level=1) as file:
+            writer = Writer(file, scope)
+            try:
+                yield writer
+            except Exception as error:  # noqa: BLE001  # raised again below, once the file is whole
+                failure = error
+            writer.close(FAILED if failure else COMPLETE)
+    if failure:
+        raise failure
+
+
+def landed(lake: Path, run_id: str) -> list[LandedScope]:
+    """Return the scopes that a run landed, in order; LakeError if there are none or a file cannot be read."""
+    files = sorted(folder(lake, run_id).glob("[!.]*.parquet"))
+    if not files:
+        runs = sorted((path.name for path in (lake / "raw").glob("*")), reverse=True)
+        raise LakeError(
+            f"{folder(lake, run_id)}: no landed pages of such a run. "
+            + (f"Landed runs, newest first: {', '.join(runs[:5])}." if runs else "No run has landed pages here.")
+        )
+    scopes = []
+    for path in files:
+        account_id, _, region = path.stem.partition("_")
+        scopes.append(scope_file(lake, run_id, Scope(region, account_id)))
+    return sorted(scopes, key=lambda one: one.scope)
+
+
+def scope_file(lake: Path, run_id: str, scope: Scope) -> LandedScope:
+    """Return one scope's landed file; LakeError if it is missing or damaged."""
+    path = _path(lake, run_id, scope)
+    metadata = _open(path).metadata.metadata or {}
+    return LandedScope(scope, run_id, path, metadata.get(OUTCOME) == COMPLETE.encode())
+
+
+def _path(lake: Path, run_id: str, scope: Scope) -> Path:
+    return folder(lake, run_id) / f"{scope.account_id}_{scope.region}.parquet"
+
+
+def heads(path: Path) -> list[dict[str, Any]]:
+    """Return what tells the file's pages apart (HEAD_COLUMNS), without their bodies, in the order they came."""
+    rows: list[dict[str, Any]] = _open(path).read(columns=list(HEAD_COLUMNS)).to_pylist()
+    return rows
+
+
+def pages(path: Path, wanted: Callable[[int], bool]) -> Iterator[RawPage]:
+    """Yield the file's pages whose position (0-based) is wanted, a row group in memory at a time."""
+    file = _open(path)
+    names = SCHEMA.names[2:]
+    position = 0
+    for group in range(file.num_row_groups):
+        count = file.metadata.row_group(group).num_rows
+        if any(wanted(position + offset) for offset in range(count)):
+            columns = [column.to_pylist() for column in file.read_row_group(group, columns=names).columns]
+            for offset, values in enumerate(zip(*columns, strict=True)):
+                if wanted(position + offset):
+                    yield RawPage(**dict(zip(names, values, strict=True)))
+        position += count
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except (OSError, pa.ArrowException) as error:
+        raise LakeError(f"{path}: cannot be read as landed pages: {error}. Sync again to land them anew.") from error

@@ -1,0 +1,29 @@
+"""Work on threads with the results in order, and only so much of it under way."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def ordered_map(
+    work: Callable[[Given], Made], given: Iterable[Given], *, workers: int, ahead: int
+) -> Iterator[Made]:
+    """Yield work(x) for each x in order; at most `ahead` are taken before their turn, so memory stays flat."""
+    under_way: deque[Future[Made]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for one in given:
+                under_way.append(pool.submit(work, one))
+                if len(under_way) > ahead:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
