@@ -11,9 +11,7 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def ordered_map(
-    work: Callable[[Given], Made], given: Iterable[Given], *, workers: int, ahead: int
-) -> Iterator[Made]:
+def ordered_map(work: Callable[[Given], Made], given: Iterable[Given], *, workers: int, ahead: int) -> Iterator[Made]:
     """Yield work(x) for each x in order; at most `ahead` are taken before their turn, so memory stays flat."""
     under_way: deque[Future[Made]] = deque()
     with ThreadPoolExecutor(workers) as pool:

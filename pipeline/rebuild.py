@@ -42,9 +42,7 @@ def rebuild(operation: str, rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> 
         parent = table.of(Origin.PARENT)[-1].name
         for row in sorted(rows[table.name], key=lambda row: tuple(row[name] for name in table.key)):
             path = next(
-                items.path
-                for items in table.items
-                if all(row[name] == value for name, value in items.labels.items())
+                items.path for items in table.items if all(row[name] == value for name, value in items.labels.items())
             )
             *parents, last = path.split(".")
             place = descriptions.setdefault(row[parent], {})
@@ -112,9 +110,7 @@ def _merged(item: Any, extra: Any) -> Any:
 def _pruned(value: Any, path: str, table: Table, listed: Mapping[str, Table]) -> Any:
     """Return the value without its empty members, None if nothing is left; `path` is where it stands."""
     if isinstance(value, dict):
-        kept = {
-            name: _pruned(member, f"{path}.{name}".lstrip("."), table, listed) for name, member in value.items()
-        }
+        kept = {name: _pruned(member, f"{path}.{name}".lstrip("."), table, listed) for name, member in value.items()}
         return {name: member for name, member in kept.items() if member is not None} or None
     if isinstance(value, list):
         inner = listed.get(path)
@@ -129,9 +125,7 @@ def _pruned(value: Any, path: str, table: Table, listed: Mapping[str, Table]) ->
 def _is_instant(value: Any, path: str, table: Table) -> bool:
     if isinstance(value, _Instant):
         return True
-    declared = any(
-        column.path == path and pa.types.is_timestamp(column.type) for column in table.of(Origin.MEMBER)
-    )
+    declared = any(column.path == path and pa.types.is_timestamp(column.type) for column in table.of(Origin.MEMBER))
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return declared and is_number and YEAR_ONE <= value < YEAR_TEN_THOUSAND
 

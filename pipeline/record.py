@@ -79,7 +79,7 @@ class RunRecord:
     ended_at: str | None = None
     snapshot: str | None = None
     error: str | None = None
-    software: dict[str, str] = field(default_factory=lambda: software())
+    software: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     scopes: list[ScopeRecord] = field(default_factory=list)
 
@@ -88,7 +88,7 @@ class RunRecord:
         """Begin a run; its id sorts by time and is new on every machine."""
         started = datetime.now(UTC)
         run_id = f"{started:%Y%m%dT%H%M%S}Z-{secrets.token_hex(3)}"
-        return cls(run_id, kind, _text(started), dict(arguments))
+        return cls(run_id, kind, _text(started), dict(arguments), software=software())
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -184,13 +184,14 @@ def flatten_scope(landed: LandedScope) -> Iterator[Flat]:
     )
     yield from ordered_map(
         lambda piece: flatten(DESCRIBE_PROJECT_VERSIONS, landed.scope, piece),
-        _pieces(version_pages),
+        pieces(version_pages),
         workers=FLATTEN_THREADS,
         ahead=FLATTEN_THREADS,
     )
 
 
-def _pieces(pages: Iterator[RawPage]) -> Iterator[list[RawPage]]:
+def pieces(pages: Iterator[RawPage]) -> Iterator[list[RawPage]]:
+    """Group pages into what is flattened at a time."""
     piece: list[RawPage] = []
     size = 0
     for page in pages:

@@ -102,7 +102,9 @@ def load(
 
 def _lake(text: str) -> Path:
     if "://" in text:
-        raise UsageError(f"{text}: a lake is a folder on this machine; copy it to or from a bucket with your own tools.")
+        raise UsageError(
+            f"{text}: a lake is a folder on this machine; copy it to or from a bucket with your own tools."
+        )
     return Path(text).expanduser()
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 HASH_CHUNK = 1 << 20
@@ -27,8 +28,16 @@ def whole_file(path: Path) -> Iterator[Path]:
     sync(path.parent)
 
 
+@dataclass(slots=True)
+class NewFolder:
+    """A folder in the making; set `is_wanted` to False to have it thrown away after all."""
+
+    path: Path
+    is_wanted: bool = True
+
+
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def whole_folder(path: Path) -> Iterator[NewFolder]:
     """Give a temporary folder beside `path`; on success it takes that name, on any error it is removed.
 
     The files in it must have been synced by whoever wrote them.
@@ -37,13 +46,15 @@ def whole_folder(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     beside.mkdir()
     try:
-        yield beside
-        sync(beside)
-        beside.rename(path)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
-    sync(path.parent)
+        new = NewFolder(beside)
+        yield new
+        if new.is_wanted:
+            sync(beside)
+            beside.rename(path)
+            sync(path.parent)
+    finally:
+        if beside.exists():
+            shutil.rmtree(beside)
 
 
 def write_text(path: Path, text: str) -> None:

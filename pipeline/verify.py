@@ -70,12 +70,8 @@ def _batches(heads: Iterable[PageHead], existing: set[str]) -> Iterator[set[str]
         yield batch
 
 
-def _pages(
-    landed: LandedScope, heads: list[PageHead], decided: Counting, project_arns: set[str]
-) -> list[RawPage]:
-    found = landing.pages(
-        landed.path, lambda at: heads[at].project_arn in project_arns and decided.counts(heads[at])
-    )
+def _pages(landed: LandedScope, heads: list[PageHead], decided: Counting, project_arns: set[str]) -> list[RawPage]:
+    found = landing.pages(landed.path, lambda at: heads[at].project_arn in project_arns and decided.counts(heads[at]))
     return sorted(found, key=lambda page: (page.project_arn, page.page_number))
 
 
@@ -101,7 +97,9 @@ def _compare(
     report: Report,
 ) -> None:
     """Compare the pages' descriptions with the rows'; of one that stands on two pages, the later."""
-    key = tables_of(operation)[0].column(tables_of(operation)[0].key[0]).path
+    root = tables_of(operation)[0]
+    key = root.column(root.key[0]).path
+    tabled = {row[root.key[0]] for row in rows[root.name]}
     listed: dict[str, tuple[RawPage, Any]] = {}
     unreadable: list[str] = []
     for page in pages:
@@ -117,7 +115,7 @@ def _compare(
     report.differences.extend(unreadable)
     for arn, (page, description) in listed.items():
         where = f"{page.describe(landed.scope)}: {arn}"
-        if arn not in rebuilt:
+        if arn not in tabled:
             report.differences.append(f"{where} is not in the tables")
         else:
             different = differences(operation, description, rebuilt[arn])

@@ -45,7 +45,7 @@ def explain(error: Exception, scope: Scope, doing: str) -> ScopeError:
 
 
 def bad_answer(scope: Scope, doing: str, what: str) -> ScopeError:
-    """An answer that cannot be believed, after retries."""
+    """Return the error for an answer that cannot be believed, after retries."""
     return ScopeError(
         f"account {scope.account_id}, region {scope.region}, {doing}: {what}. "
         "If a proxy stands between, check it; otherwise sync again.",

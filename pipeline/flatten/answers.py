@@ -37,11 +37,8 @@ class Answer:
     shape: StructNode
     key: str
     """The member of an item that holds its ARN; an item without it cannot be told from others."""
-
-    @property
-    def item_type(self) -> pa.StructType:
-        """The Arrow type of one item, EXTRA_MEMBER included."""
-        return _struct(self.shape)
+    item_type: pa.StructType
+    """The Arrow type of one item, EXTRA_MEMBER included."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -60,7 +57,7 @@ def answer(operation: str) -> Answer:
     shape: StructNode = {EXTRA_MEMBER: pa.string()}
     for path, leaf in _leaves(root, nested):
         _put(shape, path, leaf)
-    return Answer(operation, root.result_key, root, nested, shape, root.column(root.key[0]).path)
+    return Answer(operation, root.result_key, root, nested, shape, root.column(root.key[0]).path, _struct(shape))
 
 
 def _leaves(root: Table, nested: Iterable[Table]) -> Iterator[tuple[str, Any]]:

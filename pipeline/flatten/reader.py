@@ -31,20 +31,26 @@ class Listed:
 
 def read(pages: Sequence[RawPage], answer: Answer, scope: Scope) -> Listed:
     """Read the items of pages of one operation, in the pages' order."""
-    arrays, indices = [], []
+    listed = _read_all(pages, answer, scope, suspect=False)
+    if not _is_plain(listed.items, answer):
+        listed = _read_all(pages, answer, scope, suspect=True)
+    return listed
+
+
+def _read_all(pages: Sequence[RawPage], answer: Answer, scope: Scope, *, suspect: bool) -> Listed:
+    """Read batch by batch: fast, and with care where the fast reader refuses; all with care if `suspect`."""
+    arrays, indices = [pa.array([], answer.item_type)], [pa.array([], pa.int64())]
     problems: list[PageError] = []
     unknown = 0
     for start in range(0, len(pages), BATCH_PAGES):
         batch = pages[start : start + BATCH_PAGES]
-        listed = _read_fast([page.body for page in batch], answer)
+        listed = None if suspect else _read_fast([page.body for page in batch], answer)
         if listed is None:
             bodies, batch_unknown = _clean(batch, answer, scope, problems)
             unknown += batch_unknown
             listed = _read_json(bodies, answer)
         arrays.append(listed.flatten())
         indices.append(pc.add(pc.list_parent_indices(listed), start))
-    if not arrays:
-        return Listed(pa.array([], answer.item_type), pa.array([], pa.int64()), (), 0)
     return Listed(pa.concat_arrays(arrays), pa.concat_arrays(indices), tuple(problems), unknown)
 
 
@@ -54,9 +60,7 @@ def _read_fast(bodies: Sequence[bytes], answer: Answer) -> pa.ListArray | None:
         listed = _read_json(bodies, answer)
     except (pa.ArrowException, UnicodeDecodeError):
         return None
-    if len(listed) != len(bodies) or listed.null_count:
-        return None
-    return listed if _is_plain(listed.flatten(), answer) else None
+    return listed if len(listed) == len(bodies) and not listed.null_count else None
 
 
 def _read_json(bodies: Sequence[bytes], answer: Answer) -> pa.ListArray:
@@ -94,7 +98,7 @@ def _has_plain_rows(rows: pa.StructArray, table: Table) -> bool:
         if pa.types.is_timestamp(column.type):
             bounds = pc.min_max(values)
             low, high = bounds["min"].as_py(), bounds["max"].as_py()
-            if low is not None and not (tolerant.MIN_SECONDS <= low and high <= tolerant.MAX_SECONDS):
+            if low is not None and not (low >= tolerant.MIN_SECONDS and high <= tolerant.MAX_SECONDS):
                 return False
         if pa.types.is_floating(values.type) and pc.any(pc.is_nan(values)).as_py():
             return False

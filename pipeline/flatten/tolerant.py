@@ -73,7 +73,7 @@ def decode(body: bytes, answer: Answer) -> list[Any]:
     return listed
 
 
-def fits(value: Any, kind: pa.DataType) -> Any:
+def fits(value: Any, kind: pa.DataType) -> Any:  # noqa: PLR0911  # one return a type
     """Return the value as its declared type holds it without loss, or the marker that it does not."""
     if pa.types.is_string(kind):
         return value if isinstance(value, str) and _is_utf8(value) else _NOTHING

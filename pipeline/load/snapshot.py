@@ -126,29 +126,22 @@ class SnapshotWriter:
             file.abandon()
 
 
-class _UnchangedError(Exception):
-    """Leaves the folder's block without naming it."""
-
-
 @contextmanager
 def writer(lake: Path, snapshot_id: str) -> Iterator[SnapshotWriter]:
     """Open a snapshot to write; when the block ends with a sealed one that changes something, it is published.
 
     Not sealed, or nothing changed: no folder is left and CURRENT stays.
     """
-    try:
-        with whole_folder(lake / "snapshots" / snapshot_id) as folder:
-            snapshot = SnapshotWriter(folder, snapshot_id, find(lake))
-            try:
-                yield snapshot
-            finally:
-                if snapshot.sealed is None:
-                    snapshot.abandon()
-            if snapshot.sealed is None or not snapshot.changes_anything:
-                raise _UnchangedError
-    except _UnchangedError:
-        return
-    write_text(lake / POINTER, snapshot_id + "\n")
+    with whole_folder(lake / "snapshots" / snapshot_id) as new:
+        snapshot = SnapshotWriter(new.path, snapshot_id, find(lake))
+        try:
+            yield snapshot
+        finally:
+            if snapshot.sealed is None:
+                snapshot.abandon()
+        new.is_wanted = snapshot.sealed is not None and snapshot.changes_anything
+    if new.is_wanted:
+        write_text(lake / POINTER, snapshot_id + "\n")
 
 
 def find(lake: Path) -> Snapshot | None:

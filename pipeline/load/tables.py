@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -32,17 +33,17 @@ class TableFile:
         self.table = table
         self.path = path
         self.rows = 0
-        self._writer = _writer(path, table.schema)
+        self._writer = _writer(path, table)
         self._held: list[pa.Table] = []
         self._held_rows = 0
-        self._last: tuple[object, ...] | None = None
+        self._last: tuple[Any, ...] | None = None
         self._in_order = True
         self._older: pq.ParquetWriter | None = None
 
     def add_older(self, piece: pa.Table) -> None:
         """Append rows that count only where no other row has their key."""
         if self._older is None:
-            self._older = _writer(self.path.with_suffix(".older"), self.table.schema)
+            self._older = _writer(self.path.with_suffix(".older"), self.table)
         self._older.write_table(piece)
 
     def add(self, piece: pa.Table) -> None:
@@ -50,7 +51,7 @@ class TableFile:
         if piece.num_rows == 0:
             return
         first, last = self._key(piece, 0), self._key(piece, piece.num_rows - 1)
-        if self._last is not None and first <= self._last:  # type: ignore[operator]  # keys are strings and ints
+        if self._last is not None and first <= self._last:
             self._in_order = False
         self._last = last
         self._held.append(piece)
@@ -100,11 +101,10 @@ class TableFile:
             order by {key}
         """
         names = [str(file) for file in files]
-        with duckdb.connect(
-            config={"memory_limit": MERGE_MEMORY, "temp_directory": str(spill), "TimeZone": "UTC"}
-        ) as con:
+        with duckdb.connect(config={"memory_limit": MERGE_MEMORY, "temp_directory": str(spill)}) as con:
+            con.execute("set timezone = 'UTC'")
             reader = con.sql(query, params={"files": names, "newer": names[0]}).to_arrow_reader(ROW_GROUP_ROWS)
-            self._writer = _writer(self.path, self.table.schema)
+            self._writer = _writer(self.path, self.table)
             self._in_order, self._last, self.rows = True, None, 0
             for batch in reader:
                 self.add(pa.table(batch).cast(self.table.schema))
@@ -113,7 +113,7 @@ class TableFile:
         for file in files:
             file.unlink()
 
-    def _key(self, piece: pa.Table, row: int) -> tuple[object, ...]:
+    def _key(self, piece: pa.Table, row: int) -> tuple[Any, ...]:
         return tuple(piece.column(name)[row].as_py() for name in self.table.key)
 
 
@@ -133,5 +133,11 @@ def rows_of(path: Path, table: Table, account_id: str, region: str) -> Iterator[
         yield pa.table(columns, schema=table.schema)
 
 
-def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    return pq.ParquetWriter(path, schema, compression=COMPRESSION, compression_level=LEVEL)
+def _writer(path: Path, table: Table) -> pq.ParquetWriter:
+    return pq.ParquetWriter(
+        path,
+        table.schema,
+        compression=COMPRESSION,
+        compression_level=LEVEL,
+        use_dictionary=[column.name for column in table.columns if not column.is_distinct],
+    )

@@ -20,11 +20,11 @@ def markdown(tables: Iterable[Table]) -> str:
 
 
 def _section(table: Table) -> str:
+    key = ", ".join(f"`{name}`" for name in table.key)
     lines = [
         f"## {table.name}",
         "",
-        f"{table.description} {table.grain.capitalize()}; key: {', '.join(f'`{name}`' for name in table.key)}; "
-        f"from {table.operation}.",
+        f"{table.description} {table.grain.capitalize()}; key: {key}; from {table.operation}.",
         "",
         "| column | type | unit | source | meaning |",
         "|---|---|---|---|---|",

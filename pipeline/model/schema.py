@@ -40,6 +40,8 @@ class Column:
     origin: Origin
     path: str = ""
     unit: str = ""
+    is_distinct: bool = False
+    """Whether values hardly repeat; a Parquet dictionary of them would only cost time and space."""
 
     @property
     def source(self) -> str:

@@ -25,12 +25,14 @@ EXTRA = Column(
 )
 
 
-def _member(name: str, kind: pa.DataType, path: str, description: str, unit: str = "") -> Column:
-    return Column(name, kind, description, Origin.MEMBER, path, unit)
+def _member(
+    name: str, kind: pa.DataType, path: str, description: str, unit: str = "", *, is_distinct: bool = False
+) -> Column:
+    return Column(name, kind, description, Origin.MEMBER, path, unit, is_distinct)
 
 
 def _instant(name: str, path: str, description: str) -> Column:
-    return _member(name, INSTANT, path, description, "UTC, microseconds")
+    return _member(name, INSTANT, path, description, "UTC, microseconds", is_distinct=True)
 
 
 PROJECTS = Table(
@@ -103,7 +105,13 @@ PROJECT_VERSIONS = Table(
             Origin.REQUEST,
             "project_arn",
         ),
-        _member("project_version_arn", TEXT, "ProjectVersionArn", "ARN of the model version; the key."),
+        _member(
+            "project_version_arn",
+            TEXT,
+            "ProjectVersionArn",
+            "ARN of the model version; the key.",
+            is_distinct=True,
+        ),
         Column(
             "project_name",
             TEXT,
@@ -117,6 +125,7 @@ PROJECT_VERSIONS = Table(
             "Name of the version, parsed out of its ARN.",
             Origin.ARN,
             "ProjectVersionArn#version_name",
+            is_distinct=True,
         ),
         _instant("created_at", "CreationTimestamp", "When training (or copying) was asked for."),
         _member("status", TEXT, "Status", "Status of the version, such as TRAINING_COMPLETED or RUNNING."),
@@ -145,7 +154,11 @@ PROJECT_VERSIONS = Table(
         _instant("training_ended_at", "TrainingEndTimestamp", "When training ended."),
         _member("output_bucket", TEXT, "OutputConfig.S3Bucket", "Bucket the training results go to."),
         _member(
-            "output_key_prefix", TEXT, "OutputConfig.S3KeyPrefix", "Key prefix the training results go to."
+            "output_key_prefix",
+            TEXT,
+            "OutputConfig.S3KeyPrefix",
+            "Key prefix the training results go to.",
+            is_distinct=True,
         ),
         _member(
             "testing_input_auto_create",
@@ -165,6 +178,7 @@ PROJECT_VERSIONS = Table(
             "EvaluationResult.F1Score",
             "Aggregate F1 over the test set, as the API gives it (float32 widened).",
             "ratio, 0 to 1",
+            is_distinct=True,
         ),
         _member(
             "evaluation_summary_bucket",
@@ -177,6 +191,7 @@ PROJECT_VERSIONS = Table(
             TEXT,
             "EvaluationResult.Summary.S3Object.Name",
             "Key of the evaluation summary.",
+            is_distinct=True,
         ),
         _member(
             "evaluation_summary_version",
@@ -191,7 +206,11 @@ PROJECT_VERSIONS = Table(
             "Bucket of the manifest summary (validation of all manifests).",
         ),
         _member(
-            "manifest_summary_key", TEXT, "ManifestSummary.S3Object.Name", "Key of the manifest summary."
+            "manifest_summary_key",
+            TEXT,
+            "ManifestSummary.S3Object.Name",
+            "Key of the manifest summary.",
+            is_distinct=True,
         ),
         _member(
             "manifest_summary_version",
@@ -209,7 +228,10 @@ PROJECT_VERSIONS = Table(
         _member("version_description", TEXT, "VersionDescription", "What its makers wrote of the version."),
         _member("feature", TEXT, "Feature", "CUSTOM_LABELS or CONTENT_MODERATION; null means CUSTOM_LABELS."),
         _member(
-            "base_model_version", TEXT, "BaseModelVersion", "Base model an adapter was trained on (adapters only)."
+            "base_model_version",
+            TEXT,
+            "BaseModelVersion",
+            "Base model an adapter was trained on (adapters only).",
         ),
         _member(
             "moderation_confidence_threshold",
@@ -264,7 +286,7 @@ VERSION_ASSETS = Table(
         ),
         Column("asset_index", INTEGER, "Place in the list, as listed.", Origin.INDEX, unit="0-based"),
         _member("bucket", TEXT, "GroundTruthManifest.S3Object.Bucket", "Bucket of the manifest."),
-        _member("key", TEXT, "GroundTruthManifest.S3Object.Name", "Key of the manifest."),
+        _member("key", TEXT, "GroundTruthManifest.S3Object.Name", "Key of the manifest.", is_distinct=True),
         _member("version", TEXT, "GroundTruthManifest.S3Object.Version", "S3 object version of the manifest."),
         EXTRA,
     ),

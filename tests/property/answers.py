@@ -64,7 +64,7 @@ def values(draw: st.DrawFn, shape: Any, *, odd: bool) -> Any:
 
 @st.composite
 def listings(draw: st.DrawFn, operation: str, *, odd: bool) -> list[dict[str, Any]]:
-    """The descriptions of one listing, each with an ARN of its own; with `odd`, datasets may lack theirs or repeat it."""
+    """The descriptions of one listing, each with an ARN of its own; with `odd`, datasets may lack or repeat theirs."""
     shape = SERVICE.operation_model(operation).output_shape.members[RESULT_KEYS[operation]].member
     key = next(name for name in shape.members if name in KEYS)
     described = draw(st.lists(values(shape, odd=odd).filter(lambda one: isinstance(one, dict)), max_size=6))
@@ -75,7 +75,7 @@ def listings(draw: st.DrawFn, operation: str, *, odd: bool) -> list[dict[str, An
             if isinstance(dataset, dict) and not odd:
                 dataset["DatasetArn"] = f"{one[key]}/dataset/{place}"
             elif isinstance(dataset, dict) and isinstance(dataset.get("DatasetArn"), str):
-                dataset["DatasetArn"] = f"{one[key]}/dataset/{dataset['DatasetArn']}"  # may stand there twice
+                dataset["DatasetArn"] = f"{one[key]}/{dataset['DatasetArn']}"  # may stand there twice
     return described
 
 

@@ -44,7 +44,8 @@ def leaves(value: Any) -> int:
 def leaves_of_rows(operation: str, found: dict[str, list[dict[str, Any]]]) -> int:
     root, nested = tables_of(operation)
     return sum(
-        sum(row[column.name] is not None for column in one.of(Origin.MEMBER)) + leaves(json.loads(row["extra"] or "null"))
+        sum(row[column.name] is not None for column in one.of(Origin.MEMBER))
+        + leaves(json.loads(row["extra"] or "null"))
         for one in (root, *nested)
         for row in found[one.name]
     )
@@ -87,7 +88,10 @@ def test_the_order_in_which_pages_arrive_does_not_matter(data: st.DataObject):
 
 
 @slow
-@given(data=st.data(), damage=st.sampled_from([b"", b"<html>", b"[]", b"{}", b'{"ProjectVersionDescriptions":7}', b"\xff"]))
+@given(
+    data=st.data(),
+    damage=st.sampled_from([b"", b"<html>", b"[]", b"{}", b'{"ProjectVersionDescriptions":7}', b"\xff"]),
+)
 def test_a_damaged_body_fails_alone(data: st.DataObject, damage: bytes):
     operation = DESCRIBE_PROJECT_VERSIONS
     described = data.draw(listings(operation, odd=True))

@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable
 
 import pytest
-from tests.service.conftest import Served
-from tests.service.worlds import names, project, rows, version, version_names, world
 
 from pipeline.emulator import Fault, StaticWorld
 from pipeline.extract import tap
 from pipeline.record import Outcome
+from tests.service.conftest import Served
+from tests.service.worlds import names, project, rows, version, version_names, world
 
 Serve = Callable[..., Served]
 VERSIONS, PROJECTS = "DescribeProjectVersions", "DescribeProjects"
@@ -66,9 +66,7 @@ def test_adapters_are_listed_too(serve: Serve):
     ids=lambda fault: f"{fault.kind}-{fault.operation or 'any'}",
 )
 @pytest.mark.parametrize("before_parse", [True, False], ids=["before-parse", "plain parser"])
-def test_a_passing_fault_costs_no_row(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch, fault: Fault, before_parse: bool
-):
+def test_a_passing_fault_costs_no_row(serve: Serve, monkeypatch: pytest.MonkeyPatch, fault: Fault, before_parse: bool):
     # standard retries of botocore back off by seconds; the pause is not what is tested
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.001, raising=True)
     monkeypatch.setattr(tap.Tap.__init__, "__kwdefaults__", {"before_parse": before_parse})
@@ -138,9 +136,7 @@ def test_a_cycle_of_tokens_ends_in_an_error(serve: Serve):
     def page(token: str) -> bytes:
         return json.dumps({"ProjectVersionDescriptions": [one], "NextToken": token}).encode()
 
-    faults = [
-        Fault("raw_body", operation=VERSIONS, nth=number, body=page("ab"[number % 2])) for number in range(1, 9)
-    ]
+    faults = [Fault("raw_body", operation=VERSIONS, nth=number, body=page("ab"[number % 2])) for number in range(1, 9)]
     scope = only_scope(serve(world(cats=1), faults=faults).sync())
     assert scope.error_kind == "bad_answer"
     assert "would never end" in scope.error

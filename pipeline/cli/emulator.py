@@ -1,0 +1,157 @@
+"""The commands for people without an account at hand: demo and emulator."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.options import Lake
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+DEMO_LAKE = "data/demo"
+DEMO_REGIONS = ("us-east-1", "eu-west-1")
+DEMO_RATE = 50.0
+DEMO_QUERY = (
+    "select project_name, version_count, best_version_name, best_f1_score, f1_score_change, training_cost "
+    "from project_summary order by training_cost desc nulls last"
+)
+
+
+def demo(lake: Lake = None) -> None:
+    """Export a made-up organisation from the built-in endpoint, over HTTP, and query the result.
+
+    Needs no AWS account. The endpoint listens on loopback only and ends with the command. One of its projects is
+    `my-project`: its answers are those that AWS publishes in its documentation.
+
+    Example:
+
+        reklake demo --lake data/demo
+    """
+    from pipeline import run, settings
+    from pipeline.cli.progress import watching
+    from pipeline.cli.query import sql
+    from pipeline.cli.runs import report
+    from pipeline.emulator import Emulator
+
+    place = lake or DEMO_LAKE
+    with (
+        _ours(),
+        Emulator() as endpoint,
+        _environment(endpoint.environment()),
+        watching(quiet=not sys.stderr.isatty()) as observe,
+    ):
+        typer.echo(f"endpoint with a made-up organisation: {endpoint.url}")
+        chosen = settings.load(lake=place, regions=DEMO_REGIONS, rate=DEMO_RATE, environment={})
+        result = run.sync(chosen, observe)
+    report(result)
+    typer.echo(f"\nreklake sql --lake {place} {shlex.quote(DEMO_QUERY)}\n")
+    sql(DEMO_QUERY, lake=place)
+    typer.echo("\nTry next:")
+    for query in ("from running_models", "from training_failures", "from copy_lineage"):
+        typer.echo(f"  {sys.argv[0]} sql --lake {place} {shlex.quote(query)}")
+
+
+def emulator(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 5000,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    seed: Annotated[int, typer.Option("--seed", help="Another seed, another world (with --projects).")] = 7,
+    projects: Annotated[
+        int | None,
+        typer.Option(
+            "--projects",
+            min=0,
+            help="Projects in each account and region.  (default: the demo's own world)",
+            show_default=False,
+        ),
+    ] = None,
+    versions: Annotated[
+        int, typer.Option("--versions", min=0, help="Versions in a project on average (with --projects).")
+    ] = 8,
+    region: Annotated[
+        list[str] | None,
+        typer.Option("--region", help="Regions that have projects (with --projects).", show_default=False),
+    ] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option("--account", help="Accounts that have projects (with --projects).", show_default=False),
+    ] = None,
+    tps: Annotated[
+        float | None,
+        typer.Option("--tps", help="Quota in calls a second per operation, account and region.", show_default=False),
+    ] = None,
+    throttle_rate: Annotated[
+        float, typer.Option("--throttle-rate", min=0, max=1, help="Share of calls throttled at random.")
+    ] = 0.0,
+    error_rate: Annotated[
+        float, typer.Option("--error-rate", min=0, max=1, help="Share of calls that fail with HTTP 500.")
+    ] = 0.0,
+    latency: Annotated[float, typer.Option("--latency", min=0, help="Seconds every answer takes.")] = 0.0,
+) -> None:
+    """Serve Rekognition Custom Labels on this machine, to test code that uses it.
+
+    It answers DescribeProjects, DescribeProjectVersions, DescribeDataset, ListDatasetEntries, ListDatasetLabels,
+    ListProjectPolicies and ListTagsForResource from a made-up world; moto's S3, STS and Organizations stand at
+    the same address. Signatures are not checked. Ctrl-C ends it.
+
+    Examples:
+
+        reklake emulator --port 5000 --tps 5
+
+        reklake emulator --projects 100 --versions 50 --throttle-rate 0.1
+
+        AWS_ENDPOINT_URL=http://127.0.0.1:5000 aws rekognition describe-projects
+    """
+    from pipeline.emulator import DEFAULT_ACCOUNT, Emulator, Fault, SeededWorld, default_world
+
+    with _ours():
+        world = (
+            default_world()
+            if projects is None
+            else SeededWorld(
+                seed,
+                accounts=tuple(account or (DEFAULT_ACCOUNT,)),
+                regions=tuple(region or DEMO_REGIONS),
+                projects=projects,
+                versions=versions,
+            )
+        )
+        faults = [Fault("internal_error", probability=error_rate)] if error_rate else []
+        with Emulator(
+            world, faults=faults, host=host, port=port, tps=tps, throttle_rate=throttle_rate, latency=latency
+        ) as endpoint:
+            typer.echo("\n".join(f"export {name}={value}" for name, value in endpoint.environment().items()))
+            typer.echo(f"serving at {endpoint.url}; Ctrl-C ends it", err=True)
+            endpoint.serve_forever()
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    """Give the emulator's errors, which know nothing of ours, the form that the command line shows."""
+    from pipeline.emulator import EmulatorError
+
+    try:
+        yield
+    except EmulatorError as error:
+        raise UsageError(str(error)) from error
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Let boto3 see these variables in place of the user's own AWS settings."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

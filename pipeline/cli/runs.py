@@ -1,0 +1,150 @@
+"""The commands that export: sync, replay, verify."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.options import Config, Lake
+
+if TYPE_CHECKING:
+    from pipeline.run import Result
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing while it runs.")]
+PARTIAL, FAILED = 3, 1
+SHOWN = 20
+
+
+def sync(
+    lake: Lake = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--region",
+            help="A region to list, repeatable; `all` for every Custom Labels region.  (default: boto3's)",
+            show_default=False,
+        ),
+    ] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option("--account", help="An account to assume --role in, repeatable.", metavar="ID", show_default=False),
+    ] = None,
+    role: Annotated[
+        str | None,
+        typer.Option(
+            "--role",
+            help="Role to assume in each account: its name, or an ARN with {account} in it.",
+            show_default=False,
+        ),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="AWS profile.  (default: boto3's)", show_default=False)
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            "--rate",
+            help="Calls a second for each operation, account and region.  (default: 5, AWS's quota)",
+            show_default=False,
+        ),
+    ] = None,
+    config: Config = None,
+    quiet: Quiet = False,
+) -> None:
+    """List every project and model version, and publish them as a new snapshot.
+
+    Credentials come from where boto3 finds them (profile, environment, instance role). A scope (account and
+    region) that fails keeps its last rows, and the exit code is 3.
+
+    Examples:
+
+        reklake sync --region us-east-1
+
+        reklake sync --region us-east-1 --region eu-west-1 --profile production
+
+        reklake sync --region all --account 111122223333 --account 444455556666 --role ReadModels
+    """
+    from pipeline import run, settings
+    from pipeline.cli.progress import watching
+
+    chosen = settings.load(
+        lake=lake, config=config, regions=region, accounts=account, role=role, profile=profile, rate=rate
+    )
+    with watching(quiet=quiet) as observe:
+        result = run.sync(chosen, observe)
+    report(result)
+    _leave(result)
+
+
+def replay(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of the run, as in raw/ and in the view runs.")],
+    lake: Lake = None,
+    config: Config = None,
+    quiet: Quiet = False,
+) -> None:
+    """Flatten the pages that a run landed again, and publish them, without asking AWS.
+
+    Example:
+
+        reklake replay 20261123T040000Z-5d1f3a
+    """
+    from pipeline import run, settings
+    from pipeline.cli.progress import watching
+
+    with watching(quiet=quiet) as observe:
+        result = run.replay(settings.load(lake=lake, config=config), run_id, observe)
+    report(result)
+    _leave(result)
+
+
+def verify(lake: Lake = None, config: Config = None) -> None:
+    """Rebuild every API description from the tables, and compare it with the page it came on.
+
+    Absent, null, {} and [] count as equal; everything else must be found again exactly. Exit code 1 if not.
+
+    Example:
+
+        reklake verify --lake data/lake
+    """
+    from pipeline import settings
+    from pipeline.verify import verify as compare
+
+    found = compare(settings.load(lake=lake, config=config).lake)
+    typer.echo(f"{found.descriptions:,} descriptions on {found.pages:,} landed pages compared with the tables")
+    for difference in found.differences[:SHOWN]:
+        typer.echo(f"  {difference}")
+    if len(found.differences) > SHOWN:
+        typer.echo(f"  and {len(found.differences) - SHOWN:,} more")
+    if found.differences:
+        typer.echo(f"{len(found.differences):,} differences")
+        raise typer.Exit(FAILED)
+    typer.echo("all found again")
+
+
+def report(result: Result) -> None:
+    """Print what a run came to, and what a person should act on."""
+    from pipeline.record import Outcome
+
+    record = result.record
+    typer.echo(f"run {record.run_id}: {record.outcome}")
+    for scope in record.scopes:
+        typer.echo(f"  {scope.scope}: {scope.outcome}, {scope.projects:,} projects, {scope.versions:,} versions")
+        if scope.error:
+            typer.echo(f"    {scope.error}")
+    if record.snapshot:
+        rows = ", ".join(f"{name} {count:,}" for name, count in result.rows.items())
+        typer.echo(f"snapshot {record.snapshot}: {rows}")
+    elif record.outcome is Outcome.FAILED:
+        typer.echo("nothing was published; the lake is as it was")
+    else:
+        typer.echo("nothing changed; no new snapshot")
+    for check in result.checks:
+        typer.echo(f"check {check.name} ({check.severity}): {check.rows:,} rows; see `reklake check`")
+
+
+def _leave(result: Result) -> None:
+    from pipeline.record import Outcome
+
+    if result.record.outcome is not Outcome.COMPLETE:
+        raise typer.Exit(PARTIAL if result.record.outcome is Outcome.PARTIAL else FAILED)

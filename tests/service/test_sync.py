@@ -1,0 +1,286 @@
+"""A whole run over HTTP: accounts and regions, what is published, what is kept when a part fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline import run, settings
+from pipeline.emulator import Fault, StaticWorld, default_world
+from pipeline.errors import LakeError, UsageError
+from pipeline.landing import landed
+from pipeline.load import snapshot
+from pipeline.model import TABLES
+from pipeline.record import Outcome
+from pipeline.verify import verify
+from tests.service.conftest import Served
+from tests.service.worlds import ACCOUNT, names, project, rows, version, version_names, world
+
+Serve = Callable[..., Served]
+VERSIONS, PROJECTS = "DescribeProjectVersions", "DescribeProjects"
+OTHER = "444455556666"
+
+
+def two_by_two() -> StaticWorld:
+    """Two accounts, two regions, and everything that is legal but unpleasant."""
+    listed = {}
+    for account in (ACCOUNT, OTHER):
+        for region in ("us-east-1", "eu-west-1"):
+            long = project("n" * 255, account, region)
+            odd = project("odd", account, region, Novelty={"Level": 3})
+            many = project("many", account, region)
+            none = project("none", account, region)
+            described = version(
+                odd,
+                "x.y-z_1",
+                StatusMessage='größer\nals\t\u2028 "zuvor" \\ 🙂\u0000',
+                BillableTrainingTimeInSeconds=2**63 - 1,
+                EvaluationResult={"F1Score": 0.9727, "Recall": 1},
+                TrainingDataResult={
+                    "Input": {},
+                    "Output": {"Assets": [{"GroundTruthManifest": {"S3Object": {"Bucket": "b", "ETag": "e"}}}, {}]},
+                },
+            )
+            listed[account, region] = [
+                (long, [version(long, "v" * 255)]),
+                (odd, [described]),
+                (many, [version(many, name) for name in names(250)]),
+                (none, []),
+            ]
+    return StaticWorld(listed)
+
+
+def sync_both(served: Served, **more) -> run.Result:
+    return served.sync(regions=["us-east-1", "eu-west-1"], accounts=[ACCOUNT, OTHER], role="Reader", **more)
+
+
+def test_two_accounts_and_two_regions_come_out_whole(serve: Serve):
+    served = serve(two_by_two(), page_size=100, faults=[Fault("throttle", every=7), Fault("repeat_item")])
+    result = sync_both(served)
+    assert result.record.outcome is Outcome.COMPLETE
+    assert {scope.scope.account_id for scope in result.record.scopes} == {ACCOUNT, OTHER}
+    assert result.rows == {"projects": 16, "datasets": 0, "project_versions": 4 * 252, "version_assets": 8}
+    found = {one["project_version_arn"]: one for one in rows(served.lake, "project_versions")}
+    for account in (ACCOUNT, OTHER):
+        for region in ("us-east-1", "eu-west-1"):
+            base = f"arn:aws:rekognition:{region}:{account}:project"
+            one = found[f"{base}/odd/version/x.y-z_1/1690556751958"]
+            assert one["status_message"] == 'größer\nals\t\u2028 "zuvor" \\ 🙂\u0000'
+            assert one["billable_training_seconds"] == 2**63 - 1
+            assert one["created_at"] == datetime(2023, 7, 28, 15, 5, 51, 958000, UTC)
+            assert json.loads(one["extra"]) == {"EvaluationResult": {"Recall": 1}}
+            assert one["project_arn"] == f"{base}/odd/1690405809285"
+            assert (one["account_id"], one["region"]) == (account, region)
+            long = found[f"{base}/{'n' * 255}/version/{'v' * 255}/1690556751958"]
+            assert (long["project_name"], long["version_name"]) == ("n" * 255, "v" * 255)
+    assets = rows(served.lake, "version_assets")
+    assert [(one["asset_index"], one["bucket"]) for one in assets[:2]] == [(0, "b"), (1, None)]
+    assert json.loads(assets[0]["extra"]) == {"GroundTruthManifest": {"S3Object": {"ETag": "e"}}}
+    assert {json.loads(one["extra"] or "null") is None for one in rows(served.lake, "projects")} == {
+        True,
+        False,
+    }
+    assert sum(scope.unknown_members for scope in result.record.scopes) == 4 * 3
+    assert verify(served.lake).differences == []
+
+
+def test_files_are_sorted_by_key_and_carry_their_declaration(serve: Serve):
+    served = serve(two_by_two())
+    sync_both(served)
+    for table in TABLES:
+        path = snapshot.current(served.lake).file(table.name)
+        found = pq.read_table(path)
+        assert found.schema.equals(table.schema, check_metadata=True)
+        keys = list(zip(*(found.column(name).to_pylist() for name in table.key), strict=True))
+        assert keys == sorted(set(keys))
+        if found.num_rows:
+            assert pq.read_metadata(path).row_group(0).column(0).compression == "ZSTD"
+
+
+def test_a_failed_scope_keeps_its_rows_and_the_others_move_on(serve: Serve):
+    served = serve(two_by_two())
+    sync_both(served)
+    before = rows(served.lake, "project_versions")
+
+    grown = two_by_two()
+    again = serve(
+        grown,
+        lake=served.lake,
+        faults=[Fault("access_denied", account=OTHER, region="eu-west-1"), Fault("vanished", project="many")],
+    )
+    result = sync_both(again)
+    assert result.record.outcome is Outcome.PARTIAL
+    failed = [scope for scope in result.record.scopes if scope.outcome is Outcome.FAILED]
+    assert [(scope.account_id, scope.region, scope.error_kind) for scope in failed] == [(OTHER, "eu-west-1", "denied")]
+    kept = {one["project_version_arn"] for one in rows(again.lake, "project_versions")}
+    expected = {
+        one["project_version_arn"]
+        for one in before
+        if one["project_name"] != "many" or (one["account_id"], one["region"]) == (OTHER, "eu-west-1")
+    }
+    assert kept == expected
+
+
+def test_a_scope_that_was_not_asked_keeps_its_rows(serve: Serve):
+    served = serve(two_by_two())
+    sync_both(served)
+    result = served.sync(regions=["us-east-1"])
+    assert result.rows["projects"] == 16
+
+
+def test_a_listing_that_breaks_off_changes_nothing_of_its_scope(serve: Serve):
+    served = serve(world(cats=250))
+    served.sync()
+    again = serve(world(cats=3, dogs=1), lake=served.lake, faults=[Fault("access_denied", project="dogs")])
+    result = again.sync()
+    assert result.record.outcome is Outcome.FAILED
+    assert version_names(served.lake) == {"cats": names(250)}
+
+
+def test_an_item_that_makes_no_sense_fails_alone_and_takes_nothing_away(serve: Serve):
+    served = serve(world(cats=2, dogs=2))
+    served.sync()
+    dog = version(project("dogs"), "v0000", Status="RUNNING")
+    body = json.dumps({"ProjectVersionDescriptions": [dog, {"Status": "RUNNING"}]}).encode()
+    again = serve(world(cats=3, dogs=2), lake=served.lake, faults=[Fault("raw_body", project="dogs", body=body)])
+    result = again.sync()
+    assert result.record.outcome is Outcome.PARTIAL
+    (scope,) = result.record.scopes
+    for part in (ACCOUNT, "us-east-1", "project/dogs", "page 1", "item 1", "ProjectVersionArn"):
+        assert part in scope.error
+    assert version_names(served.lake) == {"cats": names(3), "dogs": names(2)}
+    statuses = {
+        (one["project_name"], one["version_name"]): one["status"] for one in rows(served.lake, "project_versions")
+    }
+    assert statuses["dogs", "v0000"] == "RUNNING"
+    assert statuses["dogs", "v0001"] == "TRAINING_COMPLETED"
+
+
+def test_nothing_changed_means_no_new_snapshot_but_a_record(serve: Serve):
+    served = serve(world(cats=2))
+    first, second = served.sync(), served.sync()
+    assert first.record.snapshot == first.record.run_id
+    assert second.record.snapshot is None
+    assert [path.name for path in (served.lake / "snapshots").iterdir()] == [first.record.run_id]
+    assert len(list((served.lake / "runs").iterdir())) == 2
+
+
+def test_a_replayed_run_gives_the_same_bytes(serve: Serve):
+    served = serve(two_by_two(), faults=[Fault("expired_token", page=3, times=4), Fault("repeat_item")])
+    first = sync_both(served)
+    before = snapshot.current(served.lake).manifest["tables"]
+    (served.lake / "CURRENT").unlink()
+    again = run.replay(settings.load(lake=str(served.lake), environment={}), first.record.run_id, lambda _: None)
+    assert again.record.outcome is Outcome.COMPLETE
+    assert again.record.snapshot == again.record.run_id != first.record.run_id
+    assert snapshot.current(served.lake).manifest["tables"] == before
+
+
+def test_replaying_a_failed_scope_does_not_publish_its_pages(serve: Serve):
+    served = serve(world(cats=250), faults=[Fault("access_denied", operation=VERSIONS, page=2)])
+    failed = served.sync()
+    (one,) = landed(served.lake, failed.record.run_id)
+    assert not one.complete
+    again = run.replay(settings.load(lake=str(served.lake), environment={}), failed.record.run_id, lambda _: None)
+    assert again.record.outcome is Outcome.FAILED
+    with pytest.raises(LakeError, match="no landed pages of such a run"):
+        run.replay(settings.load(lake=str(served.lake), environment={}), "yesterday", lambda _: None)
+
+
+def test_verify_finds_a_value_that_was_changed(serve: Serve):
+    served = serve(default_world())
+    served.sync(regions=["us-east-1", "eu-west-1"])
+    report = verify(served.lake)
+    assert report.differences == []
+    assert report.descriptions == 11 + 61
+    path = snapshot.current(served.lake).file("project_versions")
+    table = pq.read_table(path)
+    changed = table.to_pylist()
+    changed[3]["f1_score"] = 0.123
+    dropped = changed.pop()
+    pq.write_table(table.from_pylist(changed, schema=table.schema), path)
+    found = verify(served.lake).differences
+    assert len(found) == 2
+    assert any("0.123" in one and "EvaluationResult" in one for one in found)
+    assert any(dropped["project_version_arn"] in one and "not in the tables" in one for one in found)
+
+
+def test_any_client_reads_lake_duckdb_while_syncs_go_on(serve: Serve):
+    served = serve(world(cats=2))
+    served.sync()
+    with duckdb.connect(str(served.lake / "lake.duckdb"), read_only=True) as con:
+        again = serve(world(cats=5), lake=served.lake)
+        again.sync()
+        assert con.sql("select count(*) from project_versions").fetchall() == [(2,)]
+    with duckdb.connect(str(served.lake / "lake.duckdb"), read_only=True) as con:
+        assert con.sql("select count(*) from marts.model_inventory").fetchall() == [(5,)]
+        assert con.sql("select outcome, stale_since from scopes").fetchall() == [("complete", None)]
+
+
+def test_a_role_that_cannot_be_assumed_fails_its_account_only(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    from botocore.exceptions import ClientError
+
+    from pipeline.extract import targets
+
+    real = targets.AssumeRoleCredentialFetcher
+
+    def fetcher(**arguments):
+        made = real(**arguments)
+        if OTHER in arguments["role_arn"]:
+            denied = {"Error": {"Code": "AccessDenied", "Message": "not authorized to perform sts:AssumeRole"}}
+
+            def refuse():
+                raise ClientError(denied, "AssumeRole")
+
+            made.fetch_credentials = refuse
+        return made
+
+    monkeypatch.setattr(targets, "AssumeRoleCredentialFetcher", fetcher)
+    served = serve(two_by_two())
+    result = sync_both(served)
+    assert result.record.outcome is Outcome.PARTIAL
+    by_account = {scope.account_id: scope for scope in result.record.scopes}
+    assert by_account[ACCOUNT].outcome is Outcome.COMPLETE
+    assert by_account[OTHER].error_kind == "credentials"
+    assert f"must exist in account {OTHER}" in by_account[OTHER].error
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"regions": ["us-esat-1"]}, "no such region"),
+        ({"accounts": [OTHER]}, "belong to account 111122223333"),
+        ({"accounts": ["12"]}, "12 digits"),
+        ({"accounts": [ACCOUNT, OTHER]}, "need --role"),
+        ({"role": "Reader"}, "needs --account"),
+        ({"rate": 0}, "above 0"),
+        ({"profile": "nobody"}, "nobody"),
+    ],
+)
+def test_what_cannot_be_asked_is_said_before_anything_is_written(serve: Serve, asked: dict, said: str):
+    served = serve(world(cats=1))
+    with pytest.raises(UsageError, match=said):
+        served.sync(**asked)
+    assert not served.lake.exists()
+    assert served.endpoint.calls == []
+
+
+def test_no_credentials(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    served = serve(world(cats=1))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    with pytest.raises(UsageError, match=r"No AWS credentials found.*reklake demo"):
+        served.sync()
+
+
+def test_a_folder_of_something_else_is_left_alone(serve: Serve, tmp_path: Path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").touch()
+    served = serve(world(cats=1), lake=tmp_path / "photos")
+    with pytest.raises(UsageError, match=r"is not a lake, but holds cat\.jpg"):
+        served.sync()

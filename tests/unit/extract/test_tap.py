@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.extract.tap import examine
+
+
+@pytest.mark.parametrize(
+    ("body", "token"),
+    [
+        (b'{"ProjectVersionDescriptions":[]}', None),
+        (b'{"ProjectVersionDescriptions":[],"NextToken":null}', None),
+        (b'{"ProjectVersionDescriptions":[],"NextToken":""}', ""),
+        (b'{"NextToken":"a\\u00e9","ProjectVersionDescriptions":[{"x":1}],"Novelty":{}}', "aé"),
+        (b' \n{"ProjectVersionDescriptions" : [ ] , "NextToken" : "t"}\n', "t"),
+    ],
+)
+def test_a_page_gives_its_token(body: bytes, token: str | None):
+    assert examine(body, "DescribeProjectVersions") == (token, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"ProjectVersionDescriptions":[',
+        b'{"ProjectVersionDescriptions":[]}x',
+        b'{"ProjectVersionDescriptions":[{"a":NaN}]}',
+        b'{"ProjectVersionDescriptions":[{"a":"\xff"}]}',
+        b'{"ProjectVersionDescriptions":[],"NextToken":7}',
+        b'{"message":"upstream"}',
+        b'{"ProjectDescriptions":[]}',
+        b'{"ProjectVersionDescriptions":' + b"[" * 5000,
+    ],
+)
+def test_what_is_no_page_is_not_believed(body: bytes):
+    token, flaw = examine(body, "DescribeProjectVersions")
+    assert token is None
+    assert "no DescribeProjectVersions page" in flaw
+    assert f"{len(body)} bytes" in flaw
+    assert len(flaw) < 400

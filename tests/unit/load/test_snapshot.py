@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.errors import LakeError, UsageError
+from pipeline.load import snapshot
+from pipeline.model import TABLES, table
+from pipeline.model.page import Scope
+from pipeline.storage import sha256
+
+HERE, THERE = Scope("eu-west-1", "111122223333"), Scope("us-east-1", "111122223333")
+
+
+def projects(scope: Scope, **names: str) -> dict[str, pa.Table]:
+    rows: list[dict[str, Any]] = [
+        {
+            "account_id": scope.account_id,
+            "region": scope.region,
+            "project_arn": f"arn:{scope.region}:{name}",
+            "status": status,
+        }
+        for name, status in sorted(names.items())
+    ]
+    return {"projects": pa.Table.from_pylist(rows, table("projects").schema)}
+
+
+def publish(lake: Path, name: str, *steps: Any) -> None:
+    with snapshot.writer(lake, name) as writer:
+        for step in steps:
+            step(writer)
+        writer.seal(created_at="2026-01-01T00:00:00Z", software={"reklake": "0"})
+
+
+def listed(scope: Scope, run: str, **names: str):
+    def step(writer: snapshot.SnapshotWriter) -> None:
+        writer.add(projects(scope, **names))
+        writer.listed(scope, run)
+
+    return step
+
+
+def arns(lake: Path) -> dict[str, str]:
+    rows = pq.read_table(snapshot.current(lake).file("projects")).to_pylist()
+    return {row["project_arn"]: row["status"] for row in rows}
+
+
+def test_a_snapshot_is_published_with_all_its_tables_and_a_manifest(tmp_path: Path):
+    publish(tmp_path, "s1", listed(HERE, "s1", a="CREATED"))
+    assert (tmp_path / "CURRENT").read_text() == "s1\n"
+    found = snapshot.current(tmp_path)
+    assert found.rows == {"projects": 1, "datasets": 0, "project_versions": 0, "version_assets": 0}
+    assert found.sources == {HERE: "s1"}
+    for one in TABLES:
+        entry = found.manifest["tables"][one.name]
+        assert entry["sha256"] == sha256(found.folder / entry["file"])
+        assert entry["bytes"] == (found.folder / entry["file"]).stat().st_size
+
+
+def test_carried_scopes_keep_rows_and_source(tmp_path: Path):
+    publish(tmp_path, "s1", listed(HERE, "s1", a="CREATED"), listed(THERE, "s1", b="CREATED"))
+    publish(tmp_path, "s2", lambda writer: writer.carry(HERE), listed(THERE, "s2", c="CREATED"))
+    assert arns(tmp_path) == {"arn:eu-west-1:a": "CREATED", "arn:us-east-1:c": "CREATED"}
+    assert snapshot.current(tmp_path).sources == {HERE: "s1", THERE: "s2"}
+    old = json.loads((tmp_path / "snapshots" / "s1" / "manifest.json").read_text())
+    assert old["tables"]["projects"]["rows"] == 2
+
+
+def test_rows_carried_beneath_fill_the_gaps_only(tmp_path: Path):
+    publish(tmp_path, "s1", listed(HERE, "s1", a="CREATED", b="CREATED"))
+    publish(tmp_path, "s2", listed(HERE, "s2", b="DELETING", c="CREATED"), lambda writer: writer.carry_beneath(HERE))
+    assert arns(tmp_path) == {"arn:eu-west-1:a": "CREATED", "arn:eu-west-1:b": "DELETING", "arn:eu-west-1:c": "CREATED"}
+
+
+def test_a_scope_that_was_never_listed_has_nothing_to_carry(tmp_path: Path):
+    publish(tmp_path, "s1", lambda writer: writer.carry(HERE))
+    assert snapshot.current(tmp_path).sources == {}
+
+
+def test_nothing_changed_leaves_the_old_snapshot(tmp_path: Path):
+    publish(tmp_path, "s1", listed(HERE, "s1", a="CREATED"))
+    publish(tmp_path, "s2", listed(HERE, "s2", a="CREATED"))
+    assert snapshot.current(tmp_path).id == "s1"
+    assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["s1"]
+    publish(tmp_path, "s3", listed(HERE, "s3", a="CREATED"), listed(THERE, "s3"))  # a scope without projects
+    assert snapshot.current(tmp_path).sources == {HERE: "s3", THERE: "s3"}
+
+
+def test_a_snapshot_that_was_not_sealed_or_broke_off_is_not_there(tmp_path: Path):
+    publish(tmp_path, "s1", listed(HERE, "s1", a="CREATED"))
+    with snapshot.writer(tmp_path, "s2") as writer:
+        writer.add(projects(HERE, z="CREATED"))
+    with pytest.raises(KeyError), snapshot.writer(tmp_path, "s3") as writer:
+        writer.add({"no such table": table("projects").schema.empty_table()})
+    assert snapshot.current(tmp_path).id == "s1"
+    assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["s1"]
+
+
+def test_what_is_no_lake_says_what_to_do(tmp_path: Path):
+    with pytest.raises(LakeError, match=r"no such lake.*reklake sync"):
+        snapshot.current(tmp_path / "none")
+    with pytest.raises(LakeError, match=r"holds no published snapshot.*reklake sync"):
+        snapshot.current(tmp_path)
+    (tmp_path / "CURRENT").write_text("gone")
+    with pytest.raises(LakeError, match="CURRENT names snapshot 'gone'"):
+        snapshot.current(tmp_path)
+
+
+def test_a_lake_of_a_newer_format_is_refused(tmp_path: Path):
+    publish(tmp_path, "s1", listed(HERE, "s1"))
+    manifest = tmp_path / "snapshots" / "s1" / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 99}))
+    with pytest.raises(LakeError, match=r"newer reklake \(format 99\)"):
+        snapshot.current(tmp_path)
+
+
+def test_prepare(tmp_path: Path):
+    snapshot.prepare(tmp_path / "new" / "lake")
+    assert (tmp_path / "new" / "lake").is_dir()
+    snapshot.prepare(tmp_path / "new" / "lake")
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is a file"):
+        snapshot.prepare(tmp_path / "file")
+    with pytest.raises(UsageError, match="is not a lake, but holds file and more"):
+        snapshot.prepare(tmp_path)
+    (tmp_path / "runs").mkdir()  # beside what is ours, foreign files are the user's business
+    snapshot.prepare(tmp_path)
