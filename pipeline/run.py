@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -146,11 +147,19 @@ def _publish(
             if outcome is not Outcome.FAILED:
                 with run.timed("load"):
                     writer.seal(created_at=now(), software=run.software)
-    except ReklakeError as error:
-        run.end(Outcome.FAILED, str(error))
-        run.write(settings.lake)
-        raise
+    except (ReklakeError, OSError) as error:
+        failure = error if isinstance(error, ReklakeError) else _unwritable(settings.lake, error)
+        run.end(Outcome.FAILED, str(failure))
+        with suppress(OSError):  # the record of a full disk may not fit on it; the error itself is raised
+            run.write(settings.lake)
+        raise failure from error
     return _conclude(settings, run, outcome, observe)
+
+
+def _unwritable(lake: Path, error: OSError) -> LakeError:
+    return LakeError(
+        f"{lake}: {error}. Make room, or give the right to write there, and run again; what was published is as it was."
+    )
 
 
 def _write_scope(writer: SnapshotWriter, landed: LandedScope, record: ScopeRecord) -> None:

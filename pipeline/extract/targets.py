@@ -129,23 +129,37 @@ def _regions(settings: AwsSettings, session: boto3.Session) -> tuple[str, ...]:
 
 
 def _own_account(session: boto3.Session, region: str, stated: tuple[str, ...]) -> str:
-    """Ask STS whose credentials these are; an account that was stated must be the same."""
+    """Ask STS whose credentials these are; an account that was stated must be the same.
+
+    Where STS cannot be reached (a network without its endpoint), the statement stands, or a project's ARN tells.
+    """
+    config = Config(connect_timeout=CONNECT_TIMEOUT, retries={"mode": "standard"})
     try:
-        sts = session.client("sts", region_name=region, config=Config(connect_timeout=CONNECT_TIMEOUT))
+        sts = session.client("sts", region_name=region, config=config)
         account = str(sts.get_caller_identity()["Account"])
-    except (aws.ClientError, aws.BotoCoreError) as error:
-        if stated:
-            return stated[0]
-        raise UsageError(
-            f"AWS STS does not say whose credentials these are: {error}. Renew them; where STS cannot be "
-            "reached, state the account with --account."
-        ) from error
+    except (aws.ClientError, aws.BotoCoreError, KeyError) as error:
+        known = stated[0] if stated else _account_of_a_project(session, region, config)
+        if known is None:
+            raise UsageError(
+                f"AWS STS does not say whose credentials these are: {error}. Renew them; where STS cannot be "
+                "reached, state the account with --account."
+            ) from error
+        return known
     if stated and stated[0] != account:
         raise UsageError(
             f"--account {stated[0]}: these credentials belong to account {account}. "
             "Give --role NAME to assume a role in the other account."
         )
     return account
+
+
+def _account_of_a_project(session: boto3.Session, region: str, config: Config) -> str | None:
+    """Return the account in the ARN of any project there; None if there is none, or nobody answers."""
+    try:
+        answer = session.client("rekognition", region_name=region, config=config).describe_projects(MaxResults=1)
+        return str(answer["ProjectDescriptions"][0]["ProjectArn"]).split(":")[4]
+    except (aws.ClientError, aws.BotoCoreError, LookupError):
+        return None
 
 
 def _role_arn(role: str, account: str, region: str, session: boto3.Session) -> str:

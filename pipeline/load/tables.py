@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from pipeline.errors import LakeError
 from pipeline.model import Table
 from pipeline.storage import sync
 
@@ -101,6 +102,14 @@ class TableFile:
             order by {key}
         """
         names = [str(file) for file in files]
+        try:
+            self._write_sorted(query, names, spill)
+        except duckdb.Error as error:
+            raise LakeError(f"{self.path}: cannot be sorted: {error}. Make room on its disk and run again.") from error
+        for file in files:
+            file.unlink()
+
+    def _write_sorted(self, query: str, names: list[str], spill: Path) -> None:
         with duckdb.connect(config={"memory_limit": MERGE_MEMORY, "temp_directory": str(spill)}) as con:
             con.execute("set timezone = 'UTC'")
             reader = con.sql(query, params={"files": names, "newer": names[0]}).to_arrow_reader(ROW_GROUP_ROWS)
@@ -110,8 +119,6 @@ class TableFile:
                 self.add(pa.table(batch).cast(self.table.schema))
             self._write(final=True)
             self._writer.close()
-        for file in files:
-            file.unlink()
 
     def _key(self, piece: pa.Table, row: int) -> tuple[Any, ...]:
         return tuple(piece.column(name)[row].as_py() for name in self.table.key)

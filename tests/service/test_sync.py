@@ -284,3 +284,33 @@ def test_a_folder_of_something_else_is_left_alone(serve: Serve, tmp_path: Path):
     served = serve(world(cats=1), lake=tmp_path / "photos")
     with pytest.raises(UsageError, match=r"is not a lake, but holds cat\.jpg"):
         served.sync()
+
+
+def test_where_sts_is_silent_the_statement_or_a_project_tells_the_account(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    served = serve(world(cats=1))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
+    assert served.sync().record.scopes[0].account_id == ACCOUNT
+    assert served.sync(accounts=[ACCOUNT]).record.outcome is Outcome.COMPLETE
+    empty = serve(StaticWorld({}))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
+    with pytest.raises(UsageError, match="state the account with --account"):
+        empty.sync()
+
+
+def test_a_lake_that_cannot_be_written_is_one_clear_error(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    served = serve(world(cats=1))
+    served.sync()
+    before = version_names(served.lake)
+    again = serve(world(cats=2), lake=served.lake)
+
+    def full(*_):
+        raise OSError(28, "No space left on device", "somewhere")
+
+    monkeypatch.setattr("pipeline.load.snapshot.sha256", full)
+    with pytest.raises(LakeError, match=r"No space left on device.*as it was"):
+        again.sync()
+    assert version_names(served.lake) == before
+    assert [path.name for path in (served.lake / "snapshots").iterdir()] == [snapshot.current(served.lake).id]

@@ -1,0 +1,112 @@
+"""SQL that a person wrote: run statement by statement, and what is wrong with it said in one message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from pipeline.errors import UsageError
+from pipeline.load import guard
+
+BATCH_ROWS = 10_000
+"""Rows held in memory at a time."""
+JSON_MARK = {b"reklake.type": b"json"}
+"""Metadata of a field whose text is JSON; Arrow has no such type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One statement's answer: unique column names, and rows that are computed as they are read.
+
+    Reading a batch raises UsageError when a value cannot be computed.
+    """
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+
+
+def parse(con: duckdb.DuckDBPyConnection, text: str) -> list[duckdb.Statement]:
+    """Return the statements of a text; UsageError when it has none or cannot be parsed."""
+    with _explained(con):
+        statements = con.extract_statements(text)
+    if not statements:
+        raise UsageError('the query is empty: give one, such as "from model_inventory"')
+    return statements
+
+
+def has_result(statement: duckdb.Statement) -> bool:
+    """Whether the statement answers with rows, rather than a count of what it did."""
+    kinds = [kind.name for kind in statement.expected_result_type]
+    return kinds == ["QUERY_RESULT"] or statement.type.name == "MULTI"  # MULTI is a PIVOT
+
+
+def run(
+    con: duckdb.DuckDBPyConnection, statements: list[duckdb.Statement], *, allow_write: bool = False
+) -> Iterator[Result]:
+    """Run the statements in order and yield the answer of each that has one.
+
+    An answer must be read before the next is asked for. Raises UsageError for SQL that cannot run or, unless
+    `allow_write`, would write.
+    """
+    for statement in statements:
+        if not allow_write:
+            guard.refuse_writes(statement)
+        with _explained(con):
+            if not has_result(statement):
+                con.execute(statement)
+                continue
+            relation = con.sql(statement)
+            reader = relation.to_arrow_reader(BATCH_ROWS)
+            schema = _schema(reader.schema, [str(kind) for kind in relation.types])
+        yield Result(schema, _batches(con, reader, schema))
+
+
+def _schema(schema: pa.Schema, types: list[str]) -> pa.Schema:
+    """Return the schema with unique names (a, a_2, ...) and JSON columns marked."""
+    taken: set[str] = set()
+    fields = []
+    for field, kind in zip(schema, types, strict=True):
+        name, number = field.name, 1
+        while name in taken:
+            number += 1
+            name = f"{field.name}_{number}"
+        taken.add(name)
+        fields.append(field.with_name(name).with_metadata(JSON_MARK if kind == "JSON" else None))
+    return pa.schema(fields)
+
+
+def _batches(
+    con: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader, schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    while True:
+        with _explained(con):
+            batch = next(reader, None)
+        if batch is None:
+            return
+        yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+
+
+@contextmanager
+def _explained(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Turn DuckDB's errors, and those of Arrow streams that wrap them, into ours."""
+    try:
+        yield
+    except duckdb.PermissionException as error:
+        first = str(error).splitlines()[0]
+        raise UsageError(f"{first}: queries read only the lake; give --allow-write to lift this") from error
+    except duckdb.CatalogException as error:
+        message = str(error).rstrip()
+        if message.startswith("Catalog Error: Table with name"):
+            message = f"{message}\nThere are: {', '.join(_names(con))}"
+        raise UsageError(message) from error
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise UsageError(str(error).rstrip()) from error
+
+
+def _names(con: duckdb.DuckDBPyConnection) -> list[str]:
+    views = "select view_name from duckdb_views() where not internal order by schema_name, view_name"
+    return [name for (name,) in con.cursor().execute(views).fetchall()]

@@ -1,0 +1,27 @@
+-- The account and region inside an ARN are those that the row was listed in.
+-- severity: error
+with arns as (
+    select 'projects' as table_name, account_id, region, project_arn as arn from main.projects
+    union all
+    select 'datasets' as table_name, account_id, region, dataset_arn as arn from main.datasets
+    union all
+    select 'project_versions' as table_name, account_id, region, project_version_arn as arn from main.project_versions
+    union all
+    select distinct
+        'version_assets' as table_name,
+        account_id,
+        region,
+        project_version_arn as arn
+    from main.version_assets
+)
+
+select
+    table_name,
+    account_id,
+    region,
+    arn
+from arns
+-- arn:partition:rekognition:region:account:resource
+where
+    split_part(arn, ':', 4) <> region
+    or split_part(arn, ':', 5) <> account_id

@@ -1,0 +1,8 @@
+-- Each dataset stands once in datasets: the key is unique.
+-- severity: error
+select
+    dataset_arn,
+    count(*) as row_count
+from main.datasets
+group by dataset_arn
+having count(*) > 1

@@ -1,0 +1,8 @@
+-- Each project stands once in projects: the key is unique.
+-- severity: error
+select
+    project_arn,
+    count(*) as row_count
+from main.projects
+group by project_arn
+having count(*) > 1

@@ -1,0 +1,10 @@
+-- Every manifest asset belongs to a model version of the lake.
+-- severity: error
+select
+    assets.account_id,
+    assets.region,
+    assets.project_version_arn,
+    count(*) as asset_count
+from main.version_assets as assets
+anti join main.project_versions as versions on versions.project_version_arn = assets.project_version_arn
+group by assets.account_id, assets.region, assets.project_version_arn

@@ -1,0 +1,11 @@
+-- The run records as they lie in the lake. Read as text, because read_json fails on an empty folder.
+-- grain: one row per file in the lake's runs folder
+-- columns:
+--   file: Path of the file.
+--   content: Text of the file.
+--   record: The same as JSON; null when the text is not a JSON object.
+select
+    filename as file,
+    content,
+    case when json_valid(content) and json_type(content) = 'OBJECT' then content end::json as record
+from read_text($runs)

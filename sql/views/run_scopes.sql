@@ -1,0 +1,79 @@
+-- What each run saw in each account and region it tried.
+-- grain: one row per run and scope (account and region)
+-- columns:
+--   run_id: Identifier of the run.
+--   run_kind: sync (listed from AWS) or replay (flattened again from landed pages).
+--   run_outcome: complete, partial or failed; a failed run published nothing, whatever its scopes say.
+--   account_id: AWS account that was listed.
+--   region: AWS region that was listed.
+--   outcome: complete (listed to the end) or failed.
+--   error_kind: One word on why it failed, such as denied or throttled; null otherwise.
+--   error: Why it failed, in a sentence; null otherwise.
+--   started_at: When the listing began.
+--   ended_at: When the listing ended.
+--   seconds: How long the listing took.
+--   calls: API calls made, with those repeated.
+--   retries: Calls that were repeated.
+--   throttles: Calls that the service answered with a throttle.
+--   pages: Pages landed.
+--   projects: Projects listed.
+--   versions: Model versions listed.
+--   unknown_members: Members of the answers that no column declares; they are kept in `extra`.
+with records as (
+    select from_json(record, '{
+        "run_id": "VARCHAR",
+        "kind": "VARCHAR",
+        "outcome": "VARCHAR",
+        "started_at": "VARCHAR",
+        "scopes": [{
+            "account_id": "VARCHAR",
+            "region": "VARCHAR",
+            "outcome": "VARCHAR",
+            "error_kind": "VARCHAR",
+            "error": "VARCHAR",
+            "started_at": "VARCHAR",
+            "ended_at": "VARCHAR",
+            "seconds": "DOUBLE",
+            "calls": "BIGINT",
+            "retries": "BIGINT",
+            "throttles": "BIGINT",
+            "pages": "BIGINT",
+            "projects": "BIGINT",
+            "versions": "BIGINT",
+            "unknown_members": "BIGINT"
+        }]
+    }') as run
+    from main.run_files
+    where record is not null
+),
+
+listed as (
+    select
+        run.run_id as run_id,
+        run.kind as run_kind,
+        run.outcome as run_outcome,
+        run.started_at as run_started_at,
+        unnest(run.scopes) as scope
+    from records
+)
+
+select
+    run_id,
+    run_kind,
+    run_outcome,
+    scope.account_id as account_id,
+    scope.region as region,
+    scope.outcome as outcome,
+    scope.error_kind as error_kind,
+    scope.error as error,
+    coalesce(scope.started_at, run_started_at)::timestamptz as started_at,
+    scope.ended_at::timestamptz as ended_at,
+    scope.seconds as seconds,
+    scope.calls as calls,
+    scope.retries as retries,
+    scope.throttles as throttles,
+    scope.pages as pages,
+    scope.projects as projects,
+    scope.versions as versions,
+    scope.unknown_members as unknown_members
+from listed

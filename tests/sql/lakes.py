@@ -1,0 +1,171 @@
+"""Small lakes for tests: rows with only the columns that matter, the rest filled in.
+
+Rows are written as pipe tables. An empty cell is null and `''` the empty string; `\\n` and `\\|` stand for a
+line break and a pipe. In columns of ARNs, `p` stands for project p and `p/v` for its version v, both of
+account 111122223333 in us-east-1; `999900001111:eu-west-1:p/v` is the same elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.load import warehouse
+from pipeline.model import TABLES, Table
+from pipeline.settings import Prices
+
+ACCOUNT = "111122223333"
+REGION = "us-east-1"
+NOW = "2024-07-01 00:00:00+00"
+"""What the clock says in these lakes."""
+
+
+def arn(text, account=ACCOUNT, region=REGION):
+    """Spell out `p`, `p/v` or `account:region:p/v`; an ARN stays as it is."""
+    account, region = account or ACCOUNT, region or REGION
+    if text is None or text.startswith("arn:"):
+        return text
+    *scope, name = text.split(":")
+    if scope:
+        account, region = scope
+    project, _, version = name.partition("/")
+    middle = f"{project}/version/{version}" if version else project
+    return f"arn:aws:rekognition:{region}:{account}:project/{middle}/1"
+
+
+def rows_of(text):
+    """Return the rows of a pipe table, as dicts of text or None."""
+    lines = [_cells(line) for line in text.strip().splitlines() if not re.fullmatch(r"[\s|:]*-[\s|:-]*", line)]
+    header, *body = lines
+    assert all(len(row) == len(header) for row in body), f"a row is not as long as the header:\n{text}"
+    return [dict(zip(header, row, strict=True)) for row in body]
+
+
+def _cells(line):
+    cells = re.split(r"(?<!\\)\|", line.strip().strip("|"))
+    return [_value(cell.strip()) for cell in cells]
+
+
+def _value(cell):
+    if cell == "":
+        return None
+    if cell == "''":
+        return ""
+    return cell.replace("\\n", "\n").replace("\\|", "|")
+
+
+def fill(table: Table, row: dict, number: int) -> dict:
+    """Give a row the required columns that it leaves out, and spell out its ARNs."""
+    unknown = set(row) - set(table.names)
+    assert not unknown, f"{table.name} has no column {unknown}"
+    account, region = row.get("account_id", ACCOUNT), row.get("region", REGION)
+    project = row.get("project_name") or "p"
+    version = row.get("version_name") or f"v{number}"
+    usual = {
+        "account_id": account,
+        "region": region,
+        "project_arn": arn(project, account, region),
+        "project_version_arn": arn(f"{project}/{version}", account, region),
+        "dataset_arn": arn(f"{project}/d{number}", account, region),
+        "data_result": "training",
+        "stage": "input",
+        "asset_index": "0",
+        "project_name": project,
+        "version_name": version,
+    }
+    given = {name: arn(value) if name.endswith("_arn") else value for name, value in row.items()}
+    return {name: value for name, value in usual.items() if name in table.names} | given
+
+
+def arrow(table: Table, rows: list[dict]) -> pa.Table:
+    """Return filled rows in the declared types; keys may be null, so that checks can be tested."""
+    schema = pa.schema([pa.field(column.name, column.type) for column in table.columns])
+    filled = [fill(table, row, number) for number, row in enumerate(rows, start=1)]
+    texts = pa.table({name: pa.array([row.get(name) for row in filled], pa.string()) for name in table.names})
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'")
+        con.register("texts", texts)
+        casts = ", ".join(f'"{c.name}"::{_duckdb_type(c.type)} as "{c.name}"' for c in table.columns)
+        return con.sql(f"select {casts} from texts").to_arrow_table().cast(schema)
+
+
+def _duckdb_type(kind: pa.DataType) -> str:
+    names = {
+        "string": "varchar",
+        "int64": "bigint",
+        "uint64": "ubigint",
+        "double": "double",
+        "bool": "boolean",
+    }
+    return "timestamptz" if pa.types.is_timestamp(kind) else names[str(kind)]
+
+
+def make(lake: Path, given: dict[str, list[dict]] | None = None, runs: list[dict] = ()) -> Path:
+    """Write a lake with one snapshot and those run records; return the snapshot's folder."""
+    snapshot = lake / "snapshots" / "20240630T000000Z"
+    snapshot.mkdir(parents=True)
+    (lake / "runs").mkdir()
+    for table in TABLES:
+        rows = (given or {}).get(table.name, [])
+        content = arrow(table, rows) if rows else table.schema.empty_table()
+        pq.write_table(content, snapshot / f"{table.name}.parquet")
+    manifest = {"format": 1, "id": snapshot.name, "tables": {}, "scopes": []}
+    (snapshot / "manifest.json").write_text(json.dumps(manifest))
+    (lake / "CURRENT").write_text(snapshot.name + "\n")
+    for record in runs:
+        (lake / "runs" / f"{record['run_id']}.json").write_text(json.dumps(record))
+    return snapshot
+
+
+def run_record(run_id="r1", *, kind="sync", outcome="complete", at="2024-06-30T00:00:00Z", scopes=(), **more):
+    """Return a run record as a run writes it; each scope is a dict that overrides the usual."""
+    usual = {
+        "account_id": ACCOUNT,
+        "region": REGION,
+        "outcome": "complete",
+        "error_kind": None,
+        "error": None,
+        "started_at": at,
+        "ended_at": at,
+        "calls": 3,
+        "retries": 0,
+        "throttles": 0,
+        "pages": 3,
+        "projects": 2,
+        "versions": 5,
+        "unknown_members": 0,
+        "seconds": 1.5,
+    }
+    return {
+        "run_id": run_id,
+        "kind": kind,
+        "started_at": at,
+        "ended_at": at,
+        "outcome": outcome,
+        "snapshot": "20240630T000000Z",
+        "software": {"reklake": "0.1.0"},
+        "arguments": {"regions": [REGION]},
+        "error": None,
+        "seconds": {"extract": 1.0, "flatten": 0.5, "load": 0.25, "total": 2.0},
+        "scopes": [usual | scope for scope in scopes],
+    } | more
+
+
+def connect(lake: Path, *, prices: Prices | None = None, now: str = NOW, **options):
+    """Open the lake as `reklake sql` does, at a fixed time."""
+    snapshot = next((lake / "snapshots").iterdir())
+    con = warehouse.connect(lake, snapshot=snapshot, prices=prices or Prices(), **options)
+    con.execute(f"create or replace view main.clock as select timestamptz '{now}' as now_at")
+    return con
+
+
+def texts(relation) -> list[dict]:
+    """Return a result as dicts of text or None, in DuckDB's own spelling."""
+    columns = ", ".join(f'cast(columns.c{i} as varchar) as "{name}"' for i, name in enumerate(relation.columns))
+    names = ", ".join(f"c{i}" for i in range(len(relation.columns)))
+    return relation.query("result", f"select {columns} from result as columns({names})").to_arrow_table().to_pylist()

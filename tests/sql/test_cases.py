@@ -1,0 +1,60 @@
+"""Runs tests/sql/cases/*.md: each `##` section gives rows, asks a query, and expects its result.
+
+A section holds `given TABLE` lines, each followed by a pipe table (see lakes.py for what may be left out),
+one fenced query, and a pipe table after `expect`. Results are compared as DuckDB spells them, in UTC; the
+lake's time is 2024-07-01. An expectation with only a header expects no row.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from pipeline.load import sqlfiles
+from tests.sql import lakes
+
+CASES = Path(__file__).parent / "cases"
+SECTION = re.compile(r"^## ", re.MULTILINE)
+GIVEN = re.compile(r"^given (\w+)\n\n((?:\|.*\n)+)", re.MULTILINE)
+QUERY = re.compile(r"^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
+EXPECT = re.compile(r"^expect\n\n((?:\|.*\n?)+)", re.MULTILINE)
+
+
+@dataclass
+class Case:
+    name: str
+    query: str
+    expected: list[dict]
+    given: dict[str, list[dict]] = field(default_factory=dict)
+
+
+def cases():
+    for path in sorted(CASES.glob("*.md")):
+        for section in SECTION.split(path.read_text(encoding="utf-8"))[1:]:
+            title = section.partition("\n")[0]
+            given = {name: lakes.rows_of(text) for name, text in GIVEN.findall(section)}
+            (query,) = QUERY.findall(section)
+            (expected,) = EXPECT.findall(section)
+            case = Case(f"{path.stem}: {title}", query, lakes.rows_of(expected), given)
+            yield pytest.param(case, id=case.name)
+
+
+@pytest.mark.parametrize("case", list(cases()))
+def test_case(case, tmp_path):
+    lakes.make(tmp_path, case.given)
+    with lakes.connect(tmp_path) as con:
+        assert lakes.texts(con.sql(case.query)) == case.expected
+
+
+def test_every_mart_has_cases():
+    assert {file.name for file in sqlfiles.read("marts")} <= {path.stem for path in CASES.glob("*.md")}
+
+
+@pytest.mark.parametrize("mart", [file.name for file in sqlfiles.read("marts")])
+def test_an_empty_lake_gives_no_rows(mart, tmp_path):
+    lakes.make(tmp_path)
+    with lakes.connect(tmp_path) as con:
+        assert con.sql(f"from {mart}").to_arrow_table().num_rows == 0

@@ -1,0 +1,227 @@
+"""Each check finds what it is for, and nothing in a lake where all is as it should be."""
+# ruff: noqa: E501  a table row is one line
+
+from __future__ import annotations
+
+import botocore.session
+import pytest
+
+from pipeline.load import checks, sqlfiles
+from tests.sql import lakes
+
+CLEAN = {
+    "projects": """
+        | project_name | status   | feature            | auto_update | created_at           |
+        |--------------|----------|--------------------|-------------|----------------------|
+        | p            | CREATED  |                    |             | 2024-01-01 00:00:00Z |
+        | q            | CREATING | CONTENT_MODERATION | ENABLED     | 2024-07-01 20:00:00Z |
+    """,
+    "datasets": """
+        | dataset_arn | dataset_type | status          | status_message_code | created_at           |
+        |-------------|--------------|-----------------|---------------------|----------------------|
+        | p/train     | TRAIN        | CREATE_COMPLETE | SUCCESS             | 2024-01-01 00:00:00Z |
+        | p/test      | TEST         |                 |                     |                      |
+    """,
+    "project_versions": """
+        | version_name | status               | created_at           | training_ended_at    | billable_training_seconds | f1_score | min_inference_units | max_inference_units | source_project_version_arn | moderation_confidence_threshold | feature            |
+        |--------------|----------------------|----------------------|----------------------|---------------------------|----------|---------------------|---------------------|----------------------------|---------------------------------|--------------------|
+        | v1           | TRAINING_COMPLETED   | 2024-01-01 00:00:00Z | 2024-01-01 00:00:00Z | 0                         | 0        |                     |                     |                            |                                 |                    |
+        | v2           | RUNNING              | 2024-01-01 00:00:00Z | 2024-02-01 00:00:00Z | 2678400                   | 1        | 1                   | 1                   |                            |                                 | CUSTOM_LABELS      |
+        | v3           | COPYING_COMPLETED    | 2024-01-02 00:00:00Z | 2020-01-01 00:00:00Z |                           |          |                     |                     | p/v1                       |                                 |                    |
+        | v4           | TRAINING_IN_PROGRESS | 2024-07-01 20:00:00Z |                      |                           |          |                     |                     |                            |                                 |                    |
+        | v5           | TRAINING_COMPLETED   |                      |                      |                           |          | 2                   | 5                   |                            | 0                               | CONTENT_MODERATION |
+        | v6           | TRAINING_COMPLETED   |                      |                      |                           |          | 2                   |                     |                            | 100                             | CONTENT_MODERATION |
+    """,
+    "version_assets": """
+        | project_version_arn | data_result | stage | asset_index |
+        |---------------------|-------------|-------|-------------|
+        | p/v1                | training    | input | 0           |
+        | p/v1                | training    | input | 1           |
+        | p/v1                | testing     | input | 0           |
+    """,
+}
+RUNS = [lakes.run_record(scopes=[{}])]
+
+FIRES = [
+    ("projects_unique", "projects", "| project_arn |\n| p |\n| p |", 1),
+    ("datasets_unique", "datasets", "| dataset_arn |\n| p/d |\n| p/d |\n| p/d |", 1),
+    ("project_versions_unique", "project_versions", "| version_name |\n| v |\n| v |", 1),
+    (
+        "version_assets_unique",
+        "version_assets",
+        "| asset_index |project_version_arn|\n| 0 | p/v |\n| 0 | p/v |",
+        1,
+    ),
+    ("projects_required", "projects", "| project_arn |\n| |\n| p |", 1),
+    ("projects_required", "projects", "| account_id | region |\n| | us-east-1 |\n| 111122223333 | |", 2),
+    ("datasets_required", "datasets", "| dataset_arn | project_arn |\n| | p |\n| p/d | |", 2),
+    (
+        "project_versions_required",
+        "project_versions",
+        "| project_version_arn | project_arn |\n| | p |\n| p/v | |",
+        2,
+    ),
+    (
+        "version_assets_required",
+        "version_assets",
+        "| project_version_arn | data_result | stage | asset_index |\n| | training | input | 0 |\n| p/v | | input | 0 |\n| p/v | training | | 0 |\n| p/v | training | input | |",
+        4,
+    ),
+    ("datasets_orphan", "datasets", "| project_arn |\n| gone |", 1),
+    ("project_versions_orphan", "project_versions", "| project_arn |\n| gone |", 1),
+    (
+        "version_assets_orphan",
+        "version_assets",
+        "| project_version_arn | asset_index |\n| p/gone | 0 |\n| p/gone | 1 |",
+        1,
+    ),
+    ("version_assets_dense", "version_assets", "| project_version_arn | asset_index |\n| p/v | 1 |", 1),
+    (
+        "version_assets_dense",
+        "version_assets",
+        "| project_version_arn | asset_index |\n| p/v | 0 |\n| p/v | 2 |",
+        1,
+    ),
+    ("f1_score_range", "project_versions", "| f1_score |\n| -0.1 |\n| 1.1 |\n| nan |\n| 1 |", 3),
+    (
+        "moderation_threshold_range",
+        "project_versions",
+        "| moderation_confidence_threshold |\n| -1 |\n| 100.5 |",
+        2,
+    ),
+    (
+        "inference_units_order",
+        "project_versions",
+        "| min_inference_units | max_inference_units |\n| 3 | 2 |\n| 0 | |",
+        2,
+    ),
+    (
+        "training_ends_before_creation",
+        "project_versions",
+        "| created_at | training_ended_at |\n| 2024-01-01 00:00:01Z | 2024-01-01 00:00:00Z |",
+        1,
+    ),
+    (
+        "arn_scope",
+        "projects",
+        "| project_arn |\n| 111122223333:eu-west-1:p |\n| 999900001111:us-east-1:p |",
+        2,
+    ),
+    ("arn_scope", "datasets", "| dataset_arn |\n| 111122223333:eu-west-1:p/d |", 1),
+    ("arn_scope", "project_versions", "| project_version_arn |\n| 999900001111:us-east-1:p/v |", 1),
+    (
+        "arn_scope",
+        "version_assets",
+        "| project_version_arn | asset_index |\n| 999900001111:us-east-1:p/v | 0 |\n| 999900001111:us-east-1:p/v | 1 |",
+        1,
+    ),
+    ("arn_names", "projects", "| project_name |\n| |", 1),
+    ("arn_names", "project_versions", "| project_name | version_name |\n| p | |\n| | v |", 2),
+    (
+        "unknown_project_status",
+        "projects",
+        "| status | feature | auto_update |\n| NEW | | |\n| CREATED | NEW | |\n| CREATED | | NEW |",
+        3,
+    ),
+    (
+        "unknown_dataset_status",
+        "datasets",
+        "| dataset_type | status | status_message_code |\n| NEW | | |\n| TRAIN | NEW | |\n| TRAIN | | NEW |",
+        3,
+    ),
+    (
+        "unknown_version_status",
+        "project_versions",
+        "| status | feature |\n| NEW | |\n| RUNNING | NEW |\n| '' | |",
+        3,
+    ),
+    (
+        "billable_training_absurd",
+        "project_versions",
+        "| billable_training_seconds |\n| 9223372036854775807 |\n| 2678401 |",
+        2,
+    ),
+    (
+        "training_duration_absurd",
+        "project_versions",
+        "| created_at | training_ended_at |\n| 2024-01-01 00:00:00Z | 2024-02-01 00:00:01Z |",
+        1,
+    ),
+    ("created_in_future", "projects", "| created_at |\n| 2024-07-02 00:00:01Z |", 1),
+    ("created_in_future", "datasets", "| created_at |\n| 2024-07-02 00:00:01Z |", 1),
+    ("created_in_future", "project_versions", "| created_at |\n| 2024-07-02 00:00:01Z |", 1),
+    ("trained_without_f1", "project_versions", "| status |\n| TRAINING_COMPLETED |\n| TRAINING_FAILED |", 1),
+]
+
+
+def results(lake):
+    with lakes.connect(lake) as con:
+        return {result.name: result for result in checks.run(con)}
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    lake = tmp_path_factory.mktemp("clean")
+    lakes.make(lake, {name: lakes.rows_of(text) for name, text in CLEAN.items()}, RUNS)
+    return results(lake)
+
+
+@pytest.mark.parametrize("name", [file.name for file in sqlfiles.read("checks")])
+def test_a_clean_lake_passes(name, clean):
+    assert clean[name].sample.to_pylist() == []
+    assert clean[name].passed
+
+
+@pytest.mark.parametrize(("name", "table", "rows", "count"), FIRES, ids=[f"{one[0]}-{one[1]}" for one in FIRES])
+def test_a_check_finds_what_it_is_for(name, table, rows, count, tmp_path):
+    lakes.make(tmp_path, {table: lakes.rows_of(rows)})
+    found = results(tmp_path)[name]
+    assert (found.rows, found.sample.num_rows, found.passed) == (count, count, False)
+
+
+def test_a_stale_scope_is_found(tmp_path):
+    failed = {"region": "eu-west-1", "outcome": "failed", "error": "access denied"}
+    lakes.make(tmp_path, runs=[lakes.run_record(outcome="partial", scopes=[{}, failed])])
+    found = results(tmp_path)["scopes_stale"]
+    assert [(row["region"], row["error"]) for row in found.sample.to_pylist()] == [("eu-west-1", "access denied")]
+
+
+def test_an_unreadable_run_record_is_found(tmp_path):
+    lakes.make(tmp_path, runs=RUNS)
+    for name, text in {"cut.json": '{"run_id": "r', "list.json": "[]", "empty.json": ""}.items():
+        (tmp_path / "runs" / name).write_text(text)
+    found = results(tmp_path)["run_records_readable"]
+    assert sorted(row["starts_with"] for row in found.sample.to_pylist()) == ["", "[]", '{"run_id": "r']
+
+
+def test_every_check_is_made_to_fire():
+    elsewhere = {"scopes_stale", "run_records_readable"}
+    assert {one[0] for one in FIRES} | elsewhere == {file.name for file in sqlfiles.read("checks")}
+
+
+def test_all_rows_are_counted_and_some_are_kept(tmp_path):
+    lakes.make(tmp_path, {"project_versions": [{"f1_score": "2", "version_name": f"v{i}"} for i in range(5000)]})
+    found = results(tmp_path)["f1_score_range"]
+    assert (found.rows, found.sample.num_rows) == (5000, checks.SAMPLE_ROWS)
+
+
+ENUMS = {
+    ("unknown_project_status", "projects", "status"): "ProjectStatus",
+    ("unknown_project_status", "projects", "feature"): "CustomizationFeature",
+    ("unknown_project_status", "projects", "auto_update"): "ProjectAutoUpdate",
+    ("unknown_version_status", "project_versions", "status"): "ProjectVersionStatus",
+    ("unknown_version_status", "project_versions", "feature"): "CustomizationFeature",
+    ("unknown_dataset_status", "datasets", "status"): "DatasetStatus",
+    ("unknown_dataset_status", "datasets", "dataset_type"): "DatasetType",
+    ("unknown_dataset_status", "datasets", "status_message_code"): "DatasetStatusMessageCode",
+}
+
+
+@pytest.mark.parametrize(("place", "shape"), ENUMS.items(), ids=[".".join(place[1:]) for place in ENUMS])
+def test_every_value_of_the_service_model_is_known(place, shape, tmp_path):
+    name, table, column = place
+    model = botocore.session.get_session().get_service_model("rekognition")
+    values = model.shape_for(shape).enum
+    assert values
+    lakes.make(tmp_path, {table: [{column: value} for value in values]})
+    assert results(tmp_path)[name].sample.to_pylist() == []

@@ -1,0 +1,103 @@
+"""The headers of sql/ say what is there, and the order of creation follows from what the files name."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.errors import LakeError
+from pipeline.load import sqlfiles, warehouse
+from pipeline.model import TABLES
+from pipeline.settings import Prices
+from tests.sql import lakes
+
+VIEWS = [*sqlfiles.read("views"), *sqlfiles.read("marts")]
+CHECKS = sqlfiles.read("checks")
+
+
+def names(files):
+    return [f"{file.folder}/{file.name}" for file in files]
+
+
+@pytest.fixture(scope="module")
+def con(tmp_path_factory):
+    lake = tmp_path_factory.mktemp("lake")
+    snapshot = lakes.make(lake)
+    with warehouse.connect(lake, snapshot=snapshot, prices=Prices()) as con:
+        yield con
+
+
+@pytest.mark.parametrize("file", VIEWS, ids=names(VIEWS))
+def test_each_column_is_documented_in_its_order(file, con):
+    assert list(file.columns) == con.sql(f"from {file.view}").columns
+
+
+@pytest.mark.parametrize("file", VIEWS, ids=names(VIEWS))
+def test_each_view_says_its_grain(file):
+    assert file.grain.startswith("one row")
+    assert file.description.endswith(".")
+    assert not [name for name, text in file.columns.items() if not text.endswith(".")]
+
+
+@pytest.mark.parametrize("file", VIEWS, ids=names(VIEWS))
+def test_the_headers_become_comments(file, con):
+    schema, _, name = file.view.partition(".")
+    columns = f"from duckdb_columns() where schema_name = '{schema}' and table_name = '{name}'"
+    comments = con.sql(f"select column_name, comment {columns} order by column_index").fetchall()
+    assert comments == list(file.columns.items())
+    views = f"from duckdb_views() where schema_name = '{schema}' and view_name = '{name}'"
+    assert con.sql(f"select comment {views}").fetchall() == [(f"{file.description} Grain: {file.grain}.",)]
+
+
+@pytest.mark.parametrize("file", CHECKS, ids=names(CHECKS))
+def test_each_check_says_how_bad_it_is(file):
+    assert file.severity in {"error", "warn"}
+    assert file.description.endswith(".")
+    assert not file.columns
+
+
+@pytest.mark.parametrize("suffix", ["unique", "required"])
+def test_each_table_has_its_key_checked(suffix):
+    assert {f"{table.name}_{suffix}" for table in TABLES} <= {file.name for file in CHECKS}
+
+
+def view(name, body, folder="marts"):
+    return sqlfiles.parse(f"-- What.\n{body}", folder, name)
+
+
+def test_a_header_is_read():
+    file = sqlfiles.parse(
+        "-- First line\n-- and second.\n-- grain: one row per thing\n-- columns:\n"
+        "--   a: Says a.\n--   b: Begins\n--     and ends.\n\nselect 1 as a, 2 as b; \n",
+        "views",
+        "thing",
+    )
+    assert file.description == "First line and second."
+    assert file.grain == "one row per thing"
+    assert file.columns == {"a": "Says a.", "b": "Begins and ends."}
+    assert file.body == "select 1 as a, 2 as b"
+    assert file.view == "main.thing"
+
+
+def test_files_stand_after_those_they_name():
+    a = view("a", "select * from marts.b join main.c using (x)")
+    b = view("b", "select * from main.c")
+    c = view("c", "select * from main.projects -- not marts.a", folder="views")
+    assert [file.name for file in sqlfiles.in_order([a, b, c])] == ["c", "b", "a"]
+
+
+def test_a_circle_is_named():
+    a, b = view("a", "select * from marts.b"), view("b", "select * from marts.a")
+    with pytest.raises(LakeError, match=r"circle.*marts\.\w -> marts\.\w -> marts\.\w"):
+        sqlfiles.in_order([a, b])
+
+
+def test_values_are_put_in():
+    assert view("a", "select $price, '$'").statement({"price": "1.5"}).endswith("select 1.5, '$'")
+    with pytest.raises(LakeError, match=r"sql/marts/a\.sql: no value is given for \$price"):
+        view("a", "select $price").statement({})
+
+
+@pytest.mark.parametrize("text", ["", "select 1", "-- Only words.\n", "-- Words.\n;\n"])
+def test_a_file_needs_a_header_and_a_statement(text):
+    with pytest.raises(LakeError, match=r"sql/marts/x\.sql"):
+        sqlfiles.parse(text, "marts", "x")
