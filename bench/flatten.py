@@ -35,20 +35,19 @@ def ours(versions: int, folder: Path) -> float:
     from pipeline.run import FLATTEN_THREADS, pieces
 
     scope = Scope(made.REGION, made.ACCOUNT)
-    spent = 0.0
     files = [TableFile(table(name), folder / f"{name}.parquet") for name in ("project_versions", "version_assets")]
-    bodies = made.cached(versions)
-    landed = (RawPage(OPERATION, arn, 1, number, 200, SEEN, "", body) for arn, number, body in bodies)
+    arns = [arn for arn, _, _ in made.cached(versions)]
+    landed = (RawPage(OPERATION, arn, 1, number, 200, SEEN, "", body) for arn, number, body in made.cached(versions))
     started = time.perf_counter()
     flats = ordered_map(
-        lambda piece: flatten(OPERATION, scope, piece),
-        pieces(landed),
+        lambda piece: (flatten(OPERATION, scope, piece[0]), piece[1]),
+        pieces(landed, arns),
         workers=FLATTEN_THREADS,
         ahead=FLATTEN_THREADS,
     )
-    for flat in flats:
+    for flat, settled in flats:
         for file in files:
-            file.add(flat.tables[file.table.name])
+            file.add(flat.tables[file.table.name], settled)
     for file in files:
         file.close()
     spent = time.perf_counter() - started
@@ -94,8 +93,9 @@ def child(what: str, versions: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         seconds = {"ours": ours, "plain": plain}[what](versions, Path(folder))
         size = sum(path.stat().st_size for path in Path(folder).iterdir())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    sys.stdout.write(json.dumps({"seconds": seconds, "bytes": size, "peak_mb": peak}))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = used.ru_utime + used.ru_stime
+    sys.stdout.write(json.dumps({"seconds": seconds, "cpu": cpu, "bytes": size, "peak_mb": used.ru_maxrss / 1024}))
 
 
 def measure(what: str, versions: int) -> dict[str, float]:
@@ -128,7 +128,7 @@ def main() -> None:
             print(
                 f"{what:6} {versions:>9,} versions: {statistics.median(speeds):>9,.0f} versions/s "
                 f"(from {speeds[0]:,.0f} to {speeds[-1]:,.0f}), peak {max(one['peak_mb'] for one in found):,.0f} MB, "
-                f"{found[0]['bytes'] / versions:,.0f} bytes a version"
+                f"{found[0]['bytes'] / versions:,.0f} bytes a version, {min(one['cpu'] for one in found):.1f} s of CPU"
             )
 
 

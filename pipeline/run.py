@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import TypeAlias
 
@@ -25,7 +26,7 @@ from pipeline.parallel import ordered_map
 from pipeline.record import Outcome, RunRecord, ScopeRecord, now
 from pipeline.settings import Settings
 
-PIECE_BYTES = 12 << 20
+PIECE_BYTES = 8 << 20
 """Bodies flattened at a time: about 4,000 versions."""
 FLATTEN_THREADS = 2
 """pyarrow releases the interpreter while it parses; a third thread only waits for memory."""
@@ -164,8 +165,8 @@ def _unwritable(lake: Path, error: OSError) -> LakeError:
 
 def _write_scope(writer: SnapshotWriter, landed: LandedScope, record: ScopeRecord) -> None:
     problems: list[PageError] = []
-    for flat in flatten_scope(landed):
-        writer.add(flat.tables)
+    for flat, settled in flatten_scope(landed):
+        writer.add(flat.tables, settled)
         problems.extend(flat.problems)
         record.unknown_members += flat.unknown
         for table, field in (("projects", "projects"), ("project_versions", "versions")):
@@ -177,40 +178,47 @@ def _write_scope(writer: SnapshotWriter, landed: LandedScope, record: ScopeRecor
         record.fail(PageError(f"{problems[0]}{more}"))
 
 
-def flatten_scope(landed: LandedScope) -> Iterator[Flat]:
-    """Yield a landed scope as tables, piece by piece: its projects, then its versions in the order they came."""
+def flatten_scope(landed: LandedScope) -> Iterator[tuple[Flat, str | None]]:
+    """Yield a landed scope as tables, piece by piece: its projects, then its versions in the order they came.
+
+    With each piece comes the key below which no later piece has rows; None for the last.
+    """
     heads = [PageHead(**head) for head in landing.heads(landed.path)]
     decided = counting(heads)
     project_pages = landing.pages(
         landed.path, lambda at: heads[at].operation == DESCRIBE_PROJECTS and decided.counts(heads[at])
     )
     projects = flatten(DESCRIBE_PROJECTS, landed.scope, list(project_pages), gone=decided.gone)
-    yield projects
+    yield projects, None
     existing = frozenset(projects.tables["projects"].column("project_arn").to_pylist())
-    version_pages = landing.pages(
-        landed.path,
-        lambda at: heads[at].operation == DESCRIBE_PROJECT_VERSIONS and decided.counts(heads[at], existing),
-    )
+    wanted = {
+        at: head.project_arn
+        for at, head in enumerate(heads)
+        if head.operation == DESCRIBE_PROJECT_VERSIONS and decided.counts(head, existing)
+    }
     yield from ordered_map(
-        lambda piece: flatten(DESCRIBE_PROJECT_VERSIONS, landed.scope, piece),
-        pieces(version_pages),
+        lambda piece: (flatten(DESCRIBE_PROJECT_VERSIONS, landed.scope, piece[0]), piece[1]),
+        pieces(landing.pages(landed.path, wanted.__contains__), list(wanted.values())),
         workers=FLATTEN_THREADS,
         ahead=FLATTEN_THREADS,
     )
 
 
-def pieces(pages: Iterator[RawPage]) -> Iterator[list[RawPage]]:
-    """Group pages into what is flattened at a time."""
+def pieces(pages: Iterator[RawPage], project_arns: Sequence[str]) -> Iterator[tuple[list[RawPage], str | None]]:
+    """Group pages into what is flattened at a time, each piece with the key that all later pages' rows are above.
+
+    `project_arns` are those of the pages, in the same order. A version's ARN begins as its project's does, up to
+    the last slash.
+    """
+    later = list(accumulate(reversed(project_arns), min))[::-1]  # of each page, the lowest ARN from there on
     piece: list[RawPage] = []
     size = 0
-    for page in pages:
+    for at, page in enumerate(pages, 1):
         piece.append(page)
         size += len(page.body)
-        if size >= PIECE_BYTES:
-            yield piece
+        if size >= PIECE_BYTES or at == len(later):
+            yield piece, later[at].rpartition("/")[0] if at < len(later) else None
             piece, size = [], 0
-    if piece:
-        yield piece
 
 
 def _outcome(run: RunRecord) -> Outcome:

@@ -13,6 +13,7 @@ from pipeline.flatten.answers import EXTRA_MEMBER, Answer, answer
 from pipeline.flatten.reader import read
 from pipeline.model import Column, Origin, Table
 from pipeline.model.arn import NAME_SEGMENTS, SEPARATOR
+from pipeline.model.order import in_key_order
 from pipeline.model.page import RawPage, Scope
 
 MICROSECONDS = 1e6
@@ -51,7 +52,9 @@ def flatten(operation: str, scope: Scope, pages: Sequence[RawPage], *, gone: Col
     ordered = sorted(pages, key=lambda page: (page.project_arn, page.page_number))
     listed = read(ordered, shape, scope)
     arns = pc.struct_field(listed.items, shape.key)
-    order = _last_of_each(arns, gone)
+    order = in_key_order(pa.table({shape.key: arns}), [shape.key])
+    if gone:
+        order = order.filter(pc.invert(pc.is_in(arns.take(order), pa.array(sorted(gone), pa.string()))))
     items = listed.items.take(order)
     project_arns = pa.array([page.project_arn for page in ordered], pa.string())
     requested = project_arns.take(listed.page_index.take(order))
@@ -67,18 +70,6 @@ def empty(operation: str) -> dict[str, pa.Table]:
     """Return the operation's tables without rows, in their declared schemas."""
     shape: Answer = answer(operation)
     return {table.name: table.schema.empty_table() for table in (shape.root, *shape.nested)}
-
-
-def _last_of_each(arns: pa.Array, gone: Collection[str]) -> pa.Array:
-    """Return the indices that sort the ARNs, of equal ones only the last."""
-    order = pc.sort_indices(arns)  # stable: equal ARNs stay in page order
-    ranked = arns.take(order)
-    if len(ranked) > 1:
-        differs_from_next = pc.not_equal(ranked.slice(0, len(ranked) - 1), ranked.slice(1))
-        order = order.filter(pa.concat_arrays([differs_from_next, pa.array([True])]))
-    if gone:
-        order = order.filter(pc.invert(pc.is_in(arns.take(order), pa.array(sorted(gone), pa.string()))))
-    return order
 
 
 def _nested_rows(table: Table, items: pa.StructArray, requested: pa.Array) -> _Rows:
@@ -125,7 +116,7 @@ def _table(table: Table, rows: _Rows, scope: Scope) -> pa.Table:
     columns = [_column(column, rows, scope) for column in table.columns]
     flat = pa.table(columns, schema=table.schema)
     if table.is_nested and table.column(table.key[0]).origin is Origin.MEMBER:
-        flat = flat.take(_last_of_each(flat.column(table.key[0]).combine_chunks(), ()))
+        return flat.take(in_key_order(flat, table.key))
     return flat
 
 

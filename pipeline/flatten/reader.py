@@ -73,7 +73,8 @@ def _read_json(bodies: Sequence[bytes], answer: Answer) -> pa.ListArray:
         # "ignore" would drop undeclared members unseen, "infer" stumbles over some of them (lists of nulls)
         parse_options=pj.ParseOptions(explicit_schema=answer.schema, unexpected_field_behavior="error"),
     )
-    return table.column(answer.result_key).combine_chunks()
+    lists = table.column(answer.result_key)
+    return lists.chunk(0) if lists.num_chunks == 1 else lists.combine_chunks()
 
 
 def _is_plain(items: pa.StructArray, answer: Answer) -> bool:

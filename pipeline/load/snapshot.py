@@ -58,10 +58,10 @@ class SnapshotWriter:
         self._sources: dict[Scope, str] = {}
         self.sealed: dict[str, Any] | None = None
 
-    def add(self, tables: Mapping[str, pa.Table]) -> None:
-        """Append rows of the scope that is being written, each table sorted by key."""
+    def add(self, tables: Mapping[str, pa.Table], settled: str | None = None) -> None:
+        """Append rows of the scope that is being written, each table sorted by key; `settled` as in TableFile.add."""
         for name, rows in tables.items():
-            self._files[name].add(rows)
+            self._files[name].add(rows, settled)
 
     def listed(self, scope: Scope, run_id: str) -> None:
         """Note that the scope's rows are those of that run's pages."""

@@ -6,122 +6,149 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from pipeline.errors import LakeError
+from pipeline.load.merge import Run, merged
 from pipeline.model import Table
+from pipeline.model.order import in_key_order
 from pipeline.storage import sync
 
 ROW_GROUP_ROWS = 20_000
-"""Rows of a row group: 10 MB of versions in memory, a few hundred kB on disk; small enough to skip by statistics."""
+"""Rows of a row group: 10 MB of versions in memory, 3 MB on disk; small enough to skip by statistics."""
+HELD_ROWS = 200_000
+"""Rows held at the most until nothing can come before them: 100 MB of versions."""
 COMPRESSION, LEVEL = "zstd", 1
 """Level 9 is a tenth smaller and takes four times as long."""
-MERGE_MEMORY = "256MB"
 
 
 class TableFile:
-    """One table's file in the making: takes pieces sorted by key, and puts them right if they are not in order.
+    """One table's file in the making: takes pieces of rows, and puts them in key order, each key once.
 
-    Pieces usually come in key order (scopes are in ARN order and each is sorted). Where they do not (a scope
-    larger than a piece), `close` sorts the file with DuckDB, which spills to disk, and keeps of equal keys the
-    one that came last.
+    Pieces come nearly in order: scopes are in ARN order, each piece is sorted, and only projects that were listed at
+    the same time overlap. So a few rows are held until nothing can come before them, and the rest is written at once.
+    Should a piece come too late all the same, it and what follows is set aside, and `close` merges it in.
     """
 
     def __init__(self, table: Table, path: Path) -> None:
         self.table = table
         self.path = path
-        self.rows = 0
-        self._writer = _writer(path, table)
-        self._held: list[pa.Table] = []
-        self._held_rows = 0
-        self._last: tuple[Any, ...] | None = None
-        self._in_order = True
-        self._older: pq.ParquetWriter | None = None
+        self._sorted = _Sorted(path, table)
+        self._held = table.schema.empty_table()
+        self._runs: dict[str, Run] = {}
+
+    @property
+    def rows(self) -> int:
+        """Rows in the file, once it is closed."""
+        return self._sorted.rows
+
+    def add(self, piece: pa.Table, settled: str | None = None) -> None:
+        """Append rows in the declared schema, sorted by key; of equal keys the one that comes last stays.
+
+        The rows that will still be added have no key below `settled`, unless they are late; None: below any.
+        """
+        first = self.table.key[0]
+        rows = piece
+        if self._held.num_rows:
+            overlapping = _count(pc.less_equal(piece.column(first), self._held.column(first)[-1]))
+            mixed = pa.concat_tables([self._held, piece.slice(0, overlapping)])
+            rows = pa.concat_tables([mixed.take(in_key_order(mixed, self.table.key)), piece.slice(overlapping)])
+        ready = rows.num_rows
+        if settled is not None and rows.num_rows <= HELD_ROWS:
+            ready = _count(pc.less(rows.column(first), settled))
+        self._held = rows.slice(ready)
+        self._write(rows.slice(0, ready))
 
     def add_older(self, piece: pa.Table) -> None:
-        """Append rows that count only where no other row has their key."""
-        if self._older is None:
-            self._older = _writer(self.path.with_suffix(".older"), self.table)
-        self._older.write_table(piece)
-
-    def add(self, piece: pa.Table) -> None:
-        """Append rows in the declared schema, sorted by key."""
-        if piece.num_rows == 0:
-            return
-        first, last = self._key(piece, 0), self._key(piece, piece.num_rows - 1)
-        if self._last is not None and first <= self._last:
-            self._in_order = False
-        self._last = last
-        self._held.append(piece)
-        self._held_rows += piece.num_rows
-        self.rows += piece.num_rows
-        if self._held_rows >= ROW_GROUP_ROWS:
-            self._write(final=False)
+        """Append rows, sorted by key, that count only where no other row has their key."""
+        self._set_aside("older", piece)
 
     def close(self) -> None:
         """Finish the file; it is sorted by key, each key once, and on the disk."""
-        self._write(final=True)
-        self._writer.close()
-        if self._older or not self._in_order:
-            self._sort()
+        self._write(self._held)
+        self._sorted.close()
+        if self._runs:
+            self._merge()
         sync(self.path)
 
     def abandon(self) -> None:
-        """Let go of the file after an error; the folder it is in is thrown away."""
-        self._writer.close()
-        if self._older:
-            self._older.close()
+        """Let go of the files after an error; the folder they are in is thrown away."""
+        self._sorted.writer.close()
+        for run in self._runs.values():
+            run.close()
 
-    def _write(self, *, final: bool) -> None:
-        """Write whole row groups, so that their borders depend on the rows alone; the rest waits."""
-        held = pa.concat_tables([self.table.schema.empty_table(), *self._held])
-        whole = held.num_rows if final else held.num_rows - held.num_rows % ROW_GROUP_ROWS
-        for start in range(0, whole, ROW_GROUP_ROWS):
-            group = held.slice(start, min(ROW_GROUP_ROWS, whole - start)).combine_chunks()
-            self._writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
-        rest = held.slice(whole)
-        self._held, self._held_rows = ([rest] if rest.num_rows else []), rest.num_rows
+    def _write(self, rows: pa.Table) -> None:
+        if "later" in self._runs or not self._sorted.takes(rows):
+            self._set_aside("later", rows)
+        else:
+            self._sorted.add(rows)
 
-    def _sort(self) -> None:
-        files = [self.path.rename(self.path.with_suffix(".unsorted"))]
-        if self._older:
-            self._older.close()
-            files.append(self.path.with_suffix(".older"))
-        spill = self.path.with_suffix(".spill")
-        key = ", ".join(f'"{name}"' for name in self.table.key)
-        query = f"""
-            select * exclude (filename, file_row_number)
-            from read_parquet($files, filename = true, file_row_number = true)
-            qualify row_number() over (
-                partition by {key}
-                order by filename = $newer desc, file_row_number desc
-            ) = 1
-            order by {key}
-        """
-        names = [str(file) for file in files]
-        try:
-            self._write_sorted(query, names, spill)
-        except duckdb.Error as error:
-            raise LakeError(f"{self.path}: cannot be sorted: {error}. Make room on its disk and run again.") from error
-        for file in files:
-            file.unlink()
+    def _set_aside(self, name: str, rows: pa.Table) -> None:
+        if name not in self._runs:
+            self._runs[name] = self._run(name)
+        self._runs[name].add(rows)
 
-    def _write_sorted(self, query: str, names: list[str], spill: Path) -> None:
-        with duckdb.connect(config={"memory_limit": MERGE_MEMORY, "temp_directory": str(spill)}) as con:
-            con.execute("set timezone = 'UTC'")
-            reader = con.sql(query, params={"files": names, "newer": names[0]}).to_arrow_reader(ROW_GROUP_ROWS)
-            self._writer = _writer(self.path, self.table)
-            self._in_order, self._last, self.rows = True, None, 0
-            for batch in reader:
-                self.add(pa.table(batch).cast(self.table.schema))
-            self._write(final=True)
-            self._writer.close()
+    def _run(self, name: str) -> Run:
+        return Run(self.path.with_suffix(f".{name}"), self.table.schema, self.table.key)
 
-    def _key(self, piece: pa.Table, row: int) -> tuple[Any, ...]:
-        return tuple(piece.column(name)[row].as_py() for name in self.table.key)
+    def _merge(self) -> None:
+        written = self._run("written")
+        for batch in pq.ParquetFile(self.path).iter_batches(ROW_GROUP_ROWS):
+            written.add(pa.table(batch, schema=self.table.schema))
+        runs = [run for run in (self._runs.get("older"), written, self._runs.get("later")) if run]
+        for run in runs:
+            run.close()
+        self._sorted = _Sorted(self.path, self.table)
+        for rows in merged(runs):
+            self._sorted.add(rows)
+        self._sorted.close()
+        for run in runs:
+            run.path.unlink()
+
+
+class _Sorted:
+    """A Parquet file that takes rows in key order, and whose row groups depend on the rows alone."""
+
+    def __init__(self, path: Path, table: Table) -> None:
+        self.writer = pq.ParquetWriter(
+            path,
+            table.schema,
+            compression=COMPRESSION,
+            compression_level=LEVEL,
+            use_dictionary=[column.name for column in table.columns if not column.is_distinct],
+        )
+        self.rows = 0
+        self._table = table
+        self._waiting = table.schema.empty_table()
+        self._last: tuple[Any, ...] | None = None
+
+    def takes(self, rows: pa.Table) -> bool:
+        """Whether the rows follow on what is there."""
+        return rows.num_rows == 0 or self._last is None or self._last < self._key(rows, 0)
+
+    def add(self, rows: pa.Table) -> None:
+        """Append rows that follow on what is there."""
+        if rows.num_rows:
+            self._last = self._key(rows, rows.num_rows - 1)
+            self.rows += rows.num_rows
+            self._waiting = pa.concat_tables([self._waiting, rows])
+            self._write(self._waiting.num_rows - self._waiting.num_rows % ROW_GROUP_ROWS)
+
+    def close(self) -> None:
+        """Write what waits for a full row group, and end the file."""
+        self._write(self._waiting.num_rows)
+        self.writer.close()
+
+    def _write(self, count: int) -> None:
+        for start in range(0, count, ROW_GROUP_ROWS):
+            group = self._waiting.slice(start, min(ROW_GROUP_ROWS, count - start)).combine_chunks()
+            self.writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+        self._waiting = self._waiting.slice(count)
+
+    def _key(self, rows: pa.Table, row: int) -> tuple[Any, ...]:
+        return tuple(rows.column(name)[row].as_py() for name in self._table.key)
 
 
 def rows_of(path: Path, table: Table, account_id: str, region: str) -> Iterator[pa.Table]:
@@ -140,11 +167,5 @@ def rows_of(path: Path, table: Table, account_id: str, region: str) -> Iterator[
         yield pa.table(columns, schema=table.schema)
 
 
-def _writer(path: Path, table: Table) -> pq.ParquetWriter:
-    return pq.ParquetWriter(
-        path,
-        table.schema,
-        compression=COMPRESSION,
-        compression_level=LEVEL,
-        use_dictionary=[column.name for column in table.columns if not column.is_distinct],
-    )
+def _count(mask: pa.ChunkedArray) -> int:
+    return int(pc.sum(mask, min_count=0).as_py())

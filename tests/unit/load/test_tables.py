@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,50 @@ def test_a_sorted_and_an_unsorted_way_give_the_same_bytes(tmp_path: Path):
     in_order.close()
     out_of_order.close()
     assert in_order.path.read_bytes() == out_of_order.path.read_bytes()
+
+
+def test_overlapping_pieces_are_put_in_order_while_they_come(tmp_path: Path):
+    file = TableFile(VERSIONS, tmp_path / "versions.parquet")
+    file.add(piece(version(1), version(4, "STOPPED"), version(7)), "arn:00003")
+    file.add(piece(version(3), version(4), version(5)), "arn:00006")
+    file.add(piece(version(6), version(9)), "arn:00008")
+    assert [path.name for path in tmp_path.iterdir()] == [file.path.name]  # nothing had to be set aside
+    file.add(piece(version(8)))
+    file.close()
+    assert written(file.path) == [(f"arn:{n:05}", "RUNNING") for n in (1, 3, 4, 5, 6, 7, 8, 9)]
+
+
+def test_no_more_rows_are_held_than_memory_should_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tables, "HELD_ROWS", 3)
+    file = TableFile(VERSIONS, tmp_path / "versions.parquet")
+    file.add(piece(version(5), version(6)), "arn:00001")
+    assert file._held.num_rows == 2
+    file.add(piece(version(7), version(8)), "arn:00001")
+    assert file._held.num_rows == 0
+    file.add(piece(version(1), version(6, "STOPPED")))
+    file.close()
+    assert [arn for arn, _ in written(file.path)] == [f"arn:{n:05}" for n in (1, 5, 6, 7, 8)]
+    assert dict(written(file.path))["arn:00006"] == "STOPPED"
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_however_pieces_come_the_bytes_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int):
+    monkeypatch.setattr(tables, "ROW_GROUP_ROWS", 16)
+    draw = random.Random(seed)
+    numbers = list(range(100))
+    straight = TableFile(VERSIONS, tmp_path / "straight.parquet")
+    straight.add(piece(*(version(number) for number in numbers)))
+    straight.close()
+    if seed % 2:
+        draw.shuffle(numbers)
+    file = TableFile(VERSIONS, tmp_path / "pieces.parquet")
+    while numbers:
+        size = draw.randrange(1, 20)
+        taken, numbers = sorted(numbers[:size]), numbers[size:]
+        settled = f"arn:{min(numbers):05}" if numbers and draw.random() < 0.8 else None
+        file.add(piece(*(version(number) for number in taken)), settled)
+    file.close()
+    assert file.path.read_bytes() == straight.path.read_bytes()
 
 
 def test_older_rows_count_only_where_there_is_no_other(file: TableFile):

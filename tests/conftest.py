@@ -1,0 +1,20 @@
+"""What holds for every test: which libraries are tested is said, and nothing is skipped in silence."""
+
+from __future__ import annotations
+
+import os
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+
+def pytest_report_header() -> str:
+    return f"duckdb {duckdb.__version__}, pyarrow {pa.__version__}"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a skipped test is a failure; -ra prints its reason."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and os.environ.get("CI") and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

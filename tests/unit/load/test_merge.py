@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pipeline.load import merge
+from pipeline.load.merge import Run, merged
+
+SCHEMA = pa.schema([("key", pa.string()), ("part", pa.int64()), ("value", pa.string())])
+
+
+def rows(*keys: tuple[str, int], value: str) -> pa.Table:
+    return pa.table([[key for key, _ in keys], [part for _, part in keys], [value] * len(keys)], schema=SCHEMA)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(("batch", "span"), [(1, 1), (3, 10), (100, 1000)])
+def test_a_merge_is_a_sort_in_which_the_last_of_equal_keys_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, batch: int, span: int
+):
+    monkeypatch.setattr(merge, "BATCH_ROWS", batch)
+    monkeypatch.setattr(merge, "RANGE_ROWS", span)
+    draw = random.Random(seed)
+    expected: dict[tuple[str, int], str] = {}
+    runs = []
+    for number in range(3):
+        run = Run(tmp_path / str(number), SCHEMA, ("key", "part"))
+        for piece in range(draw.randrange(1, 6)):
+            keys = sorted({(f"k{draw.randrange(40):02}", draw.randrange(3)) for _ in range(draw.randrange(1, 30))})
+            value = f"{number}.{piece}"
+            run.add(rows(*keys, value=value))
+            expected |= dict.fromkeys(keys, value)
+        run.close()
+        runs.append(run)
+    found = [tuple(row.values()) for part in merged(runs) for row in part.to_pylist()]
+    assert found == [(*key, value) for key, value in sorted(expected.items())]
+
+
+def test_ranges_hold_about_as_many_rows_as_they_should(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(merge, "BATCH_ROWS", 10)
+    monkeypatch.setattr(merge, "RANGE_ROWS", 50)
+    run = Run(tmp_path / "run", SCHEMA, ("key",))
+    for start in range(4):  # four interleaved pieces
+        run.add(rows(*((f"{number:04}", 0) for number in range(start, 400, 4)), value="x"))
+    run.close()
+    sizes = [part.num_rows for part in merged([run])]
+    assert sum(sizes) == 400
+    assert max(sizes) <= 100
+
+
+def test_a_run_without_rows_is_no_trouble(tmp_path: Path):
+    run = Run(tmp_path / "run", SCHEMA, ("key",))
+    run.close()
+    run.close()
+    assert list(merged([run])) == []
