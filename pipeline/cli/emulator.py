@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -94,12 +95,18 @@ def emulator(
         float, typer.Option("--error-rate", min=0, max=1, help="Share of calls that fail with HTTP 500.")
     ] = 0.0,
     latency: Annotated[float, typer.Option("--latency", min=0, help="Seconds every answer takes.")] = 0.0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option("--fault", help="A rule such as cut_body,operation=DescribeProjects,nth=2.", show_default=False),
+    ] = None,
 ) -> None:
     """Serve Rekognition Custom Labels on this machine, to test code that uses it.
 
     It answers DescribeProjects, DescribeProjectVersions, DescribeDataset, ListDatasetEntries, ListDatasetLabels,
     ListProjectPolicies and ListTagsForResource from a made-up world; moto's S3, STS and Organizations stand at
-    the same address. Signatures are not checked. Ctrl-C ends it.
+    the same address. Signatures are not checked. Ctrl-C ends it. Rules for --fault name a kind (throttle, cut_body,
+    html, reset, expired_token, vanished, access_denied, ...) and which calls it strikes (operation, region, account,
+    project, page, nth, every, probability, times).
 
     Examples:
 
@@ -123,7 +130,10 @@ def emulator(
                 versions=versions,
             )
         )
-        faults = [Fault("internal_error", probability=error_rate)] if error_rate else []
+        faults = [Fault.parse(rule) for rule in fault or ()]
+        if error_rate:
+            faults.append(Fault("internal_error", probability=error_rate))
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         with Emulator(
             world, faults=faults, host=host, port=port, tps=tps, throttle_rate=throttle_rate, latency=latency
         ) as endpoint:

@@ -179,7 +179,7 @@ def test_a_raw_body_is_sent_as_it_is(serve):
 def test_latency_delays_the_true_answer(serve, monkeypatch):
     endpoint = serve(Fault("latency", seconds=2.5), latency=0.5)
     waited = []
-    monkeypatch.setattr(endpoint._server.stopping, "wait", waited.append)  # noqa: SLF001  in place of a clock
+    monkeypatch.setattr(endpoint._server.stopping, "wait", waited.append)
     assert versions(endpoint) == [["0", "1"], ["2", "3"], ["4"]]
     assert waited == [3.0] * 3
 

@@ -1,0 +1,159 @@
+"""Exit codes, clean streams, and mistakes that end in one line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.emulator import Emulator, Fault
+from tests.cli.conftest import Run
+
+COMMANDS = ["sync", "replay", "verify", "sql", "tables", "check", "demo", "emulator", "version"]
+TWO_REGIONS = ("--region", "us-east-1", "--region", "eu-west-1", "--rate", "200")
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    with Emulator() as running:
+        yield running
+
+
+def error_of(ran: subprocess.CompletedProcess[str]) -> str:
+    """The one message on stderr; no traceback, nothing on stdout."""
+    assert "Traceback" not in ran.stderr
+    assert ran.stdout == ""
+    (line,) = [line for line in ran.stderr.splitlines() if line.startswith("reklake: error: ")]
+    return line
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_that_names_the_command(reklake: Run, command: str):
+    ran = reklake(command, "--help")
+    assert ran.returncode == 0
+    assert f"reklake {command}" in ran.stdout.split("Options")[0] or command == "version"
+
+
+def test_help_and_version_load_nothing_heavy():
+    code = (
+        "import sys\nfrom pipeline.cli import app\n"
+        "heavy = {'pyarrow', 'duckdb', 'boto3', 'botocore', 'moto', 'msgspec', 'numpy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
+
+
+def test_sync_says_what_it_did_and_machines_can_read_its_progress(reklake: Run, endpoint: Emulator):
+    ran = reklake("sync", "--lake", "lake", *TWO_REGIONS, **endpoint.environment())
+    assert ran.returncode == 0
+    assert "111122223333/us-east-1: complete, 7 projects, 36 versions" in ran.stdout
+    events = [json.loads(line) for line in ran.stderr.splitlines()]
+    assert {event["event"] for event in events} >= {"started", "scope", "published"}
+    again = reklake("sync", "--lake", "lake", "--quiet", *TWO_REGIONS, **endpoint.environment())
+    assert "nothing changed; no new snapshot" in again.stdout
+    assert again.stderr == ""
+    assert reklake("verify", "--lake", "lake").returncode == 0
+    assert reklake("check", "--lake", "lake").returncode == 0
+    run_id = ran.stdout.split()[1].rstrip(":")
+    assert reklake("replay", run_id, "--lake", "lake").returncode == 0
+    rows = reklake("sql", "--lake", "lake", "--format", "csv", "select count(*) as n from project_versions")
+    assert rows.stdout == "n\n61\n"
+
+
+def test_a_partial_run_exits_3_and_a_failed_one_1(reklake: Run, endpoint: Emulator):
+    endpoint.use(faults=[Fault("access_denied", region="eu-west-1")])
+    try:
+        ran = reklake("sync", "--lake", "lake", "--quiet", *TWO_REGIONS, **endpoint.environment())
+        assert ran.returncode == 3
+        assert "111122223333/eu-west-1: failed" in ran.stdout
+        assert "Allow rekognition:DescribeProjects" in ran.stdout
+        failed = reklake("sync", "--lake", "other", "--quiet", "--region", "eu-west-1", **endpoint.environment())
+        assert failed.returncode == 1
+        assert "nothing was published" in failed.stdout
+    finally:
+        endpoint.use(faults=[])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["sync", "--region", "us-east-1"], 2, "No AWS credentials found"),
+        (["sync", "--region", "us-east-1", "--profile", "nobody"], 2, "nobody"),
+        (["sync", "--account", "12"], 2, "12 digits"),
+        (["sync", "--rate", "0", "--region", "us-east-1"], 2, "above 0"),
+        (["sync", "--config", "none.toml"], 2, "no such file"),
+        (["sql", "--lake", "none", "select 1"], 1, "no such lake. Make one with `reklake sync`"),
+        (["sql", "--lake", ".", "select 1"], 1, "holds no published snapshot"),
+        (["sql", "--lake", "s3://bucket/lake", "select 1"], 2, "a lake is a folder on this machine"),
+        (["check", "--lake", "none"], 1, "no such lake"),
+        (["verify", "--lake", "none"], 1, "no such lake"),
+        (["replay", "yesterday", "--lake", "none"], 1, "no landed pages of such a run"),
+        (["tables", "modles"], 2, "modles: no such table. There are projects,"),
+        (["tables", "runs", "--format", "markdown"], 2, "documents the declared tables"),
+        (["emulator", "--fault", "sunshine"], 2, "sunshine"),
+        (["emulator", "--port", "1", "--host", "203.0.113.1"], 2, "203.0.113.1"),
+    ],
+)
+def test_a_mistake_is_one_line_with_the_next_step(reklake: Run, arguments: list[str], code: int, said: str):
+    ran = reklake(*arguments)
+    assert ran.returncode == code
+    assert said in error_of(ran)
+
+
+def test_no_region(reklake: Run):
+    ran = reklake("sync", AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing")  # noqa: S106  # opens nothing
+    assert ran.returncode == 2
+    assert "No region: give --region" in error_of(ran)
+
+
+def test_a_settings_file_is_found_in_the_folder(reklake: Run, endpoint: Emulator, tmp_path: Path):
+    (tmp_path / "reklake.toml").write_text(
+        'lake = "here"\n[aws]\nregions = ["eu-west-1"]\nrate = 200\n[prices]\ntraining_hour = 2\ncurrency = "EUR"\n'
+    )
+    assert reklake("sync", "--quiet", **endpoint.environment()).returncode == 0
+    ran = reklake("sql", "--format", "csv", "select distinct region, currency from model_inventory")
+    assert ran.stdout == "region,currency\neu-west-1,EUR\n"
+    (tmp_path / "reklake.toml").write_text("lake = 1")
+    assert "lake is 1; it takes a string" in error_of(reklake("sql", "select 1"))
+
+
+def test_demo_needs_nobody_and_shows_what_to_try_next(reklake: Run):
+    ran = reklake("demo", AWS_PROFILE="someone-elses", AWS_DEFAULT_REGION="mars-north-1")
+    assert ran.returncode == 0, ran.stderr
+    for part in ("complete", "my-project", "weld-seam-quality", "Try next:", "from running_models"):
+        assert part in ran.stdout
+    assert ran.stderr == ""
+
+
+def test_the_emulator_prints_the_variables_that_lead_to_it(tmp_path: Path):
+    command = [
+        sys.executable,
+        "-c",
+        "from pipeline.cli import main; main()",
+        "emulator",
+        "--port",
+        "0",
+        "--projects",
+        "2",
+    ]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr.readline().startswith("serving at http://127.0.0.1:")
+        running.terminate()
+        printed, _ = running.communicate(timeout=20)
+    assert running.returncode == 0
+    exported = dict(line.removeprefix("export ").split("=", 1) for line in printed.splitlines())
+    assert exported["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+
+
+def test_tables_lists_and_describes(reklake: Run):
+    listed = reklake("tables").stdout
+    for name in ("project_versions", "running_models", "scopes"):
+        assert name in listed
+    described = json.loads(reklake("tables", "project_versions", "--format", "json").stdout)
+    assert {"column": "f1_score", "type": "double", "source": "EvaluationResult.F1Score"}.items() <= next(
+        one for one in described if one["column"] == "f1_score"
+    ).items()
