@@ -22,8 +22,8 @@ class LakeError(FatalError):
 class ScopeError(ReklakeError):
     """One account and region could not be listed to its end; the other scopes go on.
 
-    `kind` is a short stable word (denied, throttled, unreachable, bad_answer, credentials, region, service)
-    for machines; the message is for people.
+    `kind` is a short stable word for machines (denied, throttled, unreachable, bad_answer, credentials, service,
+    stopped); the message is for people.
     """
 
     def __init__(self, message: str, *, kind: str) -> None:

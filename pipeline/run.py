@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pipeline import landing
-from pipeline.errors import LakeError, PageError, ReklakeError
+from pipeline.errors import LakeError, PageError, ReklakeError, ScopeError
 from pipeline.extract import Target, list_scope, plan
 from pipeline.flatten import Flat, flatten
 from pipeline.flatten.listings import PageHead, counting
@@ -69,11 +70,16 @@ def sync(settings: Settings, observe: Observer) -> Result:
     snapshot.prepare(settings.lake)
     run = RunRecord.begin("sync", _arguments(settings))
     observe(Event("started", detail=f"{len(targets)} scope{'s' if len(targets) != 1 else ''}, run {run.run_id}"))
+    stopped = threading.Event()
     with ThreadPoolExecutor(settings.aws.scopes, thread_name_prefix="scope") as pool:
-        listings = {
-            target.scope: pool.submit(_extract, target, settings.lake, run.run_id, observe) for target in targets
-        }
-        return _publish(settings, run, {scope: listing.result for scope, listing in listings.items()}, observe)
+        extract = partial(_extract, lake=settings.lake, run_id=run.run_id, observe=observe, stopped=stopped)
+        listings = {target.scope: pool.submit(extract, target) for target in targets}
+        try:
+            return _publish(settings, run, {scope: listing.result for scope, listing in listings.items()}, observe)
+        except BaseException:  # also Ctrl-C: the other scopes need not be listed any more
+            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
@@ -87,7 +93,7 @@ def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
     return _publish(settings, run, {one.scope: partial(_replayed, one) for one in found}, observe)
 
 
-def _extract(target: Target, lake: Path, run_id: str, observe: Observer) -> Listing:
+def _extract(target: Target, *, lake: Path, run_id: str, observe: Observer, stopped: threading.Event) -> Listing:
     """List one scope into the landing; what ends it early is in its record."""
     record = ScopeRecord.of(target.scope)
     started = time.perf_counter()
@@ -100,6 +106,8 @@ def _extract(target: Target, lake: Path, run_id: str, observe: Observer) -> List
                 writer.add(page)
                 record.pages += 1
                 observe(Event("page", target.scope))
+                if stopped.is_set():
+                    raise ScopeError(f"{target.scope}: the run was stopped. Sync again.", kind="stopped")
         landed = landing.scope_file(lake, run_id, target.scope)
         record.outcome = Outcome.COMPLETE
     except ReklakeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,8 @@ CUSTOM_LABELS_REGIONS = (
 """Where AWS offers Custom Labels (AWS regional services; botocore's list for Rekognition is longer)."""
 
 SESSION_NAME = "reklake"
+_CREATING = threading.Lock()
+"""Sessions are shared by the scopes' threads, and making a client is not safe there (boto3 guide, Session)."""
 CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
 """Seconds; a page takes well under one."""
 
@@ -57,7 +60,8 @@ class Target:
             user_agent_extra="reklake",
         )
         try:
-            client = self.session.client("rekognition", region_name=self.scope.region, config=config)
+            with _CREATING:
+                client = self.session.client("rekognition", region_name=self.scope.region, config=config)
         except (aws.BotoCoreError, ValueError) as error:
             raise explain(error, self.scope, "client") from error
         tap = Tap(Pace(self.settings.rate), max_attempts=self.settings.max_attempts)

@@ -314,3 +314,19 @@ def test_a_lake_that_cannot_be_written_is_one_clear_error(serve: Serve, monkeypa
         again.sync()
     assert version_names(served.lake) == before
     assert [path.name for path in (served.lake / "snapshots").iterdir()] == [snapshot.current(served.lake).id]
+
+
+def test_when_a_run_is_stopped_its_other_listings_stop_too(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    served = serve(world(**{f"p{number}": 100 for number in range(60)}), latency=0.05, page_size=10)
+    real = run.landing.land
+    pages = []
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run.landing, "land", lambda *of: pages.append(of) or real(*of))
+    monkeypatch.setattr(run, "_publish", stop)
+    with pytest.raises(KeyboardInterrupt):
+        served.sync(listings=2)
+    assert served.calls(VERSIONS) < 60  # of 600
+    assert pages
