@@ -32,7 +32,7 @@ def ours(versions: int, folder: Path) -> float:
     from pipeline.model import table
     from pipeline.model.page import RawPage, Scope
     from pipeline.parallel import ordered_map
-    from pipeline.run import FLATTEN_THREADS, pieces
+    from pipeline.pieces import FLATTEN_THREADS, pieces
 
     scope = Scope(made.REGION, made.ACCOUNT)
     files = [TableFile(table(name), folder / f"{name}.parquet") for name in ("project_versions", "version_assets")]
@@ -40,7 +40,7 @@ def ours(versions: int, folder: Path) -> float:
     landed = (RawPage(OPERATION, arn, 1, number, 200, SEEN, "", body) for arn, number, body in made.cached(versions))
     started = time.perf_counter()
     flats = ordered_map(
-        lambda piece: (flatten(OPERATION, scope, piece[0]), piece[1]),
+        lambda piece: (flatten(OPERATION, scope, piece.pages), piece.settled),
         pieces(landed, arns),
         workers=FLATTEN_THREADS,
         ahead=FLATTEN_THREADS,

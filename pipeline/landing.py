@@ -60,13 +60,11 @@ class Writer:
         self._scope = scope
         self._pages: list[RawPage] = []
         self._bytes = 0
-        self.count = 0
 
     def add(self, page: RawPage) -> None:
         """Keep one page."""
         self._pages.append(page)
         self._bytes += len(page.body)
-        self.count += 1
         if self._bytes >= ROW_GROUP_BYTES:
             self.flush()
 
@@ -113,7 +111,8 @@ def land(lake: Path, run_id: str, scope: Scope) -> Iterator[Writer]:
 
 def landed(lake: Path, run_id: str) -> list[LandedScope]:
     """Return the scopes that a run landed, in order; LakeError if there are none or a file cannot be read."""
-    files = sorted(folder(lake, run_id).glob("[!.]*.parquet"))
+    is_name = Path(run_id).name == run_id  # it becomes part of a path
+    files = sorted(folder(lake, run_id).glob("[!.]*.parquet")) if is_name else []
     if not files:
         runs = sorted((path.name for path in (lake / "raw").glob("*")), reverse=True)
         raise LakeError(
@@ -163,4 +162,4 @@ def _open(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
     except (OSError, pa.ArrowException) as error:
-        raise LakeError(f"{path}: cannot be read as landed pages: {error}. Sync again to land them anew.") from error
+        raise LakeError(f"{path}: cannot be read as landed pages: {error}.") from error

@@ -102,6 +102,8 @@ class RunRecord:
     def end(self, outcome: Outcome, error: str | None = None) -> None:
         """Close the record."""
         self.outcome, self.error, self.ended_at = outcome, error, now()
+        elapsed = datetime.fromisoformat(self.ended_at) - datetime.fromisoformat(self.started_at)
+        self.seconds["total"] = elapsed.total_seconds()
 
     def write(self, lake: Path) -> None:
         """Keep it under runs/."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -42,7 +43,7 @@ class AwsSettings:
     rate: float = QUOTA
     max_attempts: int = 10
     """Of one call, the first included; about a minute of waiting when all of them fail."""
-    listings: int = 8
+    threads: int = 8
     """Projects of one scope that are listed at the same time."""
     scopes: int = 8
     """Scopes that are listed at the same time."""
@@ -66,7 +67,7 @@ _KEYS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
         "profile": str,
         "rate": (int, float),
         "max_attempts": int,
-        "listings": int,
+        "threads": int,
         "scopes": int,
     },
     "prices": {"training_hour": (int, float), "inference_unit_hour": (int, float), "currency": str},
@@ -92,11 +93,13 @@ def load(
         if key in chosen:
             chosen[key] = tuple(dict.fromkeys(chosen[key]))
     settings = AwsSettings(**chosen)
+    prices = Prices(**file.get("prices", {}))
     _check(settings)
+    _check_prices(prices)
     return Settings(
         lake=_lake(lake or environment.get("REKLAKE_LAKE") or file.get("lake") or DEFAULT_LAKE),
         aws=settings,
-        prices=Prices(**file.get("prices", {})),
+        prices=prices,
     )
 
 
@@ -105,7 +108,10 @@ def _lake(text: str) -> Path:
         raise UsageError(
             f"{text}: a lake is a folder on this machine; copy it to or from a bucket with your own tools."
         )
-    return Path(text).expanduser()
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{text}: {error}. Name the lake's folder in full.") from error
 
 
 def _check(aws: AwsSettings) -> None:
@@ -116,9 +122,16 @@ def _check(aws: AwsSettings) -> None:
             raise UsageError(f"--account {account}: an AWS account id has 12 digits.")
     if len(aws.accounts) > 1 and not aws.role:
         raise UsageError("Several accounts need --role NAME, the role to assume in each of them.")
-    for name in ("max_attempts", "listings", "scopes"):
+    for name in ("max_attempts", "threads", "scopes"):
         if getattr(aws, name) < 1:
             raise UsageError(f"{name} is {getattr(aws, name)}: it must be 1 or more.")
+
+
+def _check_prices(prices: Prices) -> None:
+    for name in ("training_hour", "inference_unit_hour"):
+        price = getattr(prices, name)
+        if not (math.isfinite(price) and price >= 0):
+            raise UsageError(f"prices.{name} is {price}: give a price of 0 or more.")
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:

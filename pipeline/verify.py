@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.dataset as ds
 
 from pipeline import landing
-from pipeline.flatten.listings import Counting, PageHead, counting
+from pipeline.errors import LakeError
+from pipeline.flatten.counting import Counting, PageHead, counting
 from pipeline.landing import LandedScope
 from pipeline.load import snapshot
 from pipeline.load.snapshot import Snapshot
@@ -23,19 +25,24 @@ BATCH_PAGES = 100
 
 @dataclass(slots=True)
 class Report:
-    """What was compared, and every difference, a sentence each."""
+    """What was compared, and every difference, a sentence each.
+
+    `is_whole` says of the scope being compared that all its rows came on its pages.
+    """
 
     pages: int = 0
     descriptions: int = 0
+    is_whole: bool = True
     differences: list[str] = field(default_factory=list)
 
 
 def verify(lake: Path) -> Report:
-    """Compare everything that is published; LakeError if there is nothing, or a landed file is missing."""
+    """Compare everything that is published; LakeError if there is nothing, or a landed or published file is missing."""
     published = snapshot.current(lake)
     report = Report()
-    for scope, run_id in published.sources.items():
-        _verify_scope(published, landing.scope_file(lake, run_id, scope), report)
+    for scope, source in published.sources.items():
+        report.is_whole = source.whole
+        _verify_scope(published, landing.scope_file(lake, source.run_id, scope), report)
     return report
 
 
@@ -82,10 +89,13 @@ def _rows(
     if project_arns is not None:
         wanted &= ds.field("project_arn").isin(sorted(project_arns))
     root, nested = tables_of(operation)
-    return {
-        table.name: ds.dataset(published.file(table.name), format="parquet").to_table(filter=wanted).to_pylist()
-        for table in (root, *nested)
-    }
+    try:
+        return {
+            table.name: ds.dataset(published.file(table.name), format="parquet").to_table(filter=wanted).to_pylist()
+            for table in (root, *nested)
+        }
+    except (OSError, pa.ArrowException) as error:
+        raise LakeError(f"{published.folder}: cannot be read: {error}. Sync again, or restore the snapshot.") from error
 
 
 def _compare(
@@ -98,28 +108,41 @@ def _compare(
 ) -> None:
     """Compare the pages' descriptions with the rows'; of one that stands on two pages, the later."""
     root = tables_of(operation)[0]
-    key = root.column(root.key[0]).path
     tabled = {row[root.key[0]] for row in rows[root.name]}
-    listed: dict[str, tuple[RawPage, Any]] = {}
-    unreadable: list[str] = []
+    rebuilt = rebuild(operation, rows)
+    listed: dict[str, tuple[str, Any]] = {}
     for page in pages:
         report.pages += 1
         where = page.describe(landed.scope)
-        try:
-            descriptions = decode(page.body)[RESULT_KEYS[operation]]
-            listed |= {one[key]: (page, one) for one in descriptions if one[key] not in gone}
-        except (ValueError, KeyError, TypeError) as error:
-            unreadable.append(f"{where}: cannot be read whole: {type(error).__name__}: {error}")
-    rebuilt = rebuild(operation, rows)
+        for arn, description in _descriptions(operation, page):
+            if arn is None:
+                report.differences.append(f"{where}: {description}")
+            elif arn not in gone:
+                listed[arn] = where, description
     report.descriptions += len(listed)
-    report.differences.extend(unreadable)
-    for arn, (page, description) in listed.items():
-        where = f"{page.describe(landed.scope)}: {arn}"
+    for arn, (where, description) in listed.items():
         if arn not in tabled:
-            report.differences.append(f"{where} is not in the tables")
+            report.differences.append(f"{where}: {arn} is not in the tables")
         else:
             different = differences(operation, description, rebuilt[arn])
-            report.differences.extend(f"{where}: {one}" for one in different)
-    report.differences.extend(
-        f"{landed.scope}: {arn} is in the tables, but on no page" for arn in rebuilt.keys() - listed.keys()
-    )
+            report.differences.extend(f"{where}: {arn}: {one}" for one in different)
+    if report.is_whole:
+        report.differences.extend(
+            f"{landed.scope}: {arn} is in the tables, but on no page" for arn in rebuilt.keys() - listed.keys()
+        )
+
+
+def _descriptions(operation: str, page: RawPage) -> Iterator[tuple[str | None, Any]]:
+    """Yield a page's descriptions by ARN; None and a sentence for what is none."""
+    root = tables_of(operation)[0]
+    key = root.column(root.key[0]).path
+    try:
+        items = decode(page.body)[RESULT_KEYS[operation]]
+    except (ValueError, KeyError, TypeError) as error:
+        yield None, f"cannot be read: {type(error).__name__}: {error}"
+        return
+    for at, item in enumerate(items if isinstance(items, list) else [items]):
+        if isinstance(item, dict) and isinstance(item.get(key), str):
+            yield item[key], item
+        else:
+            yield None, f"item {at} has no {key}, so no table can hold it"

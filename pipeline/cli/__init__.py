@@ -1,4 +1,4 @@
-"""The command line: a file per family of commands; exit codes live only here."""
+"""The command line: a file per family of commands; exit codes live only in exits.py."""
 
 from pipeline.cli.app import main
 

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import IntEnum
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
 from pipeline.cli import emulator, query, runs, tables
+from pipeline.cli.exits import Exit
 from pipeline.errors import ReklakeError, UsageError
 
-
-class Exit(IntEnum):
-    """What the exit codes mean; scripts and cron rely on them. 4 is for data checks (`reklake check`)."""
-
-    COMPLETE = 0
-    FAILED = 1
-    USAGE = 2
-    PARTIAL = 3
-
+FILE_LIBRARIES = frozenset({"pyarrow", "duckdb", "_duckdb"})
+"""Libraries whose errors, where they come this far, are about a file of the lake that is damaged."""
 
 app = typer.Typer(
     name="reklake",
-    help="Every Amazon Rekognition Custom Labels project and model version, in Parquet, queried through DuckDB.",
     epilog="Exit codes: 0 complete, 3 some scopes failed (their last rows are kept), 1 failed, 2 wrong usage, "
     "4 data checks found rows.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -47,8 +40,22 @@ for command, panel in (
     app.command(rich_help_panel=panel)(command)
 
 
+@app.callback(invoke_without_command=True)
+def common(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Every Amazon Rekognition Custom Labels project and model version, in Parquet, queried through DuckDB."""
+    if version:
+        typer.echo(f"reklake {metadata.version('reklake')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(Exit.USAGE)
+
+
 def main() -> None:
-    """Run the command line; an error of ours is one line on stderr and an exit code, never a traceback."""
+    """Run the command line; an error is one message on stderr and an exit code, never a traceback."""
     try:
         app()
     except UsageError as error:
@@ -59,8 +66,14 @@ def main() -> None:
         # the reader of our output has gone; leave nothing for the interpreter to flush at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(Exit.COMPLETE)
+    except OSError as error:  # of files that a command reads: permissions, a disk that fails
+        sys.exit(_complain(error, Exit.FAILED))
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in FILE_LIBRARIES:
+            raise  # a fault of ours: the traceback is what a report needs
+        sys.exit(_complain(error, Exit.FAILED))
 
 
-def _complain(error: ReklakeError, code: Exit) -> Exit:
+def _complain(error: Exception, code: Exit) -> Exit:
     sys.stderr.write(f"reklake: error: {error}\n")
     return code

@@ -6,12 +6,11 @@ import os
 import shlex
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import Lake
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +25,11 @@ DEMO_QUERY = (
 )
 
 
-def demo(lake: Lake = None) -> None:
+def demo(
+    lake: Annotated[
+        str, typer.Option("--lake", help="The folder to export to; REKLAKE_LAKE is left alone.")
+    ] = DEMO_LAKE,
+) -> None:
     """Export a made-up organisation from the built-in endpoint, over HTTP, and query the result.
 
     Needs no AWS account. The endpoint listens on loopback only and ends with the command. One of its projects is
@@ -39,10 +42,9 @@ def demo(lake: Lake = None) -> None:
     from pipeline import run, settings
     from pipeline.cli.progress import watching
     from pipeline.cli.query import sql
-    from pipeline.cli.runs import report
+    from pipeline.cli.runs import leave, report
     from pipeline.emulator import Emulator
 
-    place = lake or DEMO_LAKE
     with (
         _ours(),
         Emulator() as endpoint,
@@ -50,14 +52,15 @@ def demo(lake: Lake = None) -> None:
         watching(quiet=not sys.stderr.isatty()) as observe,
     ):
         typer.echo(f"endpoint with a made-up organisation: {endpoint.url}")
-        chosen = settings.load(lake=place, regions=DEMO_REGIONS, rate=DEMO_RATE, environment={})
+        chosen = settings.load(lake=lake, regions=DEMO_REGIONS, rate=DEMO_RATE, environment={})
         result = run.sync(chosen, observe)
     report(result)
-    typer.echo(f"\nreklake sql --lake {place} {shlex.quote(DEMO_QUERY)}\n")
-    sql(DEMO_QUERY, lake=place)
+    leave(result)
+    typer.echo(f"\nreklake sql --lake {lake} {shlex.quote(DEMO_QUERY)}\n")
+    sql(DEMO_QUERY, lake=lake)
     typer.echo("\nTry next:")
     for query in ("from running_models", "from training_failures", "from copy_lineage"):
-        typer.echo(f"  {sys.argv[0]} sql --lake {place} {shlex.quote(query)}")
+        typer.echo(f"  {sys.argv[0]} sql --lake {lake} {shlex.quote(query)}")
 
 
 def emulator(
@@ -134,9 +137,12 @@ def emulator(
         if error_rate:
             faults.append(Fault("internal_error", probability=error_rate))
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with Emulator(
-            world, faults=faults, host=host, port=port, tps=tps, throttle_rate=throttle_rate, latency=latency
-        ) as endpoint:
+        with (
+            suppress(KeyboardInterrupt),
+            Emulator(
+                world, faults=faults, host=host, port=port, tps=tps, throttle_rate=throttle_rate, latency=latency
+            ) as endpoint,
+        ):
             typer.echo("\n".join(f"export {name}={value}" for name, value in endpoint.environment().items()))
             typer.echo(f"serving at {endpoint.url}; Ctrl-C ends it", err=True)
             endpoint.serve_forever()

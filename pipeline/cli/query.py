@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.exits import Exit
 from pipeline.cli.options import Config, Lake
 from pipeline.cli.render import Format
 from pipeline.errors import UsageError
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from pipeline.load.checks import CheckResult
     from pipeline.load.queries import Result
 
-EXIT_CHECKS = 4
-"""Exit code of `check` when a check of severity error finds rows."""
 ONE_RESULT = (Format.csv, Format.json, Format.jsonl, Format.parquet)
 """Forms in which a second result would spoil the first."""
 
@@ -111,7 +110,7 @@ def check(
     else:
         _print_results(results)
     if any(result.severity == "error" and not result.passed for result in results):
-        raise typer.Exit(EXIT_CHECKS)
+        raise typer.Exit(Exit.CHECKS)
 
 
 def _text(query: str | None, file: Path | None) -> str:

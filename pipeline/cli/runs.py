@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.exits import Exit
 from pipeline.cli.options import Config, Lake
 
 if TYPE_CHECKING:
     from pipeline.run import Result
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing while it runs.")]
-PARTIAL, FAILED = 3, 1
 SHOWN = 20
 
 
@@ -28,7 +28,12 @@ def sync(
     ] = None,
     account: Annotated[
         list[str] | None,
-        typer.Option("--account", help="An account to assume --role in, repeatable.", metavar="ID", show_default=False),
+        typer.Option(
+            "--account",
+            help="An account to assume --role in, repeatable. Without --role: whose credentials these are.",
+            metavar="ID",
+            show_default=False,
+        ),
     ] = None,
     role: Annotated[
         str | None,
@@ -74,7 +79,7 @@ def sync(
     with watching(quiet=quiet) as observe:
         result = run.sync(chosen, observe)
     report(result)
-    _leave(result)
+    leave(result)
 
 
 def replay(
@@ -95,7 +100,7 @@ def replay(
     with watching(quiet=quiet) as observe:
         result = run.replay(settings.load(lake=lake, config=config), run_id, observe)
     report(result)
-    _leave(result)
+    leave(result)
 
 
 def verify(lake: Lake = None, config: Config = None) -> None:
@@ -118,7 +123,7 @@ def verify(lake: Lake = None, config: Config = None) -> None:
         typer.echo(f"  and {len(found.differences) - SHOWN:,} more")
     if found.differences:
         typer.echo(f"{len(found.differences):,} differences")
-        raise typer.Exit(FAILED)
+        raise typer.Exit(Exit.FAILED)
     typer.echo("all found again")
 
 
@@ -132,19 +137,24 @@ def report(result: Result) -> None:
         typer.echo(f"  {scope.scope}: {scope.outcome}, {scope.projects:,} projects, {scope.versions:,} versions")
         if scope.error:
             typer.echo(f"    {scope.error}")
-    if record.snapshot:
+    if result.is_published:
         rows = ", ".join(f"{name} {count:,}" for name, count in result.rows.items())
         typer.echo(f"snapshot {record.snapshot}: {rows}")
     elif record.outcome is Outcome.FAILED:
         typer.echo("nothing was published; the lake is as it was")
     else:
-        typer.echo("nothing changed; no new snapshot")
+        typer.echo(f"nothing changed; snapshot {record.snapshot} stays")
     for check in result.checks:
         typer.echo(f"check {check.name} ({check.severity}): {check.rows:,} rows; see `reklake check`")
+    if result.warning:
+        typer.echo(f"published, but lake.duckdb is not up to date: {result.warning}")
 
 
-def _leave(result: Result) -> None:
+def leave(result: Result) -> None:
+    """End the command with the run's exit code."""
     from pipeline.record import Outcome
 
-    if result.record.outcome is not Outcome.COMPLETE:
-        raise typer.Exit(PARTIAL if result.record.outcome is Outcome.PARTIAL else FAILED)
+    if result.record.outcome is Outcome.FAILED:
+        raise typer.Exit(Exit.FAILED)
+    if result.record.outcome is Outcome.PARTIAL or result.warning:
+        raise typer.Exit(Exit.PARTIAL)

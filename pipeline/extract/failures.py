@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import botocore.exceptions as aws
 
 from pipeline.errors import ScopeError
@@ -41,7 +43,7 @@ def explain(error: Exception, scope: Scope, doing: str) -> ScopeError:
         )
     if isinstance(error, aws.PaginationError):
         return bad_answer(scope, doing, "the service sent the same page token twice, which would never end")
-    return ScopeError(f"{where}: {type(error).__name__}: {_sentence(error)}", kind="service")
+    return ScopeError(f"{where}: {type(error).__name__}: {_sentence(error)} Sync again.", kind="service")
 
 
 def bad_answer(scope: Scope, doing: str, what: str) -> ScopeError:
@@ -77,4 +79,9 @@ def _explain_answer(error: aws.ClientError, scope: Scope, where: str) -> ScopeEr
 
 
 def _sentence(error: Exception) -> str:
-    return str(error).strip().rstrip(".") + "."
+    return without_userinfo(str(error).strip().rstrip(".") + ".")
+
+
+def without_userinfo(text: str) -> str:
+    """Return the text with user and password taken out of the URLs in it."""
+    return re.sub(r"//[^/@\s]+@", "//***@", text)

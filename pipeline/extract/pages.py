@@ -38,17 +38,17 @@ class _Projects(msgspec.Struct):
 _PROJECTS = msgspec.json.Decoder(_Projects)
 
 
-def list_scope(client: Any, scope: Scope, *, listings: int) -> Iterator[RawPage]:
+def list_scope(client: Any, scope: Scope, *, threads: int) -> Iterator[RawPage]:
     """Yield every page of the scope: DescribeProjects first, then DescribeProjectVersions project by project.
 
-    So many `listings` are under way at a time, so pages of different projects interleave. Raises ScopeError as
+    So many `threads` list a project each at a time, so pages of different projects interleave. Raises ScopeError as
     soon as any listing fails: what was yielded is then not the whole scope.
     """
     projects: dict[str, None] = {}
     for page in _list(client, scope, DESCRIBE_PROJECTS, ""):
         yield page
         projects.update(dict.fromkeys(_project_arns(page, scope)))
-    with closing(_Crew(client, scope, sorted(projects), listings).pages()) as pages:
+    with closing(_Crew(client, scope, sorted(projects), threads).pages()) as pages:
         yield from pages
 
 
@@ -74,7 +74,7 @@ def _list(client: Any, scope: Scope, operation: str, project_arn: str) -> Iterat
             if code == "InvalidPaginationTokenException" and listing < MAX_LISTINGS:
                 continue
             raise explain(error, scope, doing) from error
-        except (aws.BotoCoreError, aws.HTTPClientError) as error:
+        except (aws.BotoCoreError, aws.HTTPClientError, ValueError, KeyError) as error:
             raise explain(error, scope, doing) from error
         else:
             return
@@ -117,14 +117,14 @@ def _page(operation: str, project_arn: str, listing: int, number: int, answer: M
 class _Crew:
     """Threads that list projects side by side, and hand their pages over through a bounded queue."""
 
-    def __init__(self, client: Any, scope: Scope, projects: Iterable[str], listings: int) -> None:
+    def __init__(self, client: Any, scope: Scope, projects: Iterable[str], threads: int) -> None:
         self._client = client
         self._scope = scope
-        self._size = listings
+        self._size = threads
         self._projects: queue.SimpleQueue[str] = queue.SimpleQueue()
         for arn in projects:
             self._projects.put(arn)
-        self._pages: queue.Queue[RawPage | Exception | None] = queue.Queue(maxsize=2 * listings)
+        self._pages: queue.Queue[RawPage | Exception | None] = queue.Queue(maxsize=2 * threads)
         self._stopped = threading.Event()
 
     def pages(self) -> Generator[RawPage, None, None]:

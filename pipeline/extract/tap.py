@@ -33,7 +33,8 @@ THROTTLES = frozenset(
         "Throttling",
     }
 )
-HTTP_OK = 200
+HTTP_REDIRECT = 300
+"""Below it an answer claims to be one: 200, or what a proxy makes of it."""
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 20.0
 
@@ -44,7 +45,7 @@ class _ProjectsAnswer(msgspec.Struct):
 
 
 class _VersionsAnswer(msgspec.Struct):
-    listed: msgspec.Raw = msgspec.field(name="ProjectVersionDescriptions")
+    listed: list[msgspec.Raw] = msgspec.field(name="ProjectVersionDescriptions")
     token: str | None = msgspec.field(name="NextToken", default=None)
 
 
@@ -116,7 +117,7 @@ class Tap:
             return
         body = response_dict["body"]
         customized_response_dict[BODY] = body
-        if response_dict["status_code"] == HTTP_OK:
+        if response_dict["status_code"] < HTTP_REDIRECT:
             token, flaw = examine(body, operation_model.name)
             customized_response_dict[FLAW] = flaw
             response_dict["body"] = msgspec.json.encode({"NextToken": token} if token else {})
@@ -137,7 +138,7 @@ class Tap:
         if throttled:
             with self.counters.lock:
                 self.counters.throttles += 1
-        if not throttled and (http.status_code != HTTP_OK or _flaw(http, parsed, operation.name) is None):
+        if not throttled and (http.status_code >= HTTP_REDIRECT or _flaw(http, parsed, operation.name) is None):
             return None
         if attempts >= self._max_attempts:
             return None
@@ -154,4 +155,4 @@ def _flaw(http: Any, parsed: dict[str, Any], operation: str) -> str | None:
     if FLAW in parsed:
         flaw: str | None = parsed[FLAW]
         return flaw
-    return examine(http.content, operation)[1] if http.status_code == HTTP_OK else None
+    return examine(http.content, operation)[1] if http.status_code < HTTP_REDIRECT else None

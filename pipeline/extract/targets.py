@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
 from pipeline.errors import UsageError
-from pipeline.extract.failures import explain
+from pipeline.extract.failures import explain, without_userinfo
 from pipeline.extract.pacing import Pace
 from pipeline.extract.tap import Tap
 from pipeline.model.page import Scope
@@ -54,7 +54,7 @@ class Target:
         """Make the scope's Rekognition client with its hooks; ScopeError if there are no credentials for it."""
         config = Config(
             retries={"mode": "standard", "total_max_attempts": self.settings.max_attempts},
-            max_pool_connections=self.settings.listings + 1,
+            max_pool_connections=self.settings.threads + 1,
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
             user_agent_extra="reklake",
@@ -100,7 +100,7 @@ def _session(profile: str | None) -> boto3.Session:
         session = boto3.Session(profile_name=profile)
         credentials = session.get_credentials()
     except aws.ProfileNotFound as error:
-        known = ", ".join(boto3.Session().available_profiles) or "none"
+        known = ", ".join(botocore.session.Session(profile="default").available_profiles) or "none"
         raise UsageError(f"{error}. Profiles on this machine: {known}.") from error
     except aws.BotoCoreError as error:
         raise UsageError(f"The AWS configuration cannot be used: {error}.") from error
@@ -116,7 +116,7 @@ def _regions(settings: AwsSettings, session: boto3.Session) -> tuple[str, ...]:
     regions = settings.regions or ((session.region_name,) if session.region_name else ())
     if not regions:
         raise UsageError("No region: give --region (it can be repeated), or set AWS_DEFAULT_REGION.")
-    if regions == ("all",):
+    if "all" in regions:
         return CUSTOM_LABELS_REGIONS
     known = {
         region
@@ -141,12 +141,12 @@ def _own_account(session: boto3.Session, region: str, stated: tuple[str, ...]) -
     try:
         sts = session.client("sts", region_name=region, config=config)
         account = str(sts.get_caller_identity()["Account"])
-    except (aws.ClientError, aws.BotoCoreError, KeyError) as error:
+    except (aws.ClientError, aws.BotoCoreError, KeyError, ValueError) as error:
         known = stated[0] if stated else _account_of_a_project(session, region, config)
         if known is None:
             raise UsageError(
-                f"AWS STS does not say whose credentials these are: {error}. Renew them; where STS cannot be "
-                "reached, state the account with --account."
+                f"AWS STS does not say whose credentials these are: {without_userinfo(str(error))} Renew them, or "
+                "check AWS_ENDPOINT_URL; where STS cannot be reached, state the account with --account."
             ) from error
         return known
     if stated and stated[0] != account:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import PageError
-from pipeline.flatten.answers import EXTRA_MEMBER, Answer, answer
+from pipeline.flatten.answers import EXTRA_MEMBER, answer
 from pipeline.flatten.reader import read
 from pipeline.model import Column, Origin, Table
 from pipeline.model.arn import NAME_SEGMENTS, SEPARATOR
@@ -21,14 +21,32 @@ MICROSECONDS = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """Some pages as tables: by name, each in its declared schema, sorted by key, each key once.
+    """Some pages of one operation as tables: by name, each in its declared schema, sorted by key, each key once.
 
     `unknown` counts the members that went to `extra`; `problems` names the pages that could not be read whole.
     """
 
+    operation: str
     tables: dict[str, pa.Table]
     problems: tuple[PageError, ...]
     unknown: int
+
+    @property
+    def arns(self) -> pa.Array:
+        """The descriptions' ARNs, sorted."""
+        root = answer(self.operation).root
+        return self.tables[root.name].column(root.key[0]).combine_chunks()
+
+    def without(self, arns: Sequence[pa.Array]) -> Flat:
+        """Return it without the descriptions of these ARNs, and without what is nested in them."""
+        if not arns:
+            return self
+        name = answer(self.operation).root.key[0]  # nested tables name it alike
+        known = pa.concat_arrays(arns)
+        tables = {
+            table: rows.filter(pc.invert(pc.is_in(rows.column(name), known))) for table, rows in self.tables.items()
+        }
+        return Flat(self.operation, tables, self.problems, self.unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +81,7 @@ def flatten(operation: str, scope: Scope, pages: Sequence[RawPage], *, gone: Col
     tables = {shape.root.name: _table(shape.root, root, scope)}
     for nested in shape.nested:
         tables[nested.name] = _table(nested, _nested_rows(nested, items, requested), scope)
-    return Flat(tables, listed.problems, listed.unknown)
-
-
-def empty(operation: str) -> dict[str, pa.Table]:
-    """Return the operation's tables without rows, in their declared schemas."""
-    shape: Answer = answer(operation)
-    return {table.name: table.schema.empty_table() for table in (shape.root, *shape.nested)}
+    return Flat(operation, tables, listed.problems, listed.unknown)
 
 
 def _nested_rows(table: Table, items: pa.StructArray, requested: pa.Array) -> _Rows:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.errors import LakeError, UsageError
 from pipeline.load.tables import TableFile, rows_of
-from pipeline.model import TABLES
+from pipeline.model import TABLES, parent_key, table
 from pipeline.model.page import Scope
 from pipeline.storage import sha256, whole_folder, write_text
 
@@ -25,6 +26,17 @@ LAKE_ENTRIES = frozenset({POINTER, "snapshots", "raw", "runs", "evidence", "lake
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """The run whose landed pages a scope's rows come from.
+
+    `whole` is False where a page of it could not be read: rows of the snapshot before it fill that gap.
+    """
+
+    run_id: str
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One published state: its folder and what its manifest says."""
 
@@ -33,9 +45,12 @@ class Snapshot:
     manifest: Mapping[str, Any]
 
     @property
-    def sources(self) -> dict[Scope, str]:
-        """The run whose landed pages each scope's rows come from."""
-        return {Scope(one["region"], one["account_id"]): one["run_id"] for one in self.manifest["scopes"]}
+    def sources(self) -> dict[Scope, Source]:
+        """Where each scope's rows come from."""
+        return {
+            Scope(one["region"], one["account_id"]): Source(one["run_id"], whole=one["whole"])
+            for one in self.manifest["scopes"]
+        }
 
     @property
     def rows(self) -> dict[str, int]:
@@ -55,7 +70,7 @@ class SnapshotWriter:
         self._folder = folder
         self._previous = previous
         self._files = {table.name: TableFile(table, folder / f"{table.name}.parquet") for table in TABLES}
-        self._sources: dict[Scope, str] = {}
+        self._sources: dict[Scope, Source] = {}
         self.sealed: dict[str, Any] | None = None
 
     def add(self, tables: Mapping[str, pa.Table], settled: str | None = None) -> None:
@@ -63,9 +78,9 @@ class SnapshotWriter:
         for name, rows in tables.items():
             self._files[name].add(rows, settled)
 
-    def listed(self, scope: Scope, run_id: str) -> None:
+    def listed(self, scope: Scope, run_id: str, *, whole: bool = True) -> None:
         """Note that the scope's rows are those of that run's pages."""
-        self._sources[scope] = run_id
+        self._sources[scope] = Source(run_id, whole=whole)
 
     def carry(self, scope: Scope) -> None:
         """Take the scope's rows over from the previous snapshot as they are."""
@@ -74,18 +89,22 @@ class SnapshotWriter:
         if self._previous and scope in self._previous.sources:
             self._sources[scope] = self._previous.sources[scope]
 
-    def carry_beneath(self, scope: Scope) -> None:
-        """Take the scope's previous rows over where this run has none of their key."""
+    def carry_beneath(self, scope: Scope, present: Mapping[str, pa.Array]) -> None:
+        """Take over previous rows of the descriptions that this run did not see, with what is nested in them.
+
+        `present` holds, by operation, the ARNs that this run has seen.
+        """
         for name, rows in self._previous_rows(scope):
-            self._files[name].add_older(rows)
+            arns = rows.column(parent_key(table(name)))
+            self._files[name].add(rows.filter(pc.invert(pc.is_in(arns, present[table(name).operation]))))
 
     def _previous_rows(self, scope: Scope) -> Iterator[tuple[str, pa.Table]]:
         if self._previous and scope in self._previous.sources:
-            for table in TABLES:
-                path = self._previous.file(table.name)
+            for one in TABLES:
+                path = self._previous.file(one.name)
                 if path.exists():  # absent when an older version did not have the table
-                    for rows in rows_of(path, table, scope.account_id, scope.region):
-                        yield table.name, rows
+                    for rows in rows_of(path, one, scope.account_id, scope.region):
+                        yield one.name, rows
 
     def seal(self, *, created_at: str, software: Mapping[str, str]) -> None:
         """Finish the files and write the manifest."""
@@ -106,19 +125,20 @@ class SnapshotWriter:
                 for name, file in self._files.items()
             },
             "scopes": [
-                {"account_id": scope.account_id, "region": scope.region, "run_id": run_id}
-                for scope, run_id in sorted(self._sources.items())
+                {"account_id": scope.account_id, "region": scope.region, "run_id": one.run_id, "whole": one.whole}
+                for scope, one in sorted(self._sources.items(), key=lambda item: item[0])
             ],
         }
         write_text(self._folder / MANIFEST, json.dumps(self.sealed, indent=2) + "\n")
 
     @property
     def changes_anything(self) -> bool:
-        """Whether the sealed tables differ from the previous snapshot's, or scopes came to it."""
+        """Whether the sealed tables differ from the previous snapshot's, or its scopes, or whether they are whole."""
         if self._previous is None or self.sealed is None:
             return True
         same_tables = self.sealed["tables"] == self._previous.manifest["tables"]
-        return not (same_tables and set(self._sources) == set(self._previous.sources))
+        whole = {scope: one.whole for scope, one in self._sources.items()}
+        return not (same_tables and whole == {scope: one.whole for scope, one in self._previous.sources.items()})
 
     def abandon(self) -> None:
         """Let go of the files; the folder is thrown away by its owner."""
@@ -127,13 +147,13 @@ class SnapshotWriter:
 
 
 @contextmanager
-def writer(lake: Path, snapshot_id: str) -> Iterator[SnapshotWriter]:
+def writer(lake: Path, snapshot_id: str, previous: Snapshot | None) -> Iterator[SnapshotWriter]:
     """Open a snapshot to write; when the block ends with a sealed one that changes something, it is published.
 
     Not sealed, or nothing changed: no folder is left and CURRENT stays.
     """
     with whole_folder(lake / "snapshots" / snapshot_id) as new:
-        snapshot = SnapshotWriter(new.path, snapshot_id, find(lake))
+        snapshot = SnapshotWriter(new.path, snapshot_id, previous)
         try:
             yield snapshot
         finally:
@@ -149,16 +169,19 @@ def find(lake: Path) -> Snapshot | None:
     pointer = lake / POINTER
     if not pointer.exists():
         return None
-    snapshot_id = pointer.read_text(encoding="utf-8").strip()
-    folder = lake / "snapshots" / snapshot_id
+    snapshot_id = "?"
     try:
+        snapshot_id = pointer.read_text(encoding="utf-8").strip()
+        folder = lake / "snapshots" / snapshot_id
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        if not {"format", "tables", "scopes"} <= manifest.keys():
+            raise LakeError(f"{folder / MANIFEST}: is no manifest of a snapshot.")  # noqa: TRY301  # joins the others
+    except (OSError, ValueError, AttributeError, LakeError) as error:
         raise LakeError(
             f"{lake}: CURRENT names snapshot {snapshot_id!r}, whose manifest cannot be read: {error}. Write the "
             f"name of another folder of {lake / 'snapshots'} into CURRENT, or remove CURRENT and sync again."
         ) from error
-    if manifest.get("format", 0) > FORMAT:
+    if manifest["format"] > FORMAT:
         raise LakeError(f"{lake}: written by a newer reklake (format {manifest['format']}). Upgrade reklake.")
     return Snapshot(snapshot_id, folder, manifest)
 
@@ -177,15 +200,19 @@ def current(lake: Path) -> Snapshot:
 
 def prepare(lake: Path) -> None:
     """Make the lake's folder; UsageError if something else is there already."""
-    if lake.exists() and not lake.is_dir():
-        raise UsageError(f"{lake}: is a file, not a folder. Name another --lake.")
-    foreign = _foreign(lake.iterdir()) if lake.exists() else []
-    if foreign and not any((lake / entry).exists() for entry in LAKE_ENTRIES):
-        raise UsageError(f"{lake}: is not a lake, but holds {foreign[0]} and more. Name an empty or new folder.")
+    if "?" in str(lake.absolute()):
+        raise UsageError(
+            f"{lake}: DuckDB cannot keep a database under a path with a question mark. Name another --lake."
+        )
     try:
+        if lake.exists() and not lake.is_dir():
+            raise UsageError(f"{lake}: is a file, not a folder. Name another --lake.")
+        foreign = _foreign(lake.iterdir()) if lake.exists() else []
+        if foreign and not any((lake / entry).exists() for entry in LAKE_ENTRIES):
+            raise UsageError(f"{lake}: is not a lake, but holds {foreign[0]} and more. Name an empty or new folder.")
         lake.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LakeError(f"{lake}: cannot be made: {error.strerror}. Name another --lake.") from error
+        raise LakeError(f"{lake}: cannot be used: {error.strerror}. Name another --lake.") from error
 
 
 def _foreign(entries: Iterable[Path]) -> list[str]:

@@ -18,8 +18,8 @@ from pipeline.storage import sync
 
 ROW_GROUP_ROWS = 20_000
 """Rows of a row group: 10 MB of versions in memory, 3 MB on disk; small enough to skip by statistics."""
-HELD_ROWS = 200_000
-"""Rows held at the most until nothing can come before them: 100 MB of versions."""
+HELD_ROWS = 50_000
+"""Rows held at the most until nothing can come before them: 30 MB of versions."""
 COMPRESSION, LEVEL = "zstd", 1
 """Level 9 is a tenth smaller and takes four times as long."""
 
@@ -37,7 +37,7 @@ class TableFile:
         self.path = path
         self._sorted = _Sorted(path, table)
         self._held = table.schema.empty_table()
-        self._runs: dict[str, Run] = {}
+        self._late: Run | None = None
 
     @property
     def rows(self) -> int:
@@ -61,43 +61,36 @@ class TableFile:
         self._held = rows.slice(ready)
         self._write(rows.slice(0, ready))
 
-    def add_older(self, piece: pa.Table) -> None:
-        """Append rows, sorted by key, that count only where no other row has their key."""
-        self._set_aside("older", piece)
-
     def close(self) -> None:
         """Finish the file; it is sorted by key, each key once, and on the disk."""
         self._write(self._held)
         self._sorted.close()
-        if self._runs:
-            self._merge()
+        if self._late:
+            self._merge(self._late)
         sync(self.path)
 
     def abandon(self) -> None:
         """Let go of the files after an error; the folder they are in is thrown away."""
         self._sorted.writer.close()
-        for run in self._runs.values():
-            run.close()
+        if self._late:
+            self._late.close()
 
     def _write(self, rows: pa.Table) -> None:
-        if "later" in self._runs or not self._sorted.takes(rows):
-            self._set_aside("later", rows)
-        else:
+        if self._late is None and not self._sorted.takes(rows):
+            self._late = self._run("late")
+        if self._late is None:
             self._sorted.add(rows)
-
-    def _set_aside(self, name: str, rows: pa.Table) -> None:
-        if name not in self._runs:
-            self._runs[name] = self._run(name)
-        self._runs[name].add(rows)
+        else:
+            self._late.add(rows)
 
     def _run(self, name: str) -> Run:
         return Run(self.path.with_suffix(f".{name}"), self.table.schema, self.table.key)
 
-    def _merge(self) -> None:
+    def _merge(self, late: Run) -> None:
         written = self._run("written")
         for batch in pq.ParquetFile(self.path).iter_batches(ROW_GROUP_ROWS):
             written.add(pa.table(batch, schema=self.table.schema))
-        runs = [run for run in (self._runs.get("older"), written, self._runs.get("later")) if run]
+        runs = [written, late]
         for run in runs:
             run.close()
         self._sorted = _Sorted(self.path, self.table)

@@ -310,3 +310,9 @@ def table(name: str) -> Table:
         if candidate.name == name:
             return candidate
     raise KeyError(name)
+
+
+def parent_key(nested: Table) -> str:
+    """Return the column with the ARN of the description that a row belongs to: the table's own key, or its parent's."""
+    parents = nested.of(Origin.PARENT)
+    return parents[0].name if parents else nested.key[0]

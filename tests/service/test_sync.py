@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import run, settings
+from pipeline import pieces, run, settings
 from pipeline.emulator import Fault, StaticWorld, default_world
 from pipeline.errors import LakeError, UsageError
 from pipeline.landing import landed
@@ -166,7 +167,8 @@ def test_nothing_changed_means_no_new_snapshot_but_a_record(serve: Serve):
     served = serve(world(cats=2))
     first, second = served.sync(), served.sync()
     assert first.record.snapshot == first.record.run_id
-    assert second.record.snapshot is None
+    assert second.record.snapshot == first.record.snapshot
+    assert (first.is_published, second.is_published) == (True, False)
     assert [path.name for path in (served.lake / "snapshots").iterdir()] == [first.record.run_id]
     assert len(list((served.lake / "runs").iterdir())) == 2
 
@@ -191,6 +193,143 @@ def test_replaying_a_failed_scope_does_not_publish_its_pages(serve: Serve):
     assert again.record.outcome is Outcome.FAILED
     with pytest.raises(LakeError, match="no landed pages of such a run"):
         run.replay(settings.load(lake=str(served.lake), environment={}), "yesterday", lambda _: None)
+
+
+def test_a_repeat_over_a_cut_leaves_no_mix_of_two_states(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pieces, "PROJECT_BYTES", 1)  # every page is a piece
+    cats = project("cats")
+
+    def state(of: str, count: int) -> dict:
+        assets = [{"GroundTruthManifest": {"S3Object": {"Bucket": of, "Name": str(at)}}} for at in range(count)]
+        return version(cats, "v1", StatusMessage=of, TrainingDataResult={"Input": {"Assets": assets}})
+
+    def page(token: str | None, *described: dict) -> bytes:
+        return json.dumps({"ProjectVersionDescriptions": described, "NextToken": token}).encode()
+
+    bodies = [
+        page("a", state("first", 3), version(cats, "v3")),
+        page("b", state("second", 1)),
+        page(None, version(cats, "v2")),
+    ]
+    faults = [Fault("raw_body", operation=VERSIONS, nth=at, body=body) for at, body in enumerate(bodies, 1)]
+    served = serve(StaticWorld({(ACCOUNT, "us-east-1"): [(cats, [])]}), faults=faults)
+    result = served.sync()
+    assert result.record.scopes[0].versions == 3
+    (one,) = [row for row in rows(served.lake, "project_versions") if row["version_name"] == "v1"]
+    assert [row["bucket"] for row in rows(served.lake, "version_assets")] == [one["status_message"]] * 3
+    assert version_names(served.lake) == {"cats": ["v1", "v2", "v3"]}
+
+
+def test_a_project_too_large_for_a_piece_comes_out_whole_and_in_order(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    sizes = {"a": 130, "a-b": 3, "b": 250, "c": 99}
+    whole = serve(world(**sizes), page_size=10)
+    whole.sync()
+    for name, value in (("PROJECT_BYTES", 3000), ("PIECE_BYTES", 5000)):
+        monkeypatch.setattr(pieces, name, value)
+    monkeypatch.setattr("pipeline.load.tables.HELD_ROWS", 40)
+    cut = serve(world(**sizes), page_size=10)
+    cut.sync()
+    assert snapshot.current(cut.lake).manifest["tables"] == snapshot.current(whole.lake).manifest["tables"]
+
+
+@pytest.mark.parametrize("status", [202, 203, 204, 206])
+def test_an_odd_status_is_no_reason_to_lose_rows(serve: Serve, monkeypatch: pytest.MonkeyPatch, status: int):
+    served = serve(world(cats=3))
+    served.sync()
+    body = b"" if status == 204 else json.dumps({"ProjectVersionDescriptions": []}).encode()
+    again = serve(
+        world(cats=3), lake=served.lake, faults=[Fault("raw_body", operation=VERSIONS, status=status, body=body)]
+    )
+    result = again.sync(max_attempts=2)
+    if status == 204:  # no page at all
+        assert result.record.outcome is Outcome.FAILED
+        assert version_names(served.lake) == {"cats": names(3)}
+    else:  # a proxy's word for 200: the listing is what it says
+        assert result.record.outcome is Outcome.COMPLETE
+        assert version_names(served.lake) == {"cats": []}
+
+
+def test_not_found_for_the_projects_themselves_is_a_failure(serve: Serve):
+    served = serve(world(cats=3))
+    served.sync()
+    error = b'{"__type":"ResourceNotFoundException","message":"what?"}'
+    again = serve(
+        world(cats=3), lake=served.lake, faults=[Fault("raw_body", operation=PROJECTS, status=400, body=error)]
+    )
+    assert again.sync().record.outcome is Outcome.FAILED
+    assert version_names(served.lake) == {"cats": names(3)}
+
+
+def test_calls_keep_the_pace_that_was_asked(serve: Serve):
+    served = serve(world(**{f"p{number:02}": 1 for number in range(12)}), tps=20)
+    result = served.sync(rate=19)
+    (scope,) = result.record.scopes
+    assert (scope.throttles, scope.calls) == (0, 13)
+    times = [call.time for call in served.endpoint.calls if call.operation == VERSIONS]
+    assert max(times) - min(times) > 11 / 19 * 0.9  # not a timing of ours: calls that leave too early are throttled
+
+
+def test_a_new_price_reaches_lake_duckdb_even_if_nothing_changed(serve: Serve, tmp_path: Path):
+    served = serve(default_world())
+    served.sync()
+    file = tmp_path / "reklake.toml"
+    file.write_text("[prices]\ntraining_hour = 123")
+    run.sync(settings.load(lake=str(served.lake), config=file, environment={}, regions=["us-east-1"], rate=1000), print)
+    with duckdb.connect(str(served.lake / "lake.duckdb"), read_only=True) as con:
+        assert con.sql("select training_hour from prices").fetchall() == [(123,)]
+
+
+def test_what_goes_wrong_after_publishing_is_a_warning(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    served = serve(world(cats=3))
+
+    def refuse(*_, **__):
+        raise LakeError("no room")
+
+    monkeypatch.setattr(run.warehouse, "build", refuse)
+    result = served.sync()
+    assert (result.is_published, result.warning) == (True, "no room")
+    assert version_names(served.lake) == {"cats": names(3)}
+
+
+def test_a_damaged_lake_is_found_before_anybody_is_asked(serve: Serve):
+    served = serve(world(cats=3))
+    served.sync()
+    (served.lake / "CURRENT").write_text("gone")
+    before = served.calls(PROJECTS)
+    with pytest.raises(LakeError, match="CURRENT names snapshot 'gone'"):
+        served.sync()
+    assert served.calls(PROJECTS) == before
+
+
+def test_a_stopped_run_leaves_a_record(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    served = serve(world(cats=3))
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "_write_scope", stop)
+    with pytest.raises(KeyboardInterrupt):
+        served.sync()
+    (record,) = (served.lake / "runs").iterdir()
+    assert json.loads(record.read_text())["outcome"] == "failed"
+
+
+def test_verify_finds_rows_that_no_page_has_and_reads_on_behind_what_it_cannot(serve: Serve):
+    dog = version(project("dogs"), "v0000")
+    body = json.dumps({"ProjectVersionDescriptions": [7, dog]}).encode()
+    served = serve(world(cats=2, dogs=1), faults=[Fault("raw_body", project="dogs", body=body)])
+    served.sync()
+    (said,) = verify(served.lake).differences
+    assert "item 0 has no ProjectVersionArn" in said
+    again = serve(world(cats=2, dogs=1), lake=served.lake)
+    again.sync()
+    assert verify(served.lake).differences == []
+    path = snapshot.current(served.lake).file("project_versions")
+    table = pq.read_table(path)
+    made_up = {**table.to_pylist()[0], "project_version_arn": "arn:made-up"}
+    pq.write_table(pa.concat_tables([table, pa.Table.from_pylist([made_up], table.schema)]), path)
+    (said,) = verify(served.lake).differences
+    assert "arn:made-up is in the tables, but on no page" in said
 
 
 def test_verify_finds_a_value_that_was_changed(serve: Serve):
@@ -327,6 +466,6 @@ def test_when_a_run_is_stopped_its_other_listings_stop_too(serve: Serve, monkeyp
     monkeypatch.setattr(run.landing, "land", lambda *of: pages.append(of) or real(*of))
     monkeypatch.setattr(run, "_publish", stop)
     with pytest.raises(KeyboardInterrupt):
-        served.sync(listings=2)
+        served.sync(threads=2)
     assert served.calls(VERSIONS) < 60  # of 600
     assert pages

@@ -10,8 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[2] / "pipeline"
 LAYERS = {
     "cli": {"run", "verify", "settings", "record", "load", "model", "emulator", "errors"},
-    "run": {"extract", "landing", "flatten", "load", "parallel", "record", "settings", "model", "errors"},
-    "verify": {"landing", "flatten", "load", "rebuild", "model"},
+    "run": {"extract", "landing", "pieces", "load", "record", "settings", "model", "errors"},
+    "pieces": {"landing", "flatten", "parallel", "model"},
+    "verify": {"landing", "flatten", "load", "rebuild", "model", "errors"},
     "extract": {"settings", "model", "errors"},
     "landing": {"storage", "model", "errors"},
     "flatten": {"model", "errors"},

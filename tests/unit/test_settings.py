@@ -58,7 +58,9 @@ def test_repeated_regions_count_once():
         ("[price]\ntraining_hour = 1", "price is no setting"),
         ("lake = ", "cannot be read as TOML"),
         ("[aws]\nrate = -1", "above 0"),
-        ("[aws]\nlistings = 0", "must be 1 or more"),
+        ("[aws]\nthreads = 0", "must be 1 or more"),
+        ("[prices]\ntraining_hour = nan", "prices.training_hour is nan: give a price of 0 or more"),
+        ("[prices]\ninference_unit_hour = -1", "prices.inference_unit_hour is -1"),
     ],
 )
 def test_a_bad_file_is_named_with_its_key(tmp_path: Path, text: str, said: str):
@@ -79,3 +81,8 @@ def test_a_bad_number_in_the_environment():
 def test_a_lake_in_a_bucket_is_refused_clearly():
     with pytest.raises(UsageError, match="s3://bucket/lake: a lake is a folder on this machine"):
         settings.load(lake="s3://bucket/lake", environment={})
+
+
+def test_a_home_that_does_not_exist():
+    with pytest.raises(UsageError, match=r"~nosuchuser/lake: .* Name the lake's folder in full"):
+        settings.load(lake="~nosuchuser/lake", environment={})

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline.flatten import Flat, empty, flatten
+from pipeline.flatten import Flat, flatten
 from pipeline.model import TABLES, table
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RESULT_KEYS, RawPage, Scope
 
@@ -245,8 +245,8 @@ def test_no_pages_give_typed_tables_without_rows():
         for name, rows in flatten(operation, SCOPE, []).tables.items():
             assert rows.num_rows == 0
             assert rows.schema.equals(table(name).schema, check_metadata=True)
-            assert rows == empty(operation)[name]
-    assert {name for operation in RESULT_KEYS for name in empty(operation)} == {one.name for one in TABLES}
+    made = {name for operation in RESULT_KEYS for name in flatten(operation, SCOPE, []).tables}
+    assert made == {one.name for one in TABLES}
 
 
 def test_more_pages_than_a_batch_keep_their_own_projects():
@@ -254,3 +254,13 @@ def test_more_pages_than_a_batch_keep_their_own_projects():
     rows = flatten(DESCRIBE_PROJECT_VERSIONS, SCOPE, pages).tables["project_versions"]
     assert rows.column("project_arn").to_pylist() == [f"arn:p{n:03}" for n in range(37)]
     assert isinstance(rows, pa.Table)
+
+
+def test_without_takes_versions_and_what_is_nested_in_them():
+    asset = {"TrainingDataResult": {"Input": {"Assets": [{}]}}}
+    flat = versions(*({"ProjectVersionArn": f"{VERSION}{n}", **asset} for n in range(3)))
+    left = flat.without([pa.array([f"{VERSION}1"]), pa.array([f"{VERSION}0", "other"])])
+    for rows in left.tables.values():
+        assert rows.column("project_version_arn").to_pylist() == [f"{VERSION}2"]
+    assert left.arns.to_pylist() == [f"{VERSION}2"]
+    assert flat.without([]) is flat

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.errors import LakeError, UsageError
 from pipeline.load import snapshot
+from pipeline.load.snapshot import Source
 from pipeline.model import TABLES, table
 from pipeline.model.page import Scope
 from pipeline.storage import sha256
@@ -31,7 +32,7 @@ def projects(scope: Scope, **names: str) -> dict[str, pa.Table]:
 
 
 def publish(lake: Path, name: str, *steps: Any) -> None:
-    with snapshot.writer(lake, name) as writer:
+    with snapshot.writer(lake, name, snapshot.find(lake)) as writer:
         for step in steps:
             step(writer)
         writer.seal(created_at="2026-01-01T00:00:00Z", software={"reklake": "0"})
@@ -55,7 +56,7 @@ def test_a_snapshot_is_published_with_all_its_tables_and_a_manifest(tmp_path: Pa
     assert (tmp_path / "CURRENT").read_text() == "s1\n"
     found = snapshot.current(tmp_path)
     assert found.rows == {"projects": 1, "datasets": 0, "project_versions": 0, "version_assets": 0}
-    assert found.sources == {HERE: "s1"}
+    assert found.sources == {HERE: Source("s1", whole=True)}
     for one in TABLES:
         entry = found.manifest["tables"][one.name]
         assert entry["sha256"] == sha256(found.folder / entry["file"])
@@ -66,15 +67,43 @@ def test_carried_scopes_keep_rows_and_source(tmp_path: Path):
     publish(tmp_path, "s1", listed(HERE, "s1", a="CREATED"), listed(THERE, "s1", b="CREATED"))
     publish(tmp_path, "s2", lambda writer: writer.carry(HERE), listed(THERE, "s2", c="CREATED"))
     assert arns(tmp_path) == {"arn:eu-west-1:a": "CREATED", "arn:us-east-1:c": "CREATED"}
-    assert snapshot.current(tmp_path).sources == {HERE: "s1", THERE: "s2"}
+    assert snapshot.current(tmp_path).sources == {HERE: Source("s1", whole=True), THERE: Source("s2", whole=True)}
     old = json.loads((tmp_path / "snapshots" / "s1" / "manifest.json").read_text())
     assert old["tables"]["projects"]["rows"] == 2
 
 
 def test_rows_carried_beneath_fill_the_gaps_only(tmp_path: Path):
-    publish(tmp_path, "s1", listed(HERE, "s1", a="CREATED", b="CREATED"))
-    publish(tmp_path, "s2", listed(HERE, "s2", b="DELETING", c="CREATED"), lambda writer: writer.carry_beneath(HERE))
+    def assets(*arns: str) -> dict[str, pa.Table]:
+        place = {"account_id": HERE.account_id, "region": HERE.region, "data_result": "training", "stage": "input"}
+        rows = [{**place, "project_version_arn": arn, "asset_index": at} for arn in arns for at in range(2)]
+        return {"version_assets": pa.Table.from_pylist(rows, table("version_assets").schema)}
+
+    def beneath(writer: snapshot.SnapshotWriter) -> None:
+        writer.add(assets("v1"))
+        present = {"DescribeProjects": ["arn:eu-west-1:b", "arn:eu-west-1:c"], "DescribeProjectVersions": ["v1", "v2"]}
+        writer.carry_beneath(HERE, {name: pa.array(arns) for name, arns in present.items()})
+        writer.listed(HERE, "s2", whole=False)
+
+    publish(
+        tmp_path,
+        "s1",
+        listed(HERE, "s1", a="CREATED", b="CREATED"),
+        lambda writer: writer.add(assets("v1", "v2", "v3")),
+    )
+    publish(tmp_path, "s2", listed(HERE, "s2", b="DELETING", c="CREATED"), beneath)
     assert arns(tmp_path) == {"arn:eu-west-1:a": "CREATED", "arn:eu-west-1:b": "DELETING", "arn:eu-west-1:c": "CREATED"}
+    kept = pq.read_table(snapshot.current(tmp_path).file("version_assets")).column("project_version_arn").to_pylist()
+    assert kept == ["v1", "v1", "v3", "v3"]  # v2 was seen, without assets
+    assert not snapshot.current(tmp_path).sources[HERE].whole
+    same = arns(tmp_path)
+    publish(
+        tmp_path,
+        "s3",
+        listed(HERE, "s3", **{arn.rpartition(":")[2]: status for arn, status in same.items()}),
+        lambda writer: writer.add(assets("v1", "v3")),
+    )
+    assert snapshot.current(tmp_path).id == "s3"  # the same rows, but whole now
+    assert snapshot.current(tmp_path).sources[HERE].whole
 
 
 def test_a_scope_that_was_never_listed_has_nothing_to_carry(tmp_path: Path):
@@ -88,14 +117,14 @@ def test_nothing_changed_leaves_the_old_snapshot(tmp_path: Path):
     assert snapshot.current(tmp_path).id == "s1"
     assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["s1"]
     publish(tmp_path, "s3", listed(HERE, "s3", a="CREATED"), listed(THERE, "s3"))  # a scope without projects
-    assert snapshot.current(tmp_path).sources == {HERE: "s3", THERE: "s3"}
+    assert set(snapshot.current(tmp_path).sources) == {HERE, THERE}
 
 
 def test_a_snapshot_that_was_not_sealed_or_broke_off_is_not_there(tmp_path: Path):
     publish(tmp_path, "s1", listed(HERE, "s1", a="CREATED"))
-    with snapshot.writer(tmp_path, "s2") as writer:
+    with snapshot.writer(tmp_path, "s2", snapshot.find(tmp_path)) as writer:
         writer.add(projects(HERE, z="CREATED"))
-    with pytest.raises(KeyError), snapshot.writer(tmp_path, "s3") as writer:
+    with pytest.raises(KeyError), snapshot.writer(tmp_path, "s3", snapshot.find(tmp_path)) as writer:
         writer.add({"no such table": table("projects").schema.empty_table()})
     assert snapshot.current(tmp_path).id == "s1"
     assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["s1"]
@@ -108,6 +137,17 @@ def test_what_is_no_lake_says_what_to_do(tmp_path: Path):
         snapshot.current(tmp_path)
     (tmp_path / "CURRENT").write_text("gone")
     with pytest.raises(LakeError, match="CURRENT names snapshot 'gone'"):
+        snapshot.current(tmp_path)
+
+
+@pytest.mark.parametrize("manifest", ["[]", "{}", "{", "null"])
+def test_a_damaged_manifest_is_named(tmp_path: Path, manifest: str):
+    publish(tmp_path, "s1", listed(HERE, "s1"))
+    (tmp_path / "snapshots" / "s1" / "manifest.json").write_text(manifest)
+    with pytest.raises(LakeError, match="CURRENT names snapshot 's1', whose manifest cannot be read"):
+        snapshot.current(tmp_path)
+    (tmp_path / "CURRENT").write_bytes(b"\xff\xfe")
+    with pytest.raises(LakeError, match="cannot be read"):
         snapshot.current(tmp_path)
 
 
@@ -128,5 +168,7 @@ def test_prepare(tmp_path: Path):
         snapshot.prepare(tmp_path / "file")
     with pytest.raises(UsageError, match="is not a lake, but holds file and more"):
         snapshot.prepare(tmp_path)
+    with pytest.raises(UsageError, match="question mark"):
+        snapshot.prepare(tmp_path / "what?")
     (tmp_path / "runs").mkdir()  # beside what is ours, foreign files are the user's business
     snapshot.prepare(tmp_path)

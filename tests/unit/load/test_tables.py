@@ -137,18 +137,6 @@ def test_however_pieces_come_the_bytes_are_the_same(tmp_path: Path, monkeypatch:
     assert file.path.read_bytes() == straight.path.read_bytes()
 
 
-def test_older_rows_count_only_where_there_is_no_other(file: TableFile):
-    file.add(piece(version(2), version(4)))
-    file.add_older(piece(version(1, "STOPPED"), version(2, "STOPPED"), version(3, "STOPPED")))
-    file.close()
-    assert written(file.path) == [
-        ("arn:00001", "STOPPED"),
-        ("arn:00002", "RUNNING"),
-        ("arn:00003", "STOPPED"),
-        ("arn:00004", "RUNNING"),
-    ]
-
-
 def test_high_cardinality_columns_have_no_dictionary(file: TableFile):
     file.add(piece(version(1)))
     file.close()

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pipeline.model.page import DESCRIBE_PROJECTS
 
-HTTP_OK = 200
+HTTP_ERROR = 400
+"""From here on a status is an error; the only one that is landed is ResourceNotFoundException."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Counting:
 
     def counts(self, head: PageHead, projects: frozenset[str] | None = None) -> bool:
         """Whether the page's rows are rows of the scope; `projects`, once known, are those that exist."""
-        if head.project_arn in self.gone or head.http_status != HTTP_OK:
+        if head.project_arn in self.gone:
             return False
         if projects is not None and head.operation != DESCRIBE_PROJECTS and head.project_arn not in projects:
             return False
@@ -44,10 +45,10 @@ class Counting:
 def counting(heads: Iterable[PageHead]) -> Counting:
     """Decide from the heads of all of a scope's landed pages, in any order."""
     listings: dict[tuple[str, str], int] = {}
-    not_found: dict[str, int] = {}
+    gone: set[str] = set()
     for head in heads:
         source = head.operation, head.project_arn
         listings[source] = max(head.listing, listings.get(source, 0))
-        if head.http_status != HTTP_OK:
-            not_found[head.project_arn] = max(head.listing, not_found.get(head.project_arn, 0))
-    return Counting(listings, frozenset(not_found))
+        if head.http_status >= HTTP_ERROR and head.project_arn:
+            gone.add(head.project_arn)
+    return Counting(listings, frozenset(gone))
