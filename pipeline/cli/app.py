@@ -57,7 +57,11 @@ def common(
 def main() -> None:
     """Run the command line; an error is one message on stderr and an exit code, never a traceback."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()  # here, where a full disk or a closed pipe is still told of
     except UsageError as error:
         sys.exit(_complain(error, Exit.USAGE))
     except ReklakeError as error:

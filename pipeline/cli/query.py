@@ -119,11 +119,17 @@ def _text(query: str | None, file: Path | None) -> str:
     try:
         if file is not None:
             return file.read_text(encoding="utf-8-sig")
-        return sys.stdin.buffer.read().decode("utf-8-sig") if query == "-" else str(query)
+        text = sys.stdin.buffer.read().decode("utf-8-sig") if query == "-" else str(query)
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            "the query is not UTF-8 text in this locale; set LC_ALL=C.UTF-8, or give it with --file"
+        ) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{file or 'stdin'}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
+    return text
 
 
 @contextmanager
@@ -183,9 +189,12 @@ def _print_results(results: tuple[CheckResult, ...]) -> None:
         rows = f"{result.rows:,} row{'' if result.rows == 1 else 's'}"
         console.print(f"[{color}]{result.severity}[/{color}] [bold]{result.name}[/bold]: {rows}")
         console.print(f"  {escape(result.description)}")
-        for row in (row for block in render.blocks(_sample(result)) for row in block):
-            cells = zip(result.sample.schema.names, row, strict=True)
-            console.print("  " + ", ".join(f"{name}={cell or 'null'}" for name, cell in cells), markup=False)
+        columns = [render.texts(column).to_pylist() for column in result.sample.combine_chunks().columns]
+        for row in zip(*columns, strict=True):
+            shown = ["null" if cell is None else render.printable(cell) or "''" for cell in row]
+            cells = zip(result.sample.schema.names, shown, strict=True)
+            line = ", ".join(f"{name}={cell}" for name, cell in cells)
+            console.print(f"  {line}", markup=False)
     errors = sum(result.severity == "error" for result in found)
     console.print(
         f"{len(results)} checks: {len(results) - len(found)} passed, "

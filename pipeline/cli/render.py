@@ -74,13 +74,13 @@ def show(result: Result, console: Console) -> None:
         if count == 0:
             widths = fitted(_natural(names, block), console.width)
         if not block:
-            console.print(Text((" " * GAP).join(map(_printable, names)), style="bold"), soft_wrap=True)
+            console.print(Text((" " * GAP).join(map(printable, names)), style="bold"), soft_wrap=True)
         elif widths is None:
             _show_records(names, block, count, console)
         else:
             view = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), show_header=count == 0, header_style="bold")
             for name, width, side in zip(names, widths, _sides(result.schema), strict=True):
-                view.add_column(Text(_printable(name)), width=width, justify=side, overflow="fold")
+                view.add_column(Text(printable(name)), width=width, justify=side, overflow="fold")
             for row in block:
                 view.add_row(*(Text(cell) for cell in row))
             console.print(view)
@@ -207,7 +207,7 @@ def _plain(result: Result) -> Iterator[str]:
             yield from "\n".join(batch.column(1).to_pylist()).splitlines()
         return
     sides = _sides(result.schema)
-    header: list[str] | None = [_printable(name) for name in names]
+    header: list[str] | None = [printable(name) for name in names]
     widths = [0] * len(names)
     for block in blocks(result):
         widths = [max(pair) for pair in zip(widths, _natural(names, block), strict=True)]
@@ -239,10 +239,10 @@ def _cells(column: pa.Array) -> list[str]:
         # an F1 is a float32: 0.9 comes as 0.8999999761581421. Small fractions would round to nothing
         is_small = pc.less(pc.abs(column), 10.0 ** (2 - ROUND_TO))
         column = pc.if_else(is_small, column, pc.round(column, ROUND_TO))
-    return [_printable(text or "") for text in texts(column).to_pylist()]
+    return [printable(text or "") for text in texts(column).to_pylist()]
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return the text on one line, without characters that would move a terminal's cursor."""
     return text.translate(_UNPRINTABLE)
 
@@ -251,7 +251,7 @@ def _natural(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
     from rich.cells import cell_len
 
     columns = zip(*rows, strict=True) if rows else ((),) * len(names)
-    return [max(map(cell_len, (_printable(name), *column))) for name, column in zip(names, columns, strict=True)]
+    return [max(map(cell_len, (printable(name), *column))) for name, column in zip(names, columns, strict=True)]
 
 
 def _sides(schema: pa.Schema) -> list[Any]:
@@ -283,7 +283,7 @@ def _show_records(names: Sequence[str], rows: Sequence[Sequence[str]], start: in
         view.add_column(style="bold", no_wrap=True)
         view.add_column(overflow="fold")
         for name, cell in zip(names, row, strict=True):
-            view.add_row(Text(_printable(name)), Text(cell))
+            view.add_row(Text(printable(name)), Text(cell))
         console.print(view)
 
 

@@ -26,7 +26,7 @@ _CREDENTIALS = frozenset(
 )
 
 
-def explain(error: Exception, scope: Scope, doing: str) -> ScopeError:
+def explain(error: Exception, scope: Scope, doing: str) -> ScopeError:  # noqa: PLR0911  # one return a kind
     """Turn an exception of a call into one that says where, what, and what to do; `doing` names the call."""
     where = f"account {scope.account_id}, region {scope.region}, {doing}"
     if isinstance(error, ScopeError):
@@ -41,6 +41,8 @@ def explain(error: Exception, scope: Scope, doing: str) -> ScopeError:
             f"Check the network, AWS_ENDPOINT_URL, and that Rekognition is offered in {scope.region}.",
             kind="unreachable",
         )
+    if isinstance(error, aws.ParamValidationError):
+        return bad_answer(scope, doing, f"the API does not take that ARN back: {' '.join(str(error).split())}")
     if isinstance(error, aws.PaginationError):
         return bad_answer(scope, doing, "the service sent the same page token twice, which would never end")
     return ScopeError(f"{where}: {type(error).__name__}: {_sentence(error)} Sync again.", kind="service")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -11,11 +12,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import botocore.exceptions as aws
-import msgspec
+from botocore.parsers import ResponseParserError
 
 from pipeline.extract.failures import bad_answer, explain
 from pipeline.extract.tap import BODY, FLAW
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RawPage, Scope
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RESULT_KEYS, RawPage, Scope
 
 PAGE_SIZE = 100
 """The most that either operation gives at a time (API reference, MaxResults)."""
@@ -27,17 +28,6 @@ MAX_LISTINGS = 5
 _PAGINATORS = {DESCRIBE_PROJECTS: "describe_projects", DESCRIBE_PROJECT_VERSIONS: "describe_project_versions"}
 
 
-class _Project(msgspec.Struct):
-    arn: str | None = msgspec.field(name="ProjectArn", default=None)
-
-
-class _Projects(msgspec.Struct):
-    listed: list[_Project] = msgspec.field(name="ProjectDescriptions")
-
-
-_PROJECTS = msgspec.json.Decoder(_Projects)
-
-
 def list_scope(client: Any, scope: Scope, *, threads: int) -> Iterator[RawPage]:
     """Yield every page of the scope: DescribeProjects first, then DescribeProjectVersions project by project.
 
@@ -47,25 +37,26 @@ def list_scope(client: Any, scope: Scope, *, threads: int) -> Iterator[RawPage]:
     projects: dict[str, None] = {}
     for page in _list(client, scope, DESCRIBE_PROJECTS, ""):
         yield page
-        projects.update(dict.fromkeys(_project_arns(page, scope)))
+        projects.update(dict.fromkeys(_project_arns(page)))
     with closing(_Crew(client, scope, sorted(projects), threads).pages()) as pages:
         yield from pages
 
 
-def _project_arns(page: RawPage, scope: Scope) -> list[str]:
-    try:
-        listed = _PROJECTS.decode(page.body).listed
-    except msgspec.DecodeError as error:
-        raise bad_answer(scope, DESCRIBE_PROJECTS, f"page {page.page_number} lists no projects ({error})") from error
-    return [project.arn for project in listed if project.arn]
+def _project_arns(page: RawPage) -> list[str]:
+    """Return the ARNs on a DescribeProjects page; an item without one is no project, as flatten will say."""
+    listed = json.loads(page.body)[RESULT_KEYS[DESCRIBE_PROJECTS]]
+    arns = [item.get("ProjectArn") for item in listed if isinstance(item, dict)]
+    return [arn for arn in arns if isinstance(arn, str) and arn]
 
 
 def _list(client: Any, scope: Scope, operation: str, project_arn: str) -> Iterator[RawPage]:
     """Yield one listing's pages; begun again, with a higher `listing`, when its token expires."""
-    doing = f"project {project_arn}, {operation}" if project_arn else operation
     for listing in range(1, MAX_LISTINGS + 1):
+        doing = _doing(operation, project_arn, 1)
         try:
-            yield from _list_once(client, scope, operation, project_arn, listing)
+            for page in _list_once(client, scope, operation, project_arn, listing):
+                doing = _doing(operation, project_arn, page.page_number + 1)
+                yield page
         except aws.ClientError as error:
             code = error.response.get("Error", {}).get("Code")
             if code == "ResourceNotFoundException" and project_arn:
@@ -74,7 +65,7 @@ def _list(client: Any, scope: Scope, operation: str, project_arn: str) -> Iterat
             if code == "InvalidPaginationTokenException" and listing < MAX_LISTINGS:
                 continue
             raise explain(error, scope, doing) from error
-        except (aws.BotoCoreError, aws.HTTPClientError, ValueError, KeyError) as error:
+        except (aws.BotoCoreError, ResponseParserError, ValueError, KeyError) as error:
             raise explain(error, scope, doing) from error
         else:
             return
@@ -89,7 +80,7 @@ def _list_once(client: Any, scope: Scope, operation: str, project_arn: str, list
     tokens: set[str] = set()
     paginator = client.get_paginator(_PAGINATORS[operation])
     for number, answer in enumerate(paginator.paginate(**parameters), 1):
-        doing = f"project {project_arn}, {operation} page {number}" if project_arn else f"{operation} page {number}"
+        doing = _doing(operation, project_arn, number)
         if answer.get(FLAW):
             raise bad_answer(scope, doing, answer[FLAW])
         token = answer.get("NextToken")
@@ -98,6 +89,11 @@ def _list_once(client: Any, scope: Scope, operation: str, project_arn: str, list
         if token:
             tokens.add(token)
         yield _page(operation, project_arn, listing, number, answer)
+
+
+def _doing(operation: str, project_arn: str, number: int) -> str:
+    """Say which page was asked for, for messages."""
+    return f"project {project_arn}, {operation} page {number}" if project_arn else f"{operation} page {number}"
 
 
 def _page(operation: str, project_arn: str, listing: int, number: int, answer: Mapping[str, Any]) -> RawPage:

@@ -11,6 +11,7 @@ botocore's parser, which takes most of a page's time, has next to nothing to do.
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from dataclasses import dataclass, field
@@ -39,19 +40,19 @@ FIRST_DELAY = 0.2
 LONGEST_DELAY = 20.0
 
 
-class _ProjectsAnswer(msgspec.Struct):
+class _Projects(msgspec.Struct):
     listed: list[msgspec.Raw] = msgspec.field(name="ProjectDescriptions")
     token: str | None = msgspec.field(name="NextToken", default=None)
 
 
-class _VersionsAnswer(msgspec.Struct):
+class _Versions(msgspec.Struct):
     listed: list[msgspec.Raw] = msgspec.field(name="ProjectVersionDescriptions")
     token: str | None = msgspec.field(name="NextToken", default=None)
 
 
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
-    "ProjectDescriptions": msgspec.json.Decoder(_ProjectsAnswer),
-    "ProjectVersionDescriptions": msgspec.json.Decoder(_VersionsAnswer),
+    "ProjectDescriptions": msgspec.json.Decoder(_Projects),
+    "ProjectVersionDescriptions": msgspec.json.Decoder(_Versions),
 }
 
 
@@ -70,13 +71,31 @@ def examine(body: bytes, operation: str) -> tuple[str | None, str | None]:
     key = RESULT_KEYS[operation]
     try:
         body.decode("utf-8")
-        return _DECODERS[key].decode(body).token, None
-    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
+        try:
+            return _DECODERS[key].decode(body).token, None
+        except msgspec.DecodeError:
+            return _examine_with_care(body, key), None
+    except (ValueError, RecursionError) as error:
         start = body[:60].decode("utf-8", "replace")
-        return (
-            None,
-            f"the answer is no {operation} page ({error}); it has {len(body)} bytes and starts {start!r}",
-        )
+        return None, f"the answer is no {operation} page ({error}); it has {len(body)} bytes and starts {start!r}"
+
+
+def _examine_with_care(body: bytes, key: str) -> str | None:
+    """Return the token of a page that msgspec refuses: it takes no half of a surrogate pair, which JSON allows.
+
+    ValueError if the body is no page.
+    """
+    page = json.loads(body, parse_constant=_refuse)
+    if not isinstance(page, dict) or not isinstance(page.get(key), list):
+        raise ValueError(f"it has no list {key}")  # noqa: TRY004  # the body is at fault, not an argument
+    token = page.get("NextToken")
+    if not isinstance(token, str | None):
+        raise ValueError("its token is no string")  # noqa: TRY004  # same
+    return token
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 class Tap:

@@ -12,6 +12,7 @@ import botocore.exceptions as aws
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.parsers import ResponseParserError
 
 from pipeline.errors import UsageError
 from pipeline.extract.failures import explain, without_userinfo
@@ -141,7 +142,7 @@ def _own_account(session: boto3.Session, region: str, stated: tuple[str, ...]) -
     try:
         sts = session.client("sts", region_name=region, config=config)
         account = str(sts.get_caller_identity()["Account"])
-    except (aws.ClientError, aws.BotoCoreError, KeyError, ValueError) as error:
+    except (aws.ClientError, aws.BotoCoreError, ResponseParserError, KeyError, ValueError) as error:
         known = stated[0] if stated else _account_of_a_project(session, region, config)
         if known is None:
             raise UsageError(
@@ -162,7 +163,7 @@ def _account_of_a_project(session: boto3.Session, region: str, config: Config) -
     try:
         answer = session.client("rekognition", region_name=region, config=config).describe_projects(MaxResults=1)
         return str(answer["ProjectDescriptions"][0]["ProjectArn"]).split(":")[4]
-    except (aws.ClientError, aws.BotoCoreError, LookupError):
+    except (aws.ClientError, aws.BotoCoreError, ResponseParserError, LookupError, ValueError):
         return None
 
 

@@ -83,7 +83,8 @@ def _is_plain(items: pa.StructArray, answer: Answer) -> bool:
         items.validate(full=True)  # strings that are no UTF-8
     except pa.ArrowInvalid:
         return False
-    if pc.struct_field(items, answer.key).null_count:
+    arns = pc.struct_field(items, answer.key)
+    if arns.null_count or pc.any(pc.equal(arns, "")).as_py():
         return False
     return all(
         _has_plain_rows(rows, table)
@@ -104,9 +105,15 @@ def _has_plain_rows(rows: pa.StructArray, table: Table) -> bool:
         if pa.types.is_floating(values.type) and not pc.all(pc.is_finite(values)).as_py():
             return False
         is_key = table.is_nested and column.name in table.key
-        if is_key and (values.null_count or pc.count_distinct(values).as_py() != len(rows)):
+        if is_key and not _tells_apart(values):
             return False
     return bool(pc.struct_field(rows, EXTRA_MEMBER).null_count == len(rows))
+
+
+def _tells_apart(keys: pa.Array) -> bool:
+    """Whether every key is there, and only once."""
+    is_there = not keys.null_count and not pc.any(pc.equal(keys, "")).as_py()
+    return is_there and bool(pc.count_distinct(keys).as_py() == len(keys))
 
 
 def item_lists(items: pa.StructArray, table: Table) -> list[pa.StructArray]:

@@ -145,7 +145,7 @@ def _split_list(value: list[Any], node: ListNode, page: CleanPage) -> tuple[Any,
 
 
 def _has_key(item: Any, key: str) -> bool:
-    return isinstance(item, dict) and isinstance(item.get(key), str) and _is_utf8(item[key])
+    return isinstance(item, dict) and isinstance(item.get(key), str) and bool(item[key]) and _is_utf8(item[key])
 
 
 def _misfit(value: Any, page: CleanPage) -> tuple[Any, Any]:

@@ -190,6 +190,8 @@ def current(lake: Path) -> Snapshot:
     """Return the published snapshot; LakeError with the next step if there is none."""
     snapshot = find(lake)
     if snapshot is None:
+        if lake.exists() and not lake.is_dir():
+            raise LakeError(f"{lake}: is a file, not a lake. Name another with --lake.")
         if not lake.exists():
             raise LakeError(f"{lake}: no such lake. Make one with `reklake sync`, or name another with --lake.")
         raise LakeError(
@@ -200,10 +202,8 @@ def current(lake: Path) -> Snapshot:
 
 def prepare(lake: Path) -> None:
     """Make the lake's folder; UsageError if something else is there already."""
-    if "?" in str(lake.absolute()):
-        raise UsageError(
-            f"{lake}: DuckDB cannot keep a database under a path with a question mark. Name another --lake."
-        )
+    if {"?", "\\"} & set(str(lake.absolute())):
+        raise UsageError(f"{lake}: DuckDB cannot keep a database under a path with ? or \\. Name another --lake.")
     try:
         if lake.exists() and not lake.is_dir():
             raise UsageError(f"{lake}: is a file, not a folder. Name another --lake.")

@@ -114,9 +114,10 @@ def literal(text: str) -> str:
 
 
 def _table_view(table: Table, snapshot: Path) -> Iterator[str]:
-    file = literal(f"{escape(str(snapshot))}/{table.name}.parquet")
+    # without hive partitions: a lake under a folder named region=x would show that region
+    file = f"read_parquet({literal(f'{escape(str(snapshot))}/{table.name}.parquet')}, hive_partitioning = false)"
     columns = ", ".join(f'"{name}"' for name in table.names)
-    yield f"create or replace view main.{table.name} as select {columns} from read_parquet({file})"
+    yield f"create or replace view main.{table.name} as select {columns} from {file}"
     descriptions = {column.name: column.description for column in table.columns}
     yield from _comments(f"main.{table.name}", table.description, table.grain, descriptions)
 

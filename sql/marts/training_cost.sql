@@ -1,11 +1,12 @@
 -- What training cost, by month and project. Only billable seconds count, and copies are not billed.
 -- grain: one row per UTC month and project with billed training
 -- columns:
---   month: First day of the UTC month in which training ended; of created_at where the API gives no end.
+--   month: First day of the UTC month in which training ended; of created_at where the API gives no end; null where it gives
+--     neither.
 --   account_id: AWS account that owns the project.
 --   region: AWS region of the project.
 --   project_name: Name of the project.
---   version_count: Versions with billable seconds.
+--   version_count: Versions whose billable seconds the API gives, be they 0.
 --   failed_version_count: Versions among them whose training failed.
 --   billable_training_hours: Billed training hours, with those of failed versions.
 --   training_cost: Price of those hours.

@@ -36,7 +36,7 @@ def place(tmp_path_factory: pytest.TempPathFactory):
             | endpoint.environment()
             | {
                 "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-                "REKLAKE_LAKE": "data/lake",
+                "REKLAKE_LAKE": "data/demo",
                 "HOME": str(folder),
             },
         )
@@ -66,8 +66,8 @@ def test_there_are_commands_to_run():
 @pytest.mark.parametrize(("command", "shown"), BLOCKS, ids=[command[:40] for command, _ in BLOCKS])
 def test_a_command_prints_what_the_readme_shows(place, command: str, shown: str):
     folder, environment = place
-    if "demo" not in command and "sync" not in command and not (folder / "data" / "lake" / "CURRENT").exists():
-        run("reklake sync --region us-east-1 --region eu-west-1 --rate 100", folder, environment)
+    if "demo" not in command and "sync" not in command and not (folder / "data" / "demo" / "CURRENT").exists():
+        run("make demo", folder, environment)
     ran = run(command, folder, environment)
     assert ran.returncode == 0, ran.stderr
     printed = "".join(f"{line.rstrip()}\n" for line in ran.stdout.splitlines())

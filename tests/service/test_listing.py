@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 
 import pytest
 
 from pipeline.emulator import Fault, StaticWorld
+from pipeline.errors import UsageError
 from pipeline.extract import tap
 from pipeline.record import Outcome
 from tests.service.conftest import Served
@@ -162,3 +164,66 @@ def test_the_body_is_landed_as_it_came_with_either_way_to_take_it(
     assert landed[1]["body"] == body
     assert landed[1]["project_arn"] == one["ProjectArn"]
     assert landed[1]["request_id"] == served.endpoint.calls[-1].request_id
+
+
+def test_half_a_surrogate_pair_is_kept_in_extra(serve: Serve):
+    one = version(project("cats"), "v1")
+    body = json.dumps({"ProjectVersionDescriptions": [{**one, "StatusMessage": "cut in mid-emoji \ud83d"}]}).encode()
+    served = serve(world(cats=1), faults=[Fault("raw_body", operation=VERSIONS, body=body)])
+    assert served.sync().record.outcome is Outcome.COMPLETE
+    (row,) = rows(served.lake, "project_versions")
+    assert row["status_message"] is None
+    assert json.loads(row["extra"]) == {"StatusMessage": "cut in mid-emoji \ud83d"}
+
+
+@pytest.mark.parametrize("item", [7, None, {"Status": "CREATED"}, {"ProjectArn": ""}, {"ProjectArn": 7}])
+def test_nonsense_among_projects_fails_alone(serve: Serve, item: object):
+    cats = project("cats")
+    body = json.dumps({"ProjectDescriptions": [item, cats]}).encode()
+    served = serve(world(cats=3), faults=[Fault("raw_body", operation=PROJECTS, body=body)])
+    result = served.sync()
+    assert result.record.outcome is Outcome.PARTIAL
+    assert "DescribeProjects page 1: item 0 of ProjectDescriptions has no ProjectArn" in only_scope(result).error
+    assert version_names(served.lake) == {"cats": names(3)}
+
+
+def test_an_arn_that_cannot_be_asked_for_is_one_clear_line(serve: Serve):
+    body = json.dumps({"ProjectDescriptions": [{"ProjectArn": "nonsense"}]}).encode()
+    scope = only_scope(serve(world(), faults=[Fault("raw_body", operation=PROJECTS, body=body)]).sync())
+    assert scope.error_kind == "bad_answer"
+    assert "project nonsense" in scope.error
+    assert "\n" not in scope.error
+
+
+def test_a_failure_in_mid_listing_names_its_page(serve: Serve):
+    served = serve(world(cats=250), faults=[Fault("access_denied", operation=VERSIONS, page=3)])
+    assert "project/cats/1690405809285, DescribeProjectVersions page 3: AccessDenied" in only_scope(served.sync()).error
+
+
+def test_a_failure_stops_the_listings_beside_it(serve: Serve):
+    sizes = {f"p{number:02}": 100 for number in range(40)}
+    served = serve(world(**sizes), page_size=10, latency=0.02, faults=[Fault("access_denied", project="p00", page=2)])
+    served.sync(threads=4)
+    assert served.calls(VERSIONS) < 40  # of 400
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_sts_that_makes_no_sense_is_one_clear_error(serve: Serve, monkeypatch: pytest.MonkeyPatch, status: int):
+    from werkzeug import Response
+    from werkzeug.serving import make_server
+
+    server = make_server("127.0.0.1", 0, Response("<html>sorry", status))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        served = serve(StaticWorld({}))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        with pytest.raises(UsageError, match="STS does not say whose credentials these are"):
+            served.sync()
+        result = served.sync(accounts=["111122223333", "444455556666"], role="Reader")
+        assert [scope.outcome for scope in result.record.scopes] == [Outcome.FAILED, Outcome.FAILED]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -184,6 +184,32 @@ def test_a_replayed_run_gives_the_same_bytes(serve: Serve):
     assert snapshot.current(served.lake).manifest["tables"] == before
 
 
+def test_an_older_run_that_is_replayed_makes_its_scopes_stale(serve: Serve):
+    served = serve(world(cats=2))
+    first = served.sync()
+    serve(world(cats=5), lake=served.lake).sync()
+
+    def scopes():
+        with duckdb.connect(str(served.lake / "lake.duckdb"), read_only=True) as con:
+            return con.sql(
+                "select outcome, error, last_complete_at, stale_since, last_attempt_at from scopes"
+            ).fetchall()[0]
+
+    def again(run_id: str) -> run.Result:
+        return run.replay(settings.load(lake=str(served.lake), environment={}), run_id, lambda _: None)
+
+    outcome, error, newest, stale, attempted = scopes()
+    assert (outcome, error, stale, newest) == ("complete", None, None, attempted)
+    again(first.record.run_id)
+    assert version_names(served.lake) == {"cats": names(2)}
+    outcome, error, shown, stale, attempted = scopes()
+    assert (outcome, stale, attempted) == ("failed", shown, newest)
+    assert shown < newest
+    assert "older listing was replayed" in error
+    serve(world(cats=5), lake=served.lake).sync()
+    assert scopes()[0] == "complete"
+
+
 def test_replaying_a_failed_scope_does_not_publish_its_pages(serve: Serve):
     served = serve(world(cats=250), faults=[Fault("access_denied", operation=VERSIONS, page=2)])
     failed = served.sync()
@@ -233,7 +259,7 @@ def test_a_project_too_large_for_a_piece_comes_out_whole_and_in_order(serve: Ser
 
 
 @pytest.mark.parametrize("status", [202, 203, 204, 206])
-def test_an_odd_status_is_no_reason_to_lose_rows(serve: Serve, monkeypatch: pytest.MonkeyPatch, status: int):
+def test_an_odd_status_is_no_reason_to_lose_rows(serve: Serve, status: int):
     served = serve(world(cats=3))
     served.sync()
     body = b"" if status == 204 else json.dumps({"ProjectVersionDescriptions": []}).encode()

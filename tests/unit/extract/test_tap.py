@@ -12,6 +12,7 @@ from pipeline.extract.tap import examine
         (b'{"ProjectVersionDescriptions":[],"NextToken":null}', None),
         (b'{"ProjectVersionDescriptions":[],"NextToken":""}', ""),
         (b'{"NextToken":"a\\u00e9","ProjectVersionDescriptions":[{"x":1}],"Novelty":{}}', "aé"),
+        (b'{"ProjectVersionDescriptions":[{"x":"half a pair \\ud83d"}],"NextToken":"t"}', "t"),
         (b' \n{"ProjectVersionDescriptions" : [ ] , "NextToken" : "t"}\n', "t"),
     ],
 )
@@ -33,6 +34,10 @@ def test_a_page_gives_its_token(body: bytes, token: str | None):
         b'{"ProjectVersionDescriptions":[],"NextToken":7}',
         b'{"message":"upstream"}',
         b'{"ProjectDescriptions":[]}',
+        b'{"ProjectVersionDescriptions":null}',
+        b'{"ProjectVersionDescriptions":{}}',
+        b'{"ProjectVersionDescriptions":[{"x":"\\ud83d"}],"NextToken":7}',
+        b'{"ProjectVersionDescriptions":[{"x":"\\ud83d","y":NaN}]}',
         b'{"ProjectVersionDescriptions":' + b"[" * 5000,
     ],
 )

@@ -31,6 +31,8 @@ NASTY = [
     "semi;colon--x",
     "50%_{b}",
     "$runs",
+    "region=x",
+    "account_id=1",
 ]
 
 
@@ -46,6 +48,7 @@ def test_any_folder_name_works(name, tmp_path):
     lakes.make(lake, ONE, [lakes.run_record(scopes=[{}])])
     with lakes.connect(lake) as con:
         assert con.sql("select version_name from model_inventory").fetchall() == [("v1",)]
+        assert con.sql("select region, account_id from project_versions").fetchall() == [("us-east-1", "111122223333")]
         assert con.sql("select outcome from scopes").fetchall() == [("complete",)]
     with duckdb.connect(build(lake), read_only=True) as con:
         assert con.sql("select version_name from marts.model_inventory").fetchall() == [("v1",)]
