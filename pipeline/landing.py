@@ -15,7 +15,7 @@ from pipeline.errors import LakeError
 from pipeline.model.page import RawPage, Scope
 from pipeline.storage import whole_file
 
-ROW_GROUP_BYTES = 16 << 20
+ROW_GROUP_BYTES = 8 << 20
 """Bodies a row group holds: what a reader must take into memory at a time."""
 OUTCOME = b"reklake.outcome"
 COMPLETE, FAILED = "complete", "failed"
@@ -151,7 +151,9 @@ def pages(path: Path, wanted: Callable[[int], bool]) -> Iterator[RawPage]:
     for group in range(file.num_row_groups):
         count = file.metadata.row_group(group).num_rows
         if any(wanted(position + offset) for offset in range(count)):
-            columns = [column.to_pylist() for column in file.read_row_group(group, columns=names).columns]
+            columns = [
+                column.to_pylist() for column in file.read_row_group(group, columns=names, use_threads=False).columns
+            ]
             for offset, values in enumerate(zip(*columns, strict=True)):
                 if wanted(position + offset):
                     yield RawPage(**dict(zip(names, values, strict=True)))

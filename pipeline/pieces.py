@@ -16,7 +16,7 @@ from pipeline.landing import LandedScope
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RawPage
 from pipeline.parallel import ordered_map
 
-PIECE_BYTES = 12 << 20
+PIECE_BYTES = 8 << 20
 """Bodies flattened at a time: about 4,000 versions."""
 PROJECT_BYTES = 4 << 20
 """Bodies of one project that are waited for: about 1,300 versions; a larger project is cut."""

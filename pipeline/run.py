@@ -26,6 +26,9 @@ from pipeline.pieces import flatten_scope
 from pipeline.record import Outcome, RunRecord, ScopeRecord, now
 from pipeline.settings import Settings
 
+CHECK_MEMORY = "256MB"
+"""What the data checks may take; DuckDB's own limit is most of the machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -214,7 +217,9 @@ def _conclude(settings: Settings, run: RunRecord, outcome: Outcome, observe: Obs
     try:
         runs = settings.lake / "runs"
         warehouse.build(settings.lake / "lake.duckdb", snapshot=published.folder, runs=runs, prices=settings.prices)
-        with warehouse.connect(settings.lake, snapshot=published.folder, prices=settings.prices) as con:
+        with warehouse.connect(
+            settings.lake, snapshot=published.folder, prices=settings.prices, memory=CHECK_MEMORY
+        ) as con:
             found = tuple(result for result in checks.run(con) if not result.passed)
     except (ReklakeError, OSError) as error:  # the snapshot stands; lake.duckdb still shows the one before
         warning = str(error)

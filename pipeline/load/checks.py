@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import duckdb
 import pyarrow as pa
 
+from pipeline.errors import LakeError
 from pipeline.load import sqlfiles
-
-if TYPE_CHECKING:
-    import duckdb
 
 SAMPLE_ROWS = 5
 """Offending rows that a result carries; the check's own query gives the rest."""
@@ -44,17 +42,26 @@ def run(con: duckdb.DuckDBPyConnection) -> tuple[CheckResult, ...]:
 
 def _run(con: duckdb.DuckDBPyConnection, file: sqlfiles.SqlFile) -> CheckResult:
     query = file.statement({})
-    reader = con.sql(query).to_arrow_reader()
-    rows, kept = 0, []
-    for batch in reader:  # counted as it streams: a damaged lake may break a check on every row
-        if rows < SAMPLE_ROWS:
-            kept.append(batch.slice(0, SAMPLE_ROWS - rows))
-        rows += batch.num_rows
+    try:
+        rows, sample = _found(con, query)
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        first = str(error).splitlines()[0]
+        raise LakeError(f"check {file.name} cannot be run: {first}. If a file is damaged, sync again.") from error
     return CheckResult(
         name=file.name,
         severity=file.severity,
         description=file.description,
         rows=rows,
-        sample=pa.Table.from_batches(kept, schema=reader.schema),
+        sample=sample,
         query=query,
     )
+
+
+def _found(con: duckdb.DuckDBPyConnection, query: str) -> tuple[int, pa.Table]:
+    """Count the rows as they stream, and keep the first: a damaged lake may break a check on every row."""
+    reader = con.sql(query).to_arrow_reader()
+    rows, kept = 0, []
+    for batch in reader:
+        kept.append(batch.slice(0, max(0, SAMPLE_ROWS - rows)))
+        rows += batch.num_rows
+    return rows, pa.Table.from_batches([batch for batch in kept if batch.num_rows], schema=reader.schema)

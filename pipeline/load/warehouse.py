@@ -85,17 +85,22 @@ def build(path: Path, *, snapshot: Path, runs: Path, prices: Prices) -> None:
         _remove(leftovers)
 
 
-def connect(lake: Path, *, snapshot: Path, prices: Prices, allow_write: bool = False) -> duckdb.DuckDBPyConnection:
+def connect(
+    lake: Path, *, snapshot: Path, prices: Prices, allow_write: bool = False, memory: str | None = None
+) -> duckdb.DuckDBPyConnection:
     """Return an in-memory connection with the lake's views, for queries that people write.
 
     Names are looked up in `main`, then in `marts`; times are shown in UTC. Unless `allow_write`, the
-    connection reads files under `lake` only and loads nothing; see `pipeline.load.guard` for statements.
+    connection reads files under `lake` only and loads nothing; see `pipeline.load.guard` for statements. Beyond
+    `memory` ("256MB"; None: DuckDB's own limit) queries spill to disk.
 
     Raises LakeError as `define` does.
     """
     con = duckdb.connect()
     try:
         con.execute("set timezone = 'UTC'")
+        if memory:
+            con.execute(f"set memory_limit = {literal(memory)}")
         con.execute("set enable_progress_bar = false")
         con.execute("set python_enable_replacements = false")  # a name is a table, never a Python variable
         define(con, snapshot=snapshot, runs=lake / "runs", prices=prices)

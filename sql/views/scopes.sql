@@ -32,7 +32,7 @@ with attempts as (
     left join main.runs as runs on runs.run_id = run_scopes.run_id
     left join main.run_scopes as replayed
         on runs.kind = 'replay'
-        and replayed.run_id = runs.arguments ->> 'run'
+        and replayed.run_id = (runs.arguments ->> 'run')
         and replayed.account_id = run_scopes.account_id
         and replayed.region = run_scopes.region
 ),

@@ -264,3 +264,19 @@ def test_without_takes_versions_and_what_is_nested_in_them():
         assert rows.column("project_version_arn").to_pylist() == [f"{VERSION}2"]
     assert left.arns.to_pylist() == [f"{VERSION}2"]
     assert flat.without([]) is flat
+
+
+def test_ordinary_pages_need_no_careful_reading(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("pipeline.flatten.tolerant.clean", lambda *_: pytest.fail("read with care"))
+    described = {
+        "ProjectVersionArn": VERSION,
+        "CreationTimestamp": 1690556751.958,
+        "EvaluationResult": {"F1Score": 1},
+        "TrainingDataResult": {"Input": {}, "Output": {"Assets": [{}]}},
+        "KmsKeyId": None,
+    }
+    assert one(versions(described))["f1_score"] == 1.0
+    for operation in RESULT_KEYS:
+        assert flatten(operation, SCOPE, [page([], 1, "", operation)]).problems == ()
+    project = {"ProjectArn": PROJECT, "Datasets": [{"DatasetArn": "a"}, {"DatasetArn": "b"}]}
+    assert flatten(DESCRIBE_PROJECTS, SCOPE, [page([project], 1, "", DESCRIBE_PROJECTS)]).unknown == 0

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import LakeError
-from pipeline.load import sqlfiles, warehouse
+from pipeline.load import checks, sqlfiles, warehouse
 from pipeline.model import TABLES
 from pipeline.settings import Prices
 from tests.sql import lakes
@@ -204,3 +204,11 @@ def test_a_name_is_never_a_python_variable(tmp_path):
     with lakes.connect(tmp_path) as con, pytest.raises(duckdb.CatalogException, match="prices_of_mine"):
         con.sql("from prices_of_mine")
     assert prices_of_mine
+
+
+def test_a_damaged_file_fails_a_check_by_name(tmp_path):
+    lakes.make(tmp_path, ONE)
+    with lakes.connect(tmp_path) as con:
+        (next((tmp_path / "snapshots").iterdir()) / "projects.parquet").write_bytes(b"PAR1")
+        with pytest.raises(LakeError, match=r"check \w+ cannot be run"):
+            checks.run(con)
