@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -73,12 +73,14 @@ def sync(settings: Settings, observe: Observer) -> Result:
     snapshot.prepare(settings.lake)
     previous = snapshot.find(settings.lake)
     run = RunRecord.begin("sync", _arguments(settings))
-    observe(Event("started", detail=f"{len(targets)} scope{'s' if len(targets) != 1 else ''}, run {run.run_id}"))
     stopped = threading.Event()
-    with ThreadPoolExecutor(settings.aws.scopes, thread_name_prefix="scope") as pool:
-        extract = partial(_extract, lake=settings.lake, run_id=run.run_id, observe=observe, stopped=stopped)
-        under_way = {target.scope: pool.submit(extract, target) for target in targets}
+    with _recorded(settings.lake, run), ThreadPoolExecutor(settings.aws.scopes, thread_name_prefix="scope") as pool:
         try:
+            observe(
+                Event("started", detail=f"{len(targets)} scope{'s' if len(targets) != 1 else ''}, run {run.run_id}")
+            )
+            extract = partial(_extract, lake=settings.lake, run_id=run.run_id, observe=observe, stopped=stopped)
+            under_way = {target.scope: pool.submit(extract, target) for target in targets}
             extracted = {scope: listing.result for scope, listing in under_way.items()}
             return _publish(settings, run, previous, extracted, observe)
         except BaseException:  # also Ctrl-C: the other scopes need not be listed any more
@@ -95,8 +97,22 @@ def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
     found = landing.landed(settings.lake, run_id)
     previous = snapshot.find(settings.lake)
     run = RunRecord.begin("replay", {"run": run_id})
-    observe(Event("started", detail=f"replaying {len(found)} landed scopes of run {run_id}"))
-    return _publish(settings, run, previous, {one.scope: partial(_replayed, one) for one in found}, observe)
+    with _recorded(settings.lake, run):
+        observe(Event("started", detail=f"replaying {len(found)} landed scopes of run {run_id}"))
+        return _publish(settings, run, previous, {one.scope: partial(_replayed, one) for one in found}, observe)
+
+
+@contextmanager
+def _recorded(lake: Path, run: RunRecord) -> Iterator[None]:
+    """See to it that a run which ends in an error, or is stopped, leaves a record; files that fail are LakeErrors."""
+    try:
+        yield
+    except BaseException as error:
+        failure = _unwritable(lake, error) if isinstance(error, OSError) else error
+        run.end(Outcome.FAILED, str(failure) or type(failure).__name__)
+        with suppress(OSError):  # the record of a full disk may not fit on it; the error itself is raised
+            run.write(lake)
+        raise failure from error
 
 
 def _extract(target: Target, *, lake: Path, run_id: str, observe: Observer, stopped: threading.Event) -> Extracted:
@@ -147,30 +163,23 @@ def _publish(
 
     A scope is flattened as soon as its own listing is there, while others are still being listed.
     """
-    try:
-        with snapshot.writer(settings.lake, run.run_id, previous) as writer:
-            for scope in sorted(extracted.keys() | (previous.sources.keys() if previous else set())):
-                landed = None
-                if scope in extracted:
-                    with run.timed("extract"):
-                        landed, record = extracted[scope]()
-                    run.scopes.append(record)
-                if landed and landed.complete:
-                    observe(Event("flattening", scope))
-                    with run.timed("flatten"):
-                        _write_scope(writer, landed, record)
-                else:
-                    writer.carry(scope)
-            outcome = _outcome(run)
-            if outcome is not Outcome.FAILED:
-                with run.timed("load"):
-                    writer.seal(created_at=now(), software=run.software)
-    except BaseException as error:
-        failure = _unwritable(settings.lake, error) if isinstance(error, OSError) else error
-        run.end(Outcome.FAILED, str(failure) or type(failure).__name__)
-        with suppress(OSError):  # the record of a full disk may not fit on it; the error itself is raised
-            run.write(settings.lake)
-        raise failure from error
+    with snapshot.writer(settings.lake, run.run_id, previous) as writer:
+        for scope in sorted(extracted.keys() | (previous.sources.keys() if previous else set())):
+            landed = None
+            if scope in extracted:
+                with run.timed("extract"):
+                    landed, record = extracted[scope]()
+                run.scopes.append(record)
+            if landed and landed.complete:
+                observe(Event("flattening", scope))
+                with run.timed("flatten"):
+                    _write_scope(writer, landed, record)
+            else:
+                writer.carry(scope)
+        outcome = _outcome(run)
+        if outcome is not Outcome.FAILED:
+            with run.timed("load"):
+                writer.seal(created_at=now(), software=run.software)
     return _conclude(settings, run, outcome, observe)
 
 

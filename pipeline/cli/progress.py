@@ -23,13 +23,17 @@ def watching(*, quiet: bool) -> Iterator[Callable[[Event], None]]:
     from rich.console import Console
 
     console = Console(stderr=True)
-    if quiet:
-        yield lambda _: None
-    elif console.is_terminal:
-        with _live(console) as observe:
-            yield observe
-    else:
-        yield _log
+    try:
+        if quiet:
+            yield lambda _: None
+        elif console.is_terminal:
+            with _live(console) as observe:
+                yield observe
+        else:
+            yield _log
+    except KeyboardInterrupt:
+        sys.stderr.write("reklake: stopped. What was published before is as it was; run again to go on.\n")
+        raise
 
 
 def _log(event: Event) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -147,6 +149,34 @@ def test_the_emulator_prints_the_variables_that_lead_to_it(tmp_path: Path):
     assert running.returncode == 0
     exported = dict(line.removeprefix("export ").split("=", 1) for line in printed.splitlines())
     assert exported["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+
+
+def test_ctrl_c_ends_a_sync_soon_and_says_so(endpoint: Emulator, tmp_path: Path):
+    endpoint.use(faults=[Fault("latency", operation="DescribeProjectVersions", seconds=0.5)])
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REKLAKE_"))}
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "sync", "--lake", "lake", *TWO_REGIONS]
+    try:
+        with subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env=environment | endpoint.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # a shell may have told us to ignore it, and children would inherit that
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+        ) as running:
+            assert '"started"' in running.stderr.readline()
+            running.send_signal(signal.SIGINT)
+            _, said = running.communicate(timeout=60)
+    finally:
+        endpoint.use(faults=[])
+    assert running.returncode == 130
+    assert "reklake: stopped." in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "lake" / "CURRENT").exists()
+    (record,) = (tmp_path / "lake" / "runs").iterdir()
+    assert json.loads(record.read_text())["outcome"] == "failed"
 
 
 def test_tables_lists_and_describes(reklake: Run):
