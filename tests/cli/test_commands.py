@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.emulator import Emulator, Fault
@@ -64,6 +65,16 @@ def test_sync_says_what_it_did_and_machines_can_read_its_progress(reklake: Run, 
     assert reklake("replay", run_id, "--lake", "lake").returncode == 0
     rows = reklake("sql", "--lake", "lake", "--format", "csv", "select count(*) as n from project_versions")
     assert rows.stdout == "n\n61\n"
+
+
+def test_verify_exits_1_when_something_differs(reklake: Run, endpoint: Emulator, tmp_path: Path):
+    assert reklake("sync", "--lake", "lake", "--quiet", *TWO_REGIONS, **endpoint.environment()).returncode == 0
+    (path,) = (tmp_path / "lake" / "snapshots").glob("*/projects.parquet")
+    projects = pq.read_table(path)
+    pq.write_table(projects.slice(1), path)
+    ran = reklake("verify", "--lake", "lake")
+    assert ran.returncode == 1
+    assert f"{projects.column('project_arn')[0]} is not in the tables" in ran.stdout
 
 
 def test_a_partial_run_exits_3_and_a_failed_one_1(reklake: Run, endpoint: Emulator):

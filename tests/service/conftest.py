@@ -12,6 +12,7 @@ import pytest
 
 from pipeline import run, settings
 from pipeline.emulator import Emulator
+from tests.service.worlds import ACCOUNT, OTHER
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +34,11 @@ class Served:
     def sync(self, **aws: Any) -> run.Result:
         chosen = {"regions": ["us-east-1"], "rate": 1000, "max_attempts": 12} | aws
         return run.sync(settings.load(lake=str(self.lake), environment={}, **chosen), lambda _: None)
+
+    def sync_both(self, **aws: Any) -> run.Result:
+        """Sync two accounts and two regions."""
+        both = {"regions": ["us-east-1", "eu-west-1"], "accounts": [ACCOUNT, OTHER], "role": "Reader"}
+        return self.sync(**both | aws)
 
     def calls(self, operation: str) -> int:
         return sum(call.operation == operation for call in self.endpoint.calls)

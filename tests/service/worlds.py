@@ -11,6 +11,7 @@ from pipeline.emulator import StaticWorld
 from pipeline.load import snapshot
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
+OTHER = "444455556666"
 
 
 def project(name: str, account: str = ACCOUNT, region: str = REGION, **members: Any) -> dict[str, Any]:
@@ -56,3 +57,32 @@ def version_names(lake: Path) -> dict[str, list[str]]:
 
 def names(count: int) -> list[str]:
     return [f"v{number:04}" for number in range(count)]
+
+
+def two_by_two() -> StaticWorld:
+    """Two accounts, two regions, and everything that is legal but unpleasant."""
+    listed = {}
+    for account in (ACCOUNT, OTHER):
+        for region in ("us-east-1", "eu-west-1"):
+            long = project("n" * 255, account, region)
+            odd = project("odd", account, region, Novelty={"Level": 3})
+            many = project("many", account, region)
+            none = project("none", account, region)
+            described = version(
+                odd,
+                "x.y-z_1",
+                StatusMessage='größer\nals\t\u2028 "zuvor" \\ 🙂\u0000',
+                BillableTrainingTimeInSeconds=2**63 - 1,
+                EvaluationResult={"F1Score": 0.9727, "Recall": 1},
+                TrainingDataResult={
+                    "Input": {},
+                    "Output": {"Assets": [{"GroundTruthManifest": {"S3Object": {"Bucket": "b", "ETag": "e"}}}, {}]},
+                },
+            )
+            listed[account, region] = [
+                (long, [version(long, "v" * 255)]),
+                (odd, [described]),
+                (many, [version(many, name) for name in names(250)]),
+                (none, []),
+            ]
+    return StaticWorld(listed)

@@ -1,0 +1,108 @@
+"""Landed pages once more: replayed into the lake, and compared with its tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline import run, settings
+from pipeline.emulator import Fault, default_world
+from pipeline.errors import LakeError
+from pipeline.landing import landed
+from pipeline.load import snapshot
+from pipeline.record import Outcome
+from pipeline.verify import verify
+from tests.service.conftest import Served
+from tests.service.worlds import names, project, two_by_two, version, version_names, world
+
+Serve = Callable[..., Served]
+VERSIONS, PROJECTS = "DescribeProjectVersions", "DescribeProjects"
+
+
+def test_a_replayed_run_gives_the_same_bytes(serve: Serve):
+    served = serve(two_by_two(), faults=[Fault("expired_token", page=3, times=4), Fault("repeat_item")])
+    first = served.sync_both()
+    before = snapshot.current(served.lake).manifest["tables"]
+    (served.lake / "CURRENT").unlink()
+    again = run.replay(settings.load(lake=str(served.lake), environment={}), first.record.run_id, lambda _: None)
+    assert again.record.outcome is Outcome.COMPLETE
+    assert again.record.snapshot == again.record.run_id != first.record.run_id
+    assert snapshot.current(served.lake).manifest["tables"] == before
+
+
+def test_an_older_run_that_is_replayed_makes_its_scopes_stale(serve: Serve):
+    served = serve(world(cats=2))
+    first = served.sync()
+    serve(world(cats=5), lake=served.lake).sync()
+
+    def scopes():
+        with duckdb.connect(str(served.lake / "lake.duckdb"), read_only=True) as con:
+            return con.sql(
+                "select outcome, error, last_complete_at, stale_since, last_attempt_at from scopes"
+            ).fetchall()[0]
+
+    def again(run_id: str) -> run.Result:
+        return run.replay(settings.load(lake=str(served.lake), environment={}), run_id, lambda _: None)
+
+    outcome, error, newest, stale, attempted = scopes()
+    assert (outcome, error, stale, newest) == ("complete", None, None, attempted)
+    again(first.record.run_id)
+    assert version_names(served.lake) == {"cats": names(2)}
+    outcome, error, shown, stale, attempted = scopes()
+    assert (outcome, stale, attempted) == ("failed", shown, newest)
+    assert shown < newest
+    assert "older listing was replayed" in error
+    serve(world(cats=5), lake=served.lake).sync()
+    assert scopes()[0] == "complete"
+
+
+def test_replaying_a_failed_scope_does_not_publish_its_pages(serve: Serve):
+    served = serve(world(cats=250), faults=[Fault("access_denied", operation=VERSIONS, page=2)])
+    failed = served.sync()
+    (one,) = landed(served.lake, failed.record.run_id)
+    assert not one.complete
+    again = run.replay(settings.load(lake=str(served.lake), environment={}), failed.record.run_id, lambda _: None)
+    assert again.record.outcome is Outcome.FAILED
+    with pytest.raises(LakeError, match="no landed pages of such a run"):
+        run.replay(settings.load(lake=str(served.lake), environment={}), "yesterday", lambda _: None)
+
+
+def test_verify_finds_rows_that_no_page_has_and_reads_on_behind_what_it_cannot(serve: Serve):
+    dog = version(project("dogs"), "v0000")
+    body = json.dumps({"ProjectVersionDescriptions": [7, dog]}).encode()
+    served = serve(world(cats=2, dogs=1), faults=[Fault("raw_body", project="dogs", body=body)])
+    served.sync()
+    (said,) = verify(served.lake).differences
+    assert "item 0 has no ProjectVersionArn" in said
+    again = serve(world(cats=2, dogs=1), lake=served.lake)
+    again.sync()
+    assert verify(served.lake).differences == []
+    path = snapshot.current(served.lake).file("project_versions")
+    table = pq.read_table(path)
+    made_up = {**table.to_pylist()[0], "project_version_arn": "arn:made-up"}
+    pq.write_table(pa.concat_tables([table, pa.Table.from_pylist([made_up], table.schema)]), path)
+    (said,) = verify(served.lake).differences
+    assert "arn:made-up is in the tables, but on no page" in said
+
+
+def test_verify_finds_a_value_that_was_changed(serve: Serve):
+    served = serve(default_world())
+    served.sync(regions=["us-east-1", "eu-west-1"])
+    report = verify(served.lake)
+    assert report.differences == []
+    assert report.descriptions == 11 + 61
+    path = snapshot.current(served.lake).file("project_versions")
+    table = pq.read_table(path)
+    changed = table.to_pylist()
+    changed[3]["f1_score"] = 0.123
+    dropped = changed.pop()
+    pq.write_table(table.from_pylist(changed, schema=table.schema), path)
+    found = verify(served.lake).differences
+    assert len(found) == 2
+    assert any("0.123" in one and "EvaluationResult" in one for one in found)
+    assert any(dropped["project_version_arn"] in one and "not in the tables" in one for one in found)
