@@ -37,7 +37,11 @@ def list_scope(client: Any, scope: Scope, *, threads: int) -> Iterator[RawPage]:
     projects: dict[str, None] = {}
     for page in _list(client, scope, DESCRIBE_PROJECTS, ""):
         yield page
-        projects.update(dict.fromkeys(_project_arns(page)))
+        try:
+            projects.update(dict.fromkeys(_project_arns(page)))
+        except (ValueError, RecursionError) as error:  # JSON all the same, such as a number of 5,000 digits
+            doing = _doing(DESCRIBE_PROJECTS, "", page.page_number)
+            raise bad_answer(scope, doing, f"its projects cannot be read: {error}") from error
     with closing(_Crew(client, scope, sorted(projects), threads).pages()) as pages:
         yield from pages
 

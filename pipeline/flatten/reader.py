@@ -31,27 +31,38 @@ class Listed:
 
 def read(pages: Sequence[RawPage], answer: Answer, scope: Scope) -> Listed:
     """Read the items of pages of one operation, in the pages' order."""
-    listed = _read_all(pages, answer, scope, suspect=False)
-    if not _is_plain(listed.items, answer):
-        listed = _read_all(pages, answer, scope, suspect=True)
+    listed, unchecked = _read_all(pages, answer, scope, suspect=False)
+    if not _is_plain(unchecked, answer):
+        listed, _ = _read_all(pages, answer, scope, suspect=True)
     return listed
 
 
-def _read_all(pages: Sequence[RawPage], answer: Answer, scope: Scope, *, suspect: bool) -> Listed:
-    """Read batch by batch: fast, and with care where the fast reader refuses; all with care if `suspect`."""
-    arrays, indices = [pa.array([], answer.item_type)], [pa.array([], pa.int64())]
+def _read_all(
+    pages: Sequence[RawPage], answer: Answer, scope: Scope, *, suspect: bool
+) -> tuple[Listed, pa.StructArray]:
+    """Read batch by batch: fast, and with care where the fast reader refuses; all with care if `suspect`.
+
+    Returns all items, and those among them that were read fast and still have to be looked at.
+    """
+    nothing = pa.array([], answer.item_type)
+    arrays, fast, indices = [nothing], [nothing], [pa.array([], pa.int64())]
     problems: list[PageError] = []
     unknown = 0
     for start in range(0, len(pages), BATCH_PAGES):
         batch = pages[start : start + BATCH_PAGES]
-        listed = None if suspect else _read_fast([page.body for page in batch], answer)
-        if listed is None:
+        lists = None if suspect else _read_fast([page.body for page in batch], answer)
+        if lists is None:
             bodies, batch_unknown = _clean(batch, answer, scope, problems)
             unknown += batch_unknown
-            listed = _read_json(bodies, answer)
-        arrays.append(listed.flatten())
-        indices.append(pc.add(pc.list_parent_indices(listed), start))
-    return Listed(pa.concat_arrays(arrays), pa.concat_arrays(indices), tuple(problems), unknown)
+            lists = _read_json(bodies, answer)
+            arrays.append(lists.flatten())
+        else:
+            arrays.append(lists.flatten())
+            fast.append(arrays[-1])
+        indices.append(pc.add(pc.list_parent_indices(lists), start))
+    items = pa.concat_arrays(arrays)
+    unchecked = items if len(fast) == len(arrays) else pa.concat_arrays(fast)
+    return Listed(items, pa.concat_arrays(indices), tuple(problems), unknown), unchecked
 
 
 def _read_fast(bodies: Sequence[bytes], answer: Answer) -> pa.ListArray | None:

@@ -117,7 +117,9 @@ def test_a_cut_body_is_asked_for_again_rather_than_taken_for_the_end(serve: Serv
     assert served.calls(VERSIONS) == 5
 
 
-def test_a_project_that_vanishes_is_a_deletion(serve: Serve):
+@pytest.mark.parametrize("before_parse", [True, False], ids=["before-parse", "plain parser"])
+def test_a_project_that_vanishes_is_a_deletion(serve: Serve, monkeypatch: pytest.MonkeyPatch, before_parse: bool):
+    monkeypatch.setattr(tap.Tap.__init__, "__kwdefaults__", {"before_parse": before_parse})
     served = serve(world(cats=2, dogs=150), faults=[Fault("vanished", project="dogs", page=2)])
     result = served.sync()
     assert result.record.outcome is Outcome.COMPLETE
@@ -227,3 +229,13 @@ def test_an_sts_that_makes_no_sense_is_one_clear_error(serve: Serve, monkeypatch
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def test_a_project_page_that_cannot_be_parsed_fails_its_scope_only(serve: Serve):
+    body = b'{"ProjectDescriptions":[{"ProjectArn":"a","Size":' + b"9" * 5000 + b"}]}"
+    faults = [Fault("raw_body", operation=PROJECTS, region="eu-west-1", body=body)]
+    result = serve(world(cats=2), faults=faults).sync(regions=["us-east-1", "eu-west-1"], max_attempts=2)
+    assert result.record.outcome is Outcome.PARTIAL
+    failed = next(scope for scope in result.record.scopes if scope.outcome is Outcome.FAILED)
+    assert (failed.region, failed.error_kind) == ("eu-west-1", "bad_answer")
+    assert "DescribeProjects page 1" in failed.error

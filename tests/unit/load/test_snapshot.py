@@ -172,3 +172,22 @@ def test_prepare(tmp_path: Path):
         snapshot.prepare(tmp_path / "what?")
     (tmp_path / "runs").mkdir()  # beside what is ours, foreign files are the user's business
     snapshot.prepare(tmp_path)
+
+
+def test_the_pointer_is_swapped_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    publish(tmp_path, "s1", listed(HERE, "s1", a="CREATED"))
+    real = snapshot.write_text
+    seen = []
+
+    def watched(path: Path, text: str) -> None:
+        if path.name == "CURRENT":
+            folder = path.parent / "snapshots" / text.strip()
+            manifest = json.loads((folder / "manifest.json").read_text())
+            seen.append(
+                {name: sha256(folder / entry["file"]) == entry["sha256"] for name, entry in manifest["tables"].items()}
+            )
+        real(path, text)
+
+    monkeypatch.setattr(snapshot, "write_text", watched)
+    publish(tmp_path, "s2", listed(HERE, "s2", b="CREATED"))
+    assert seen == [dict.fromkeys((one.name for one in TABLES), True)]
