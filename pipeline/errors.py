@@ -19,6 +19,10 @@ class LakeError(FatalError):
     """The lake's own files are missing, damaged or of a kind this version does not know."""
 
 
+class BusyError(ReklakeError):
+    """Another writer has the lake, or has moved its pointer; nothing is lost, and the same command can run again."""
+
+
 class ScopeError(ReklakeError):
     """One account and region could not be listed to its end; the other scopes go on.
 

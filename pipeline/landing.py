@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import LakeError
 from pipeline.model.page import RawPage, Scope
-from pipeline.storage import whole_file
+from pipeline.storage import Lake
 
 ROW_GROUP_BYTES = 8 << 20
 """Bodies a row group holds: what a reader must take into memory at a time."""
+FOLDER, SUFFIX = "raw", ".parquet"
 OUTCOME = b"reklake.outcome"
 COMPLETE, FAILED = "complete", "failed"
 
@@ -85,18 +86,18 @@ class Writer:
         self._file.add_key_value_metadata({OUTCOME: outcome.encode()})
 
 
-def folder(lake: Path, run_id: str) -> Path:
-    """Where a run's pages lie."""
-    return lake / "raw" / run_id
+def folder(run_id: str) -> str:
+    """Where a run's pages lie in the lake."""
+    return f"{FOLDER}/{run_id}"
 
 
 @contextmanager
-def land(lake: Path, run_id: str, scope: Scope) -> Iterator[Writer]:
+def land(lake: Lake, run_id: str, scope: Scope) -> Iterator[Writer]:
     """Open the scope's landed file; it appears when the block ends.
 
     If the block raises, the pages that came are kept all the same, marked as those of a failed scope.
     """
-    with whole_file(_path(lake, run_id, scope)) as beside:
+    with lake.new_file(_name(run_id, scope)) as beside:
         failure: Exception | None = None
         with pq.ParquetWriter(beside, SCHEMA, compression="zstd", compression_level=1) as file:
             writer = Writer(file, scope)
@@ -109,32 +110,38 @@ def land(lake: Path, run_id: str, scope: Scope) -> Iterator[Writer]:
         raise failure
 
 
-def landed(lake: Path, run_id: str) -> list[LandedScope]:
-    """Return the scopes that a run landed, in order; LakeError if there are none or a file cannot be read."""
+def landed(lake: Lake, run_id: str) -> list[LandedScope]:
+    """Return the scopes a run landed, in order; LakeError if there are none or a file cannot be read."""
     is_name = Path(run_id).name == run_id  # it becomes part of a path
-    files = sorted(folder(lake, run_id).glob("[!.]*.parquet")) if is_name else []
-    if not files:
-        runs = sorted((path.name for path in (lake / "raw").glob("*")), reverse=True)
+    scopes = scopes_of(lake, run_id) if is_name else []
+    if not scopes:
+        runs = lake.entries(FOLDER)[::-1]
         raise LakeError(
-            f"{folder(lake, run_id)}: no landed pages of such a run. "
+            f"{lake}: no landed pages of run {run_id}. "
             + (f"Landed runs, newest first: {', '.join(runs[:5])}." if runs else "No run has landed pages here.")
         )
-    scopes = []
-    for path in files:
-        account_id, _, region = path.stem.partition("_")
-        scopes.append(scope_file(lake, run_id, Scope(region, account_id)))
-    return sorted(scopes, key=lambda one: one.scope)
+    return [scope_file(lake, run_id, scope) for scope in scopes]
 
 
-def scope_file(lake: Path, run_id: str, scope: Scope) -> LandedScope:
+def scopes_of(lake: Lake, run_id: str) -> list[Scope]:
+    """Return the scopes that the run has landed files of, in order; none if it landed nothing."""
+    stems = [name.removesuffix(SUFFIX) for name in lake.entries(folder(run_id)) if name.endswith(SUFFIX)]
+    return sorted(Scope(region, account_id) for account_id, _, region in (stem.partition("_") for stem in stems))
+
+
+def scope_file(lake: Lake, run_id: str, scope: Scope) -> LandedScope:
     """Return one scope's landed file; LakeError if it is missing or damaged."""
-    path = _path(lake, run_id, scope)
+    name = _name(run_id, scope)
+    try:
+        path = lake.fetch(name)
+    except OSError as error:
+        raise LakeError(f"{lake}: {name}: the landed pages cannot be read: {error}.") from error
     metadata = _open(path).metadata.metadata or {}
     return LandedScope(scope, run_id, path, metadata.get(OUTCOME) == COMPLETE.encode())
 
 
-def _path(lake: Path, run_id: str, scope: Scope) -> Path:
-    return folder(lake, run_id) / f"{scope.account_id}_{scope.region}.parquet"
+def _name(run_id: str, scope: Scope) -> str:
+    return f"{folder(run_id)}/{scope.account_id}_{scope.region}{SUFFIX}"
 
 
 def heads(path: Path) -> list[dict[str, Any]]:

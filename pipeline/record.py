@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ReklakeError, ScopeError
 from pipeline.model.page import Scope
-from pipeline.storage import write_text
+from pipeline.storage import Lake
 
+FOLDER = "runs"
 SOFTWARE = ("reklake", "boto3", "botocore", "pyarrow", "duckdb", "msgspec")
 
 
@@ -105,9 +105,9 @@ class RunRecord:
         elapsed = datetime.fromisoformat(self.ended_at) - datetime.fromisoformat(self.started_at)
         self.seconds["total"] = elapsed.total_seconds()
 
-    def write(self, lake: Path) -> None:
+    def write(self, lake: Lake) -> None:
         """Keep it under runs/."""
-        write_text(lake / "runs" / f"{self.run_id}.json", json.dumps(asdict(self), indent=2) + "\n")
+        lake.write_text(f"{FOLDER}/{self.run_id}.json", json.dumps(asdict(self), indent=2) + "\n")
 
 
 def software() -> dict[str, str]:

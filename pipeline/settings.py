@@ -53,7 +53,7 @@ class AwsSettings:
 class Settings:
     """Everything a command can be told."""
 
-    lake: Path
+    lake: str
     aws: AwsSettings = field(default_factory=AwsSettings)
     prices: Prices = field(default_factory=Prices)
 
@@ -97,21 +97,10 @@ def load(
     _check(settings)
     _check_prices(prices)
     return Settings(
-        lake=_lake(lake or environment.get("REKLAKE_LAKE") or file.get("lake") or DEFAULT_LAKE),
+        lake=lake or environment.get("REKLAKE_LAKE") or file.get("lake") or DEFAULT_LAKE,
         aws=settings,
         prices=prices,
     )
-
-
-def _lake(text: str) -> Path:
-    if "://" in text:
-        raise UsageError(
-            f"{text}: a lake is a folder on this machine; copy it to or from a bucket with your own tools."
-        )
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise UsageError(f"{text}: {error}. Name the lake's folder in full.") from error
 
 
 def _check(aws: AwsSettings) -> None:

@@ -28,6 +28,8 @@ class Origin(StrEnum):
     """The item's 0-based place in its list, as listed."""
     UNKNOWN = "unknown"
     """Members that no column declares, as JSON text; null when there are none."""
+    HISTORY = "history"
+    """When syncs saw the row as it is; only in histories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Column:
                 return "position in the list"
             case Origin.UNKNOWN:
                 return "every undeclared member"
+            case Origin.HISTORY:
+                return "when a sync listed the scope"
             case _:
                 return f"{self.origin}: {self.path}"
 

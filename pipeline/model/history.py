@@ -1,0 +1,40 @@
+"""The history of a declared table: every state that each of its rows has had (slowly changing dimension, type 2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pyarrow as pa
+
+from pipeline.model.schema import Column, Origin, Table
+
+INSTANT = pa.timestamp("us", tz="UTC")
+
+VALID_FROM = Column(
+    "valid_from",
+    INSTANT,
+    "When a sync first saw the row in this state (inclusive): the end of that listing of its account and region.",
+    Origin.HISTORY,
+    unit="UTC, microseconds",
+)
+VALID_TO = Column(
+    "valid_to",
+    INSTANT,
+    "When a sync first saw it otherwise, or gone (exclusive); null if it is still so.",
+    Origin.HISTORY,
+    unit="UTC, microseconds",
+)
+
+
+def history_of(table: Table) -> Table:
+    """Return the declaration of the table's history: all its columns, then valid_from and valid_to.
+
+    Its key is the table's key with valid_from, and its rows are sorted by that.
+    """
+    return replace(
+        table,
+        description=f"Every state of {table.name} that syncs have seen.",
+        grain=f"{table.grain} and state it was seen in",
+        key=(*table.key, VALID_FROM.name),
+        columns=(*table.columns, VALID_FROM, VALID_TO),
+    )

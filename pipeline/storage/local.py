@@ -1,0 +1,198 @@
+"""A lake in a local folder: written beside, synced to disk, renamed; one writer at a time by the kernel's lock."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.errors import BusyError
+from pipeline.storage.base import POINTER, Facts, Lake, NewFolder, Pointer, sha256
+
+LOCK = ".lock"
+TEMPORARY = ".*.tmp*"
+"""Names of what is being written; `.<name>.<process>.tmp` beside where it will be."""
+PROBE_SECONDS = 0.05
+"""How long `holder` may keep a writer from the lock, at the very most."""
+
+
+class LocalLake(Lake):
+    """A lake in a folder of this machine (or of a network file system that has flock)."""
+
+    is_local = True
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def exists(self) -> bool:
+        return self.root.is_dir()
+
+    def entries(self, folder: str = "") -> list[str]:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return sorted(path.name for path in (self.root / folder).iterdir() if not path.name.startswith("."))
+        return []
+
+    def fetch(self, name: str) -> Path:
+        path = self.root / name
+        path.stat()
+        return path
+
+    def facts(self, name: str) -> Facts:
+        path = self.root / name
+        return Facts(path.stat().st_size, sha256(path))
+
+    @contextmanager
+    def new_file(self, name: str) -> Iterator[Path]:
+        path = self.root / name
+        make_folder(path.parent)
+        beside = _beside(path)
+        try:
+            yield beside
+            sync(beside)
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+        sync(path.parent)
+
+    @contextmanager
+    def new_folder(self, name: str) -> Iterator[NewFolder]:
+        path = self.root / name
+        make_folder(path.parent)
+        beside = _beside(path)
+        beside.mkdir()
+        try:
+            new = NewFolder(beside)
+            yield new
+            if new.is_wanted:
+                for folder, _, files in os.walk(beside, topdown=False):
+                    for file in files:
+                        sync(Path(folder) / file)
+                    sync(Path(folder))
+                beside.rename(path)
+                sync(path.parent)
+        finally:
+            if beside.exists():
+                shutil.rmtree(beside)
+
+    def move(self, old: str, new: str) -> None:
+        source, target = self.root / old, self.root / new
+        make_folder(target.parent)
+        source.rename(target)
+        sync(target.parent)
+        sync(source.parent)
+
+    def remove(self, name: str) -> None:
+        path = self.root / name
+        if path.is_dir() and not path.is_symlink():
+            # out of sight first: a reader sees a snapshot whole or not at all, even if the removal is cut short
+            beside = _beside(path)
+            path.rename(beside)
+            shutil.rmtree(beside)
+        else:
+            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            sync(path.parent)
+
+    def pointer(self) -> Pointer | None:
+        try:
+            content = (self.root / POINTER).read_bytes()
+        except FileNotFoundError:
+            return None
+        value = content.decode("utf-8", "replace").strip()
+        return Pointer(value, value)
+
+    def point(self, value: str, seen: Pointer | None) -> None:
+        if self.pointer() != seen:
+            raise BusyError(f"{self}: something else moved CURRENT meanwhile. Nothing was published; run again.")
+        self.write_text(POINTER, value + "\n")
+
+    @contextmanager
+    def locked(self, run_id: str) -> Iterator[None]:
+        make_folder(self.root)
+        descriptor = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            if not (_lock(descriptor) or _lock(descriptor, after=PROBE_SECONDS)):
+                raise BusyError(f"{self}: is in use: {_told(descriptor)}. Run again when that has ended.")
+            _tell(descriptor, run_id)
+            yield
+        finally:
+            os.close(descriptor)  # the kernel lets go of the lock, as it does when the process dies
+
+    def holder(self) -> str | None:
+        try:
+            descriptor = os.open(self.root / LOCK, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        try:
+            return None if _lock(descriptor) else _told(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def leftovers(self) -> list[str]:
+        found = [path for pattern in ("", "snapshots/", "runs/", "raw/*/") for path in self.root.glob(pattern + TEMPORARY)]
+        return sorted(str(path.relative_to(self.root)) for path in found)
+
+    def sweep(self) -> list[str]:
+        names = self.leftovers()
+        for name in names:
+            path = self.root / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        return names
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents; each is on the disk before anything is put in it."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Ask the system to put a file's bytes, or a folder's names, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _lock(descriptor: int, *, after: float = 0) -> bool:
+    time.sleep(after)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _tell(descriptor: int, run_id: str) -> None:
+    holder = {"run_id": run_id, "host": socket.gethostname(), "process": os.getpid(), "since": f"{datetime.now(UTC):%FT%TZ}"}
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+
+
+def _told(descriptor: int) -> str:
+    try:
+        holder = json.loads(os.pread(descriptor, 4096, 0))
+        return f"run {holder['run_id']} on {holder['host']}, process {holder['process']}, since {holder['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "a process that has only just begun"
