@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ ROW_GROUP_BYTES = 8 << 20
 FOLDER, SUFFIX = "raw", ".parquet"
 OUTCOME = b"reklake.outcome"
 COMPLETE, FAILED = "complete", "failed"
+NEVER = datetime.fromtimestamp(0, UTC)
 
 
 def _field(name: str, kind: pa.DataType, description: str) -> pa.Field:
@@ -45,12 +47,17 @@ HEAD_COLUMNS = ("operation", "project_arn", "listing", "page_number", "http_stat
 
 @dataclass(frozen=True, slots=True)
 class LandedScope:
-    """A scope's landed file, as found: `complete` says whether the scope was listed to its end."""
+    """A scope's landed file, as found.
+
+    `complete` says whether the scope was listed to its end; `listed_at` is when its last page came (1970 if none
+    did, which is no listing).
+    """
 
     scope: Scope
     run_id: str
     path: Path
     complete: bool
+    listed_at: datetime
 
 
 class Writer:
@@ -117,7 +124,7 @@ def landed(lake: Lake, run_id: str) -> list[LandedScope]:
     if not scopes:
         runs = lake.entries(FOLDER)[::-1]
         raise LakeError(
-            f"{lake}: no landed pages of run {run_id}. "
+            f"{lake}: no landed pages of run {run_id!r}. "
             + (f"Landed runs, newest first: {', '.join(runs[:5])}." if runs else "No run has landed pages here.")
         )
     return [scope_file(lake, run_id, scope) for scope in scopes]
@@ -136,12 +143,26 @@ def scope_file(lake: Lake, run_id: str, scope: Scope) -> LandedScope:
         path = lake.fetch(name)
     except OSError as error:
         raise LakeError(f"{lake}: {name}: the landed pages cannot be read: {error}.") from error
-    metadata = _open(path).metadata.metadata or {}
-    return LandedScope(scope, run_id, path, metadata.get(OUTCOME) == COMPLETE.encode())
+    file = _open(path)
+    listed_at = _listed_at(file)
+    is_complete = (file.metadata.metadata or {}).get(OUTCOME) == COMPLETE.encode() and listed_at > NEVER
+    return LandedScope(scope, run_id, path, is_complete, listed_at)
+
+
+def take_over(lake: Lake, found: LandedScope, run_id: str) -> LandedScope:
+    """Make a scope's landed file one of another run's, as if that run had listed it."""
+    lake.copy(_name(found.run_id, found.scope), _name(run_id, found.scope))
+    return scope_file(lake, run_id, found.scope)
 
 
 def _name(run_id: str, scope: Scope) -> str:
     return f"{folder(run_id)}/{scope.account_id}_{scope.region}{SUFFIX}"
+
+
+def _listed_at(file: pq.ParquetFile) -> datetime:
+    column = SCHEMA.get_field_index("observed_at")
+    groups = [file.metadata.row_group(number).column(column).statistics for number in range(file.num_row_groups)]
+    return max((group.max for group in groups), default=NEVER)
 
 
 def heads(path: Path) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import json
 import platform
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +18,8 @@ from pipeline.errors import ReklakeError, ScopeError
 from pipeline.model.page import Scope
 from pipeline.storage import Lake
 
-FOLDER = "runs"
+FOLDER, SUFFIX = "runs", ".json"
+ID_TIME, ID_TIME_LENGTH = "%Y%m%dT%H%M%SZ", 16
 SOFTWARE = ("reklake", "boto3", "botocore", "pyarrow", "duckdb", "msgspec")
 
 
@@ -32,13 +33,19 @@ class Outcome(StrEnum):
 
 @dataclass(slots=True)
 class ScopeRecord:
-    """How one scope ended. `seconds` is the time its listing took; `calls` counts every attempt."""
+    """How one scope ended. `seconds` is the time its listing took; `calls` counts every attempt.
+
+    `listed_at` is when the last page came of the listing that its rows are from; `resumed_from` is the run, if it was
+    another one, that made that listing and did not live to publish it.
+    """
 
     account_id: str
     region: str
     outcome: Outcome = Outcome.FAILED
     error_kind: str | None = None
     error: str | None = None
+    listed_at: str | None = None
+    resumed_from: str | None = None
     started_at: str | None = None
     ended_at: str | None = None
     calls: int = 0
@@ -59,6 +66,10 @@ class ScopeRecord:
     def scope(self) -> Scope:
         """The scope it is about."""
         return Scope(self.region, self.account_id)
+
+    def listed(self, at: datetime) -> None:
+        """Note that it was listed to its end then."""
+        self.outcome, self.listed_at = Outcome.COMPLETE, text_of(at)
 
     def fail(self, error: ReklakeError) -> None:
         """Note the error that ended it."""
@@ -87,8 +98,8 @@ class RunRecord:
     def begin(cls, kind: str, arguments: Mapping[str, Any]) -> RunRecord:
         """Begin a run; its id sorts by time and is new on every machine."""
         started = datetime.now(UTC)
-        run_id = f"{started:%Y%m%dT%H%M%S}Z-{secrets.token_hex(3)}"
-        return cls(run_id, kind, _text(started), dict(arguments), software=software())
+        run_id = f"{started.strftime(ID_TIME)}-{secrets.token_hex(3)}"
+        return cls(run_id, kind, text_of(started), dict(arguments), software=software())
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -105,9 +116,64 @@ class RunRecord:
         elapsed = datetime.fromisoformat(self.ended_at) - datetime.fromisoformat(self.started_at)
         self.seconds["total"] = elapsed.total_seconds()
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """The record as JSON holds it."""
+        return asdict(self)
+
     def write(self, lake: Lake) -> None:
         """Keep it under runs/."""
-        lake.write_text(f"{FOLDER}/{self.run_id}.json", json.dumps(asdict(self), indent=2) + "\n")
+        write(lake, self.document)
+
+
+def write(lake: Lake, document: Mapping[str, Any]) -> None:
+    """Keep a record's document under runs/."""
+    lake.write_text(_name(document["run_id"]), json.dumps(document, indent=2) + "\n")
+
+
+def run_ids(lake: Lake) -> list[str]:
+    """Return the runs that have a record, oldest first."""
+    return [name.removesuffix(SUFFIX) for name in lake.entries(FOLDER) if name.endswith(SUFFIX)]
+
+
+def documents(lake: Lake, since: datetime | None = None) -> dict[str, dict[str, Any]]:
+    """Return the records by run, oldest first, of all runs or those that began since; without unreadable ones."""
+    wanted = [one for one in run_ids(lake) if since is None or ((at := began(one)) and at >= since)]
+    return {run_id: found for run_id in wanted if (found := read(lake, run_id))}
+
+
+def read(lake: Lake, run_id: str) -> dict[str, Any] | None:
+    """Return a run's record; None if it has none, or one that cannot be read."""
+    try:
+        found = json.loads(lake.read(_name(run_id)))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and {"outcome", "kind", "scopes"} <= found.keys() else None
+
+
+def has_published(document: Mapping[str, Any] | None) -> bool:
+    """Whether a record says that its run published, or found nothing to publish."""
+    return document is not None and document["outcome"] in {Outcome.COMPLETE, Outcome.PARTIAL}
+
+
+def listings(documents: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Scope, datetime]]:
+    """Yield which scopes were listed to their end, and when, by the records of runs that published."""
+    for document in documents:
+        for one in document["scopes"] if has_published(document) else ():
+            if one["outcome"] == Outcome.COMPLETE and one.get("listed_at"):
+                yield Scope(one["region"], one["account_id"]), datetime.fromisoformat(one["listed_at"])
+
+
+def began(run_id: str) -> datetime | None:
+    """Return when a run began, which its id says; None if it is no run's id."""
+    try:
+        return datetime.strptime(run_id[:ID_TIME_LENGTH], ID_TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _name(run_id: str) -> str:
+    return f"{FOLDER}/{run_id}{SUFFIX}"
 
 
 def software() -> dict[str, str]:
@@ -117,8 +183,9 @@ def software() -> dict[str, str]:
 
 def now() -> str:
     """Return the time as the records hold it: ISO 8601, UTC, microseconds."""
-    return _text(datetime.now(UTC))
+    return text_of(datetime.now(UTC))
 
 
-def _text(instant: datetime) -> str:
+def text_of(instant: datetime) -> str:
+    """Return an instant as the records hold it: ISO 8601, UTC, microseconds."""
     return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")

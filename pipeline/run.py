@@ -8,23 +8,26 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import TypeAlias
 
 import pyarrow as pa
 
-from pipeline import landing
-from pipeline.errors import LakeError, PageError, ReklakeError, ScopeError
+from pipeline import landing, tidy
+from pipeline.errors import BusyError, LakeError, PageError, ReklakeError, ScopeError
 from pipeline.extract import Target, list_scope, plan
 from pipeline.landing import LandedScope
 from pipeline.load import checks, snapshot, warehouse
 from pipeline.load.checks import CheckResult
-from pipeline.load.snapshot import Snapshot, SnapshotWriter
+from pipeline.load.snapshot import Snapshot
+from pipeline.load.writer import SnapshotWriter, writer
 from pipeline.model.page import Scope
 from pipeline.pieces import flatten_scope
+from pipeline.record import FOLDER as RUNS
 from pipeline.record import Outcome, RunRecord, ScopeRecord, now
 from pipeline.settings import Settings
+from pipeline.storage import Lake, open_lake
 
 CHECK_MEMORY = "256MB"
 """What the data checks may take; DuckDB's own limit is most of the machine."""
@@ -34,8 +37,8 @@ CHECK_MEMORY = "256MB"
 class Event:
     """Something worth showing while a run is under way.
 
-    `name` is one of started, page, scope, flattening, published, unchanged; `scope` is the scope it is about, if any;
-    `detail` is what there is to say of it.
+    `name` is one of started, resumed, page, scope, flattening, published, unchanged; `scope` is the scope it is about,
+    if any; `detail` is what there is to say of it.
     """
 
     name: str
@@ -66,23 +69,30 @@ Extracted: TypeAlias = tuple[LandedScope | None, ScopeRecord]
 def sync(settings: Settings, observe: Observer) -> Result:
     """List every scope, publish what was found, and keep what could not be listed as it was.
 
-    Raises UsageError before any scope is asked or anything is written if the settings cannot be carried out, and
-    FatalError if the lake cannot be read or written. Failed scopes raise nothing: they are in the record.
+    Raises UsageError before any scope is asked or anything is written if the settings cannot be carried out,
+    BusyError if another writer has the lake, and FatalError if the lake cannot be read or written. Failed scopes raise
+    nothing: they are in the record.
     """
+    lake = open_lake(settings.lake)
+    snapshot.check_usable(lake)
+    if holder := lake.holder():
+        raise BusyError(f"{lake}: is in use: {holder}. Run again when that has ended.")
     targets = plan(settings.aws)
-    snapshot.prepare(settings.lake)
-    previous = snapshot.find(settings.lake)
     run = RunRecord.begin("sync", _arguments(settings))
     stopped = threading.Event()
-    with _recorded(settings.lake, run), ThreadPoolExecutor(settings.aws.scopes, thread_name_prefix="scope") as pool:
+    with _writing(lake, run), ThreadPoolExecutor(settings.aws.scopes, thread_name_prefix="scope") as pool:
         try:
             observe(
                 Event("started", detail=f"{len(targets)} scope{'s' if len(targets) != 1 else ''}, run {run.run_id}")
             )
-            extract = partial(_extract, lake=settings.lake, run_id=run.run_id, observe=observe, stopped=stopped)
-            under_way = {target.scope: pool.submit(extract, target) for target in targets}
+            previous = tidy.begin(lake)
+            resumed = _resume(settings, lake, run, previous, [target.scope for target in targets], observe)
+            extract = partial(_extract, lake=lake, run_id=run.run_id, observe=observe, stopped=stopped)
+            under_way = {
+                target.scope: pool.submit(extract, target) for target in targets if target.scope not in resumed
+            }
             extracted = {scope: listing.result for scope, listing in under_way.items()}
-            return _publish(settings, run, previous, extracted, observe)
+            return _publish(settings, lake, run, previous, {**extracted, **resumed}, observe)
         except BaseException:  # also Ctrl-C: the other scopes need not be listed any more
             stopped.set()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -90,32 +100,56 @@ def sync(settings: Settings, observe: Observer) -> Result:
 
 
 def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
-    """Flatten and publish the pages that a run landed, without asking AWS, even where a later run's rows stand.
+    """Flatten and publish the pages that a run landed, without asking AWS.
 
-    LakeError if nothing of that run is there.
+    A scope whose rows were listed later than in that run keeps them: history goes forward only. LakeError if nothing
+    of that run is there; BusyError if another writer has the lake.
     """
-    found = landing.landed(settings.lake, run_id)
-    previous = snapshot.find(settings.lake)
+    lake = open_lake(settings.lake)
+    found = landing.landed(lake, run_id)
     run = RunRecord.begin("replay", {"run": run_id})
-    with _recorded(settings.lake, run):
+    with _writing(lake, run):
+        previous = tidy.begin(lake)
         observe(Event("started", detail=f"replaying {len(found)} landed scopes of run {run_id}"))
-        return _publish(settings, run, previous, {one.scope: partial(_replayed, one) for one in found}, observe)
+        extracted = {one.scope: partial(_replayed, one, previous) for one in found}
+        return _publish(settings, lake, run, previous, extracted, observe)
 
 
 @contextmanager
-def _recorded(lake: Path, run: RunRecord) -> Iterator[None]:
-    """See to it that a run which ends in an error, or is stopped, leaves a record; files that fail are LakeErrors."""
+def _writing(lake: Lake, run: RunRecord) -> Iterator[None]:
+    """Be the lake's one writer, and see to it that a run which ends in an error, or is stopped, leaves a record."""
     try:
-        yield
-    except BaseException as error:
-        failure = _unwritable(lake, error) if isinstance(error, OSError) else error
-        run.end(Outcome.FAILED, str(failure) or type(failure).__name__)
-        with suppress(OSError):  # the record of a full disk may not fit on it; the error itself is raised
-            run.write(lake)
-        raise failure from error
+        with lake.locked(run.run_id):
+            try:
+                yield
+            except BaseException as error:
+                if run.snapshot is None:
+                    run.end(Outcome.FAILED, str(error) or type(error).__name__)
+                    with suppress(OSError, LakeError):  # the record of a full disk may not fit on it
+                        run.write(lake)
+                raise
+    except OSError as error:
+        raise LakeError(
+            f"{lake}: {error}. Make room, or give the right to write there, and run again; what was published is as it "
+            "was."
+        ) from error
 
 
-def _extract(target: Target, *, lake: Path, run_id: str, observe: Observer, stopped: threading.Event) -> Extracted:
+def _resume(
+    settings: Settings, lake: Lake, run: RunRecord, previous: Snapshot | None, wanted: list[Scope], observe: Observer
+) -> dict[Scope, Callable[[], Extracted]]:
+    """Take over what runs have listed and did not live to publish, and clear the rest of what they left."""
+    found = tidy.resumable(lake, timedelta(seconds=settings.resume_within), previous)
+    taken: dict[Scope, Callable[[], Extracted]] = {}
+    for scope in [scope for scope in wanted if scope in found]:
+        left = found.pop(scope)
+        taken[scope] = partial(_resumed, landing.take_over(lake, left, run.run_id), left.run_id)
+        observe(Event("resumed", scope, f"not asked again: listed at {left.listed_at:%FT%TZ} by run {left.run_id}"))
+    tidy.clear_dead_runs(lake, previous, found.values())
+    return taken
+
+
+def _extract(target: Target, *, lake: Lake, run_id: str, observe: Observer, stopped: threading.Event) -> Extracted:
     """List one scope into the landing; what ends it early is in its record."""
     record = ScopeRecord.of(target.scope)
     started = time.perf_counter()
@@ -123,15 +157,15 @@ def _extract(target: Target, *, lake: Path, run_id: str, observe: Observer, stop
     landed = None
     try:
         client, tap = target.client()
-        with landing.land(lake, run_id, target.scope) as writer:
+        with landing.land(lake, run_id, target.scope) as pages:
             for page in list_scope(client, target.scope, threads=target.settings.threads):
-                writer.add(page)
+                pages.add(page)
                 record.pages += 1
                 observe(Event("page", target.scope))
                 if stopped.is_set():
                     raise ScopeError(f"{target.scope}: the run was stopped. Sync again.", kind="stopped")
         landed = landing.scope_file(lake, run_id, target.scope)
-        record.outcome = Outcome.COMPLETE
+        record.listed(landed.listed_at)
     except ReklakeError as error:
         record.fail(error)
     record.ended_at, record.seconds = now(), round(time.perf_counter() - started, 6)
@@ -142,18 +176,35 @@ def _extract(target: Target, *, lake: Path, run_id: str, observe: Observer, stop
     return landed, record
 
 
-def _replayed(found: LandedScope) -> Extracted:
+def _resumed(landed: LandedScope, of_run: str) -> Extracted:
+    record = ScopeRecord.of(landed.scope)
+    record.listed(landed.listed_at)
+    record.resumed_from = of_run
+    return landed, record
+
+
+def _replayed(found: LandedScope, previous: Snapshot | None) -> Extracted:
     record = ScopeRecord.of(found.scope)
-    if found.complete:
-        record.outcome = Outcome.COMPLETE
-    else:
+    shown = previous.sources.get(found.scope) if previous else None
+    if not found.complete:
         why = f"{found.path}: the scope was not listed to its end in that run; its last complete rows stay."
         record.fail(ScopeError(why, kind="incomplete"))
+        return None, record
+    record.listed(found.listed_at)
+    if shown and found.listed_at < shown.listed_at:
+        why = (
+            f"{found.scope}: run {found.run_id} listed it at {found.listed_at:%FT%TZ}, and the rows there are of "
+            f"{shown.listed_at:%FT%TZ}: a replay does not go back. Replay the runs in their order into a new lake, or "
+            "use `reklake rollback`."
+        )
+        record.fail(ScopeError(why, kind="older"))
+        return None, record
     return found, record
 
 
 def _publish(
     settings: Settings,
+    lake: Lake,
     run: RunRecord,
     previous: Snapshot | None,
     extracted: Mapping[Scope, Callable[[], Extracted]],
@@ -163,31 +214,34 @@ def _publish(
 
     A scope is flattened as soon as its own listing is there, while others are still being listed.
     """
-    with snapshot.writer(settings.lake, run.run_id, previous) as writer:
+    with writer(lake, run.run_id, previous) as new:
         for scope in sorted(extracted.keys() | (previous.sources.keys() if previous else set())):
             landed = None
             if scope in extracted:
                 with run.timed("extract"):
                     landed, record = extracted[scope]()
                 run.scopes.append(record)
-            if landed and landed.complete:
+            if landed:
                 observe(Event("flattening", scope))
                 with run.timed("flatten"):
-                    _write_scope(writer, landed, record)
+                    _write_scope(new, landed, record)
             else:
-                writer.carry(scope)
-        outcome = _outcome(run)
-        if outcome is not Outcome.FAILED:
+                new.carry(scope)
+        run.end(_outcome(run))
+        if run.outcome is not Outcome.FAILED:
             with run.timed("load"):
-                writer.seal(created_at=now(), software=run.software)
-    return _conclude(settings, run, outcome, observe)
+                new.seal(created_at=now(), software=run.software, run=partial(_as_published, run))
+    if run.outcome is not Outcome.FAILED:
+        run.snapshot = run.run_id if new.is_changed or previous is None else previous.id
+        observe(Event("published" if new.is_changed else "unchanged", detail=run.snapshot))
+    return _conclude(settings, lake, run)
 
 
-def _write_scope(writer: SnapshotWriter, landed: LandedScope, record: ScopeRecord) -> None:
+def _write_scope(new: SnapshotWriter, landed: LandedScope, record: ScopeRecord) -> None:
     """Flatten a scope into the snapshot; where a page could not be read whole, the previous rows fill the gap."""
     problems: list[PageError] = []
     for flat, settled in flatten_scope(landed):
-        writer.add(flat.tables, settled)
+        new.add(flat.tables, settled)
         problems.extend(flat.problems)
         record.unknown_members += flat.unknown
         record.projects += flat.tables["projects"].num_rows if "projects" in flat.tables else 0
@@ -196,10 +250,10 @@ def _write_scope(writer: SnapshotWriter, landed: LandedScope, record: ScopeRecor
         present: dict[str, list[pa.Array]] = {}
         for flat, _ in flatten_scope(landed):
             present.setdefault(flat.operation, [pa.array([], pa.string())]).append(flat.arns)
-        writer.carry_beneath(landed.scope, {name: pa.concat_arrays(arns) for name, arns in present.items()})
+        new.carry_beneath(landed.scope, {name: pa.concat_arrays(arns) for name, arns in present.items()})
         more = f" And {len(problems) - 1} more like it." if len(problems) > 1 else ""
         record.fail(PageError(f"{problems[0]}{more}"))
-    writer.listed(landed.scope, landed.run_id, whole=not problems)
+    new.listed(landed.scope, landed.run_id, landed.listed_at, whole=not problems)
 
 
 def _outcome(run: RunRecord) -> Outcome:
@@ -210,45 +264,48 @@ def _outcome(run: RunRecord) -> Outcome:
     return Outcome.PARTIAL if listed else Outcome.FAILED
 
 
-def _conclude(settings: Settings, run: RunRecord, outcome: Outcome, observe: Observer) -> Result:
+def _as_published(run: RunRecord) -> dict[str, object]:
+    """Return the record for the snapshot to carry: should the run be killed just after publishing, it has no other."""
+    return {**run.document, "snapshot": run.run_id}
+
+
+def _conclude(settings: Settings, lake: Lake, run: RunRecord) -> Result:
     """Keep the record, rebuild lake.duckdb over what is published now, and run the data checks on it."""
-    published = snapshot.find(settings.lake)
-    is_published = published is not None and published.id == run.run_id
-    if outcome is not Outcome.FAILED:
-        run.snapshot = published.id if published else None
-        observe(Event("published" if is_published else "unchanged", detail=run.snapshot or ""))
-    run.end(outcome)
-    run.write(settings.lake)
-    if published is None:
-        return Result(run, {}, is_published, ())
     found: tuple[CheckResult, ...] = ()
+    rows: dict[str, int] = {}
     warning = None
+    run.end(run.outcome)
     try:
-        runs = settings.lake / "runs"
-        warehouse.build(settings.lake / "lake.duckdb", snapshot=published.folder, runs=runs, prices=settings.prices)
-        with warehouse.connect(
-            settings.lake, snapshot=published.folder, prices=settings.prices, memory=CHECK_MEMORY
-        ) as con:
-            found = tuple(result for result in checks.run(con) if not result.passed)
-    except (ReklakeError, OSError) as error:  # the snapshot stands; lake.duckdb still shows the one before
-        warning = str(error)
-    return Result(run, published.rows, is_published, found, warning)
+        run.write(lake)
+        published = snapshot.find(lake)
+        if published:
+            rows = published.rows
+            found = _check(settings, lake, published)
+    except (ReklakeError, OSError) as error:
+        if run.snapshot is None:
+            raise
+        warning = str(error)  # the snapshot stands; lake.duckdb still shows the one before
+    return Result(run, rows, run.snapshot == run.run_id, found, warning)
 
 
-def _unwritable(lake: Path, error: OSError) -> LakeError:
-    return LakeError(
-        f"{lake}: {error}. Make room, or give the right to write there, and run again; what was published is as it was."
-    )
+def _check(settings: Settings, lake: Lake, published: Snapshot) -> tuple[CheckResult, ...]:
+    """Rebuild lake.duckdb, where the lake can hold one, and return the data checks that find something."""
+    folder, runs = published.folder(), lake.fetch_folder(RUNS)
+    if lake.is_local:
+        warehouse.build(lake.root / warehouse.FILE, snapshot=folder, runs=runs, prices=settings.prices)
+    with warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, memory=CHECK_MEMORY) as con:
+        return tuple(result for result in checks.run(con) if not result.passed)
 
 
 def _arguments(settings: Settings) -> dict[str, object]:
     """Return what the run was asked to do; nothing secret is among the settings."""
     aws = settings.aws
     return {
-        "lake": str(settings.lake),
+        "lake": settings.lake,
         "regions": list(aws.regions),
         "accounts": list(aws.accounts),
         "role": aws.role,
         "profile": aws.profile,
         "rate": aws.rate,
+        "resume_within": settings.resume_within,
     }

@@ -14,6 +14,7 @@ from pipeline.errors import UsageError
 
 CONFIG_FILE = "reklake.toml"
 DEFAULT_LAKE = "data/lake"
+RESUME_WITHIN = 3600.0
 QUOTA = 5.0
 """Default quota of DescribeProjects and DescribeProjectVersions, in calls a second (AWS service quotas)."""
 
@@ -50,16 +51,29 @@ class AwsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """What `reklake gc` leaves: the newest `snapshots`, and all that is younger than so many days."""
+
+    snapshots: int = 10
+    snapshot_days: float = 7.0
+    raw_days: float = 30.0
+    run_days: float = 400.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything a command can be told."""
 
     lake: str
     aws: AwsSettings = field(default_factory=AwsSettings)
     prices: Prices = field(default_factory=Prices)
+    retention: Retention = field(default_factory=Retention)
+    resume_within: float = RESUME_WITHIN
+    """Seconds for which a listing may be taken over from a run that did not live to publish it."""
 
 
 _KEYS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
-    "": {"lake": str},
+    "": {"lake": str, "resume_within": (int, float)},
     "aws": {
         "regions": list,
         "accounts": list,
@@ -71,6 +85,12 @@ _KEYS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
         "scopes": int,
     },
     "prices": {"training_hour": (int, float), "inference_unit_hour": (int, float), "currency": str},
+    "retention": {
+        "snapshots": int,
+        "snapshot_days": (int, float),
+        "raw_days": (int, float),
+        "run_days": (int, float),
+    },
 }
 """Sections and keys of reklake.toml with the types they take; "" is the top level."""
 
@@ -80,6 +100,7 @@ def load(
     lake: str | None = None,
     config: Path | None = None,
     environment: Mapping[str, str] = os.environ,
+    resume_within: float | None = None,
     **aws: Any,
 ) -> Settings:
     """Gather the settings; flags that are None or empty give way. UsageError names the file and key at fault.
@@ -94,12 +115,22 @@ def load(
             chosen[key] = tuple(dict.fromkeys(chosen[key]))
     settings = AwsSettings(**chosen)
     prices = Prices(**file.get("prices", {}))
+    retention = Retention(**file.get("retention", {}))
     _check(settings)
-    _check_prices(prices)
+    for name in ("training_hour", "inference_unit_hour"):
+        _check_amount(f"prices.{name}", getattr(prices, name), "a price")
+    for name in ("snapshot_days", "raw_days", "run_days"):
+        _check_amount(f"retention.{name}", getattr(retention, name), "a number of days")
+    if retention.snapshots < 1:
+        raise UsageError(f"retention.snapshots is {retention.snapshots}: at least 1 snapshot must stay.")
+    seconds = next(one for one in (resume_within, file.get("resume_within"), RESUME_WITHIN) if one is not None)
+    _check_amount("resume_within", seconds, "seconds")
     return Settings(
         lake=lake or environment.get("REKLAKE_LAKE") or file.get("lake") or DEFAULT_LAKE,
         aws=settings,
         prices=prices,
+        retention=retention,
+        resume_within=float(seconds),
     )
 
 
@@ -116,11 +147,9 @@ def _check(aws: AwsSettings) -> None:
             raise UsageError(f"{name} is {getattr(aws, name)}: it must be 1 or more.")
 
 
-def _check_prices(prices: Prices) -> None:
-    for name in ("training_hour", "inference_unit_hour"):
-        price = getattr(prices, name)
-        if not (math.isfinite(price) and price >= 0):
-            raise UsageError(f"prices.{name} is {price}: give a price of 0 or more.")
+def _check_amount(name: str, value: float, what: str) -> None:
+    if not (math.isfinite(value) and value >= 0):
+        raise UsageError(f"{name} is {value}: give {what} of 0 or more.")
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:

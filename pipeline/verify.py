@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,9 +14,10 @@ from pipeline.errors import LakeError
 from pipeline.flatten.counting import Counting, PageHead, counting
 from pipeline.landing import LandedScope
 from pipeline.load import snapshot
-from pipeline.load.snapshot import Snapshot
+from pipeline.load.snapshot import MEND, Snapshot
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RESULT_KEYS, RawPage
 from pipeline.rebuild import decode, differences, rebuild, tables_of
+from pipeline.storage import Lake
 
 BATCH_PAGES = 100
 """Pages whose projects are compared at a time, so that memory stays flat."""
@@ -36,7 +36,7 @@ class Report:
     differences: list[str] = field(default_factory=list)
 
 
-def verify(lake: Path) -> Report:
+def verify(lake: Lake) -> Report:
     """Compare everything that is published; LakeError if there is nothing, or a landed or published file is missing."""
     published = snapshot.current(lake)
     report = Report()
@@ -95,7 +95,7 @@ def _rows(
             for table in (root, *nested)
         }
     except (OSError, pa.ArrowException) as error:
-        raise LakeError(f"{published.folder}: cannot be read: {error}. Sync again, or restore the snapshot.") from error
+        raise LakeError(f"{published.lake}: snapshot {published.id}: cannot be read: {error}; {MEND}.") from error
 
 
 def _compare(

@@ -11,7 +11,7 @@ import typer
 
 from pipeline.cli import emulator, query, runs, tables
 from pipeline.cli.exits import Exit
-from pipeline.errors import ReklakeError, UsageError
+from pipeline.errors import BusyError, ReklakeError, UsageError
 
 FILE_LIBRARIES = frozenset({"pyarrow", "duckdb", "_duckdb"})
 """Libraries whose errors, where they come this far, are about a file of the lake that is damaged."""
@@ -19,7 +19,7 @@ FILE_LIBRARIES = frozenset({"pyarrow", "duckdb", "_duckdb"})
 app = typer.Typer(
     name="reklake",
     epilog="Exit codes: 0 complete, 3 some scopes failed (their last rows are kept), 1 failed, 2 wrong usage, "
-    "4 data checks found rows.",
+    "4 data checks found rows, 75 another writer has the lake.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -64,6 +64,8 @@ def main() -> None:
                 sys.stdout.flush()  # here, where a full disk or a closed pipe is still told of
     except UsageError as error:
         sys.exit(_complain(error, Exit.USAGE))
+    except BusyError as error:
+        sys.exit(_complain(error, Exit.BUSY))
     except ReklakeError as error:
         sys.exit(_complain(error, Exit.FAILED))
     except BrokenPipeError:

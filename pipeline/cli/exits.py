@@ -13,3 +13,4 @@ class Exit(IntEnum):
     USAGE = 2
     PARTIAL = 3
     CHECKS = 4
+    BUSY = 75

@@ -18,8 +18,11 @@ from pipeline.cli.render import Format
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
     from pipeline.load.checks import CheckResult
     from pipeline.load.queries import Result
+    from pipeline.settings import Settings
 
 ONE_RESULT = (Format.csv, Format.json, Format.jsonl, Format.parquet)
 """Forms in which a second result would spoil the first."""
@@ -63,17 +66,13 @@ def sql(
 
         echo "from running_models" | reklake sql -
     """
-    from pipeline.load import queries, snapshot, warehouse
+    from pipeline.load import queries
     from pipeline.settings import load
 
     text = _text(query, file)
     if form is Format.parquet and output is None and sys.stdout.isatty():
         raise UsageError("Parquet is not for a terminal: name a file with --output, or redirect stdout")
-    settings = load(lake=lake, config=config)
-    published = snapshot.current(settings.lake)
-    with warehouse.connect(
-        settings.lake, snapshot=published.folder, prices=settings.prices, allow_write=allow_write
-    ) as con:
+    with _connected(load(lake=lake, config=config), allow_write=allow_write) as con:
         statements = queries.parse(con, text)
         answers = sum(map(queries.has_result, statements))
         if answers > 1 and form in ONE_RESULT:
@@ -98,12 +97,10 @@ def check(
 
         reklake check --format json
     """
-    from pipeline.load import checks, snapshot, warehouse
+    from pipeline.load import checks
     from pipeline.settings import load
 
-    settings = load(lake=lake, config=config)
-    published = snapshot.current(settings.lake)
-    with warehouse.connect(settings.lake, snapshot=published.folder, prices=settings.prices) as con:
+    with _connected(load(lake=lake, config=config)) as con:
         results = checks.run(con)
     if form is CheckFormat.json:
         _print_json(results)
@@ -111,6 +108,20 @@ def check(
         _print_results(results)
     if any(result.severity == "error" and not result.passed for result in results):
         raise typer.Exit(Exit.CHECKS)
+
+
+@contextmanager
+def _connected(settings: Settings, *, allow_write: bool = False) -> Iterator[DuckDBPyConnection]:
+    """Open the lake for queries, once its files are on this machine."""
+    from pipeline.load import snapshot, warehouse
+    from pipeline.record import FOLDER
+    from pipeline.storage import open_lake
+
+    lake = open_lake(settings.lake)
+    folder = snapshot.current(lake).folder()
+    lake.fetch_folder(FOLDER)
+    with warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, allow_write=allow_write) as con:
+        yield con
 
 
 def _text(query: str | None, file: Path | None) -> str:
@@ -223,5 +234,6 @@ def _print_json(results: tuple[CheckResult, ...]) -> None:
 
 def _sample(result: CheckResult) -> Result:
     from pipeline.load.queries import Result
+    from pipeline.settings import Settings
 
     return Result(result.sample.schema, iter(result.sample.to_batches()))

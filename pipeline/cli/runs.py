@@ -113,9 +113,10 @@ def verify(lake: Lake = None, config: Config = None) -> None:
         reklake verify --lake data/lake
     """
     from pipeline import settings
+    from pipeline.storage import open_lake
     from pipeline.verify import verify as compare
 
-    found = compare(settings.load(lake=lake, config=config).lake)
+    found = compare(open_lake(settings.load(lake=lake, config=config).lake))
     typer.echo(f"{found.descriptions:,} descriptions on {found.pages:,} landed pages compared with the tables")
     for difference in found.differences[:SHOWN]:
         typer.echo(f"  {difference}")

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 from pipeline.load.merge import Run, merged
 from pipeline.model import Table
 from pipeline.model.order import in_key_order
-from pipeline.storage import sync
 
 ROW_GROUP_ROWS = 20_000
 """Rows of a row group: 10 MB of versions in memory, 3 MB on disk; small enough to skip by statistics."""
@@ -35,7 +34,7 @@ class TableFile:
     def __init__(self, table: Table, path: Path) -> None:
         self.table = table
         self.path = path
-        self._sorted = _Sorted(path, table)
+        self._sorted = SortedFile(path, table)
         self._held = table.schema.empty_table()
         self._late: Run | None = None
 
@@ -62,12 +61,11 @@ class TableFile:
         self._write(rows.slice(0, ready))
 
     def close(self) -> None:
-        """Finish the file; it is sorted by key, each key once, and on the disk."""
+        """Finish the file; it is sorted by key, each key once."""
         self._write(self._held)
         self._sorted.close()
         if self._late:
             self._merge(self._late)
-        sync(self.path)
 
     def abandon(self) -> None:
         """Let go of the files after an error; the folder they are in is thrown away."""
@@ -93,7 +91,7 @@ class TableFile:
         runs = [written, late]
         for run in runs:
             run.close()
-        self._sorted = _Sorted(self.path, self.table)
+        self._sorted = SortedFile(self.path, self.table)
         for rows in merged(runs):
             self._sorted.add(rows)
         self._sorted.close()
@@ -101,10 +99,11 @@ class TableFile:
             run.path.unlink()
 
 
-class _Sorted:
+class SortedFile:
     """A Parquet file that takes rows in key order, and whose row groups depend on the rows alone."""
 
     def __init__(self, path: Path, table: Table) -> None:
+        """Take where to write, and the declaration whose columns the rows have."""
         self.writer = pq.ParquetWriter(
             path,
             table.schema,
@@ -151,13 +150,16 @@ def rows_of(path: Path, table: Table, account_id: str, region: str) -> Iterator[
     """
     of_scope = (ds.field("account_id") == account_id) & (ds.field("region") == region)
     for batch in ds.dataset(path, format="parquet").to_batches(filter=of_scope):
-        columns = [
-            batch.column(field.name).cast(field.type)
-            if field.name in batch.schema.names
-            else pa.nulls(batch.num_rows, field.type)
-            for field in table.schema
-        ]
-        yield pa.table(columns, schema=table.schema)
+        yield in_schema(pa.table(batch), table.schema)
+
+
+def in_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return the rows in the declared schema; columns that they do not have are null."""
+    columns = [
+        rows.column(field.name).cast(field.type) if field.name in rows.schema.names else pa.nulls(len(rows), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
 
 
 def _count(mask: pa.ChunkedArray) -> int:

@@ -23,6 +23,7 @@ from pipeline.model import TABLES, Table
 if TYPE_CHECKING:
     from pipeline.settings import Prices
 
+FILE = "lake.duckdb"
 STORAGE_VERSION = "v1.0.0"
 """The file format of `lake.duckdb`: the oldest stable one, so that older clients open it too."""
 

@@ -46,7 +46,7 @@ class Column:
     """Whether values hardly repeat; a Parquet dictionary of them would only cost time and space."""
 
     @property
-    def source(self) -> str:
+    def source(self) -> str:  # noqa: PLR0911  # one return an origin  # noqa: PLR0911  # one return an origin
         """The origin in words, as it stands in Parquet metadata and the data dictionary."""
         match self.origin:
             case Origin.MEMBER:

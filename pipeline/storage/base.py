@@ -78,8 +78,8 @@ class Lake(ABC):
         """Give a temporary folder; when the block ends it has its name, on any error or if unwanted it is gone."""
 
     @abstractmethod
-    def move(self, old: str, new: str) -> None:
-        """Give a file another name."""
+    def copy(self, old: str, new: str) -> None:
+        """Give a file a second name, under which it stays when the first is removed."""
 
     @abstractmethod
     def remove(self, name: str) -> None:

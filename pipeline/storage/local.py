@@ -85,12 +85,13 @@ class LocalLake(Lake):
             if beside.exists():
                 shutil.rmtree(beside)
 
-    def move(self, old: str, new: str) -> None:
-        source, target = self.root / old, self.root / new
-        make_folder(target.parent)
-        source.rename(target)
-        sync(target.parent)
-        sync(source.parent)
+    def copy(self, old: str, new: str) -> None:
+        source = self.fetch(old)
+        with self.new_file(new) as path:
+            try:
+                path.hardlink_to(source)  # files are immutable, so one content may have two names
+            except OSError:  # not every file system has hard links
+                shutil.copyfile(source, path)
 
     def remove(self, name: str) -> None:
         path = self.root / name
@@ -140,7 +141,8 @@ class LocalLake(Lake):
             os.close(descriptor)
 
     def leftovers(self) -> list[str]:
-        found = [path for pattern in ("", "snapshots/", "runs/", "raw/*/") for path in self.root.glob(pattern + TEMPORARY)]
+        folders = [self.root, *self.root.glob("*"), *self.root.glob("raw/*")]
+        found = [path for folder in folders for path in folder.glob(TEMPORARY)]
         return sorted(str(path.relative_to(self.root)) for path in found)
 
     def sweep(self) -> list[str]:
@@ -185,7 +187,12 @@ def _lock(descriptor: int, *, after: float = 0) -> bool:
 
 
 def _tell(descriptor: int, run_id: str) -> None:
-    holder = {"run_id": run_id, "host": socket.gethostname(), "process": os.getpid(), "since": f"{datetime.now(UTC):%FT%TZ}"}
+    holder = {
+        "run_id": run_id,
+        "host": socket.gethostname(),
+        "process": os.getpid(),
+        "since": f"{datetime.now(UTC):%FT%TZ}",
+    }
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(holder).encode(), 0)
 

@@ -13,6 +13,7 @@ from pipeline.emulator import StaticWorld
 from pipeline.errors import LakeError, UsageError
 from pipeline.load import snapshot
 from pipeline.record import Outcome
+from pipeline.storage import LocalLake
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, OTHER, names, two_by_two, version_names, world
 
@@ -141,11 +142,13 @@ def test_a_lake_that_cannot_be_written_is_one_clear_error(serve: Serve, monkeypa
     def full(*_):
         raise OSError(28, "No space left on device", "somewhere")
 
-    monkeypatch.setattr("pipeline.load.snapshot.sha256", full)
+    monkeypatch.setattr("pipeline.load.writer.sha256", full)
     with pytest.raises(LakeError, match=r"No space left on device.*as it was"):
         again.sync()
     assert version_names(served.lake) == before
-    assert [path.name for path in (served.lake / "snapshots").iterdir()] == [snapshot.current(served.lake).id]
+    assert [path.name for path in (served.lake / "snapshots").iterdir()] == [
+        snapshot.current(LocalLake(served.lake)).id
+    ]
 
 
 def test_when_a_run_is_stopped_its_other_listings_stop_too(serve: Serve, monkeypatch: pytest.MonkeyPatch):

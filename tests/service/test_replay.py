@@ -16,6 +16,7 @@ from pipeline.errors import LakeError
 from pipeline.landing import landed
 from pipeline.load import snapshot
 from pipeline.record import Outcome
+from pipeline.storage import LocalLake
 from pipeline.verify import verify
 from tests.service.conftest import Served
 from tests.service.worlds import names, project, two_by_two, version, version_names, world
@@ -27,12 +28,12 @@ VERSIONS, PROJECTS = "DescribeProjectVersions", "DescribeProjects"
 def test_a_replayed_run_gives_the_same_bytes(serve: Serve):
     served = serve(two_by_two(), faults=[Fault("expired_token", page=3, times=4), Fault("repeat_item")])
     first = served.sync_both()
-    before = snapshot.current(served.lake).manifest["tables"]
+    before = snapshot.current(LocalLake(served.lake)).manifest["tables"]
     (served.lake / "CURRENT").unlink()
     again = run.replay(settings.load(lake=str(served.lake), environment={}), first.record.run_id, lambda _: None)
     assert again.record.outcome is Outcome.COMPLETE
     assert again.record.snapshot == again.record.run_id != first.record.run_id
-    assert snapshot.current(served.lake).manifest["tables"] == before
+    assert snapshot.current(LocalLake(served.lake)).manifest["tables"] == before
 
 
 def test_an_older_run_that_is_replayed_makes_its_scopes_stale(serve: Serve):
@@ -64,11 +65,11 @@ def test_an_older_run_that_is_replayed_makes_its_scopes_stale(serve: Serve):
 def test_replaying_a_failed_scope_does_not_publish_its_pages(serve: Serve):
     served = serve(world(cats=250), faults=[Fault("access_denied", operation=VERSIONS, page=2)])
     failed = served.sync()
-    (one,) = landed(served.lake, failed.record.run_id)
+    (one,) = landed(LocalLake(served.lake), failed.record.run_id)
     assert not one.complete
     again = run.replay(settings.load(lake=str(served.lake), environment={}), failed.record.run_id, lambda _: None)
     assert again.record.outcome is Outcome.FAILED
-    with pytest.raises(LakeError, match="no landed pages of such a run"):
+    with pytest.raises(LakeError, match="no landed pages of run"):
         run.replay(settings.load(lake=str(served.lake), environment={}), "yesterday", lambda _: None)
 
 
@@ -77,32 +78,32 @@ def test_verify_finds_rows_that_no_page_has_and_reads_on_behind_what_it_cannot(s
     body = json.dumps({"ProjectVersionDescriptions": [7, dog]}).encode()
     served = serve(world(cats=2, dogs=1), faults=[Fault("raw_body", project="dogs", body=body)])
     served.sync()
-    (said,) = verify(served.lake).differences
+    (said,) = verify(LocalLake(served.lake)).differences
     assert "item 0 has no ProjectVersionArn" in said
     again = serve(world(cats=2, dogs=1), lake=served.lake)
     again.sync()
-    assert verify(served.lake).differences == []
-    path = snapshot.current(served.lake).file("project_versions")
+    assert verify(LocalLake(served.lake)).differences == []
+    path = snapshot.current(LocalLake(served.lake)).file("project_versions")
     table = pq.read_table(path)
     made_up = {**table.to_pylist()[0], "project_version_arn": "arn:made-up"}
     pq.write_table(pa.concat_tables([table, pa.Table.from_pylist([made_up], table.schema)]), path)
-    (said,) = verify(served.lake).differences
+    (said,) = verify(LocalLake(served.lake)).differences
     assert "arn:made-up is in the tables, but on no page" in said
 
 
 def test_verify_finds_a_value_that_was_changed(serve: Serve):
     served = serve(default_world())
     served.sync(regions=["us-east-1", "eu-west-1"])
-    report = verify(served.lake)
+    report = verify(LocalLake(served.lake))
     assert report.differences == []
     assert report.descriptions == 11 + 61
-    path = snapshot.current(served.lake).file("project_versions")
+    path = snapshot.current(LocalLake(served.lake)).file("project_versions")
     table = pq.read_table(path)
     changed = table.to_pylist()
     changed[3]["f1_score"] = 0.123
     dropped = changed.pop()
     pq.write_table(table.from_pylist(changed, schema=table.schema), path)
-    found = verify(served.lake).differences
+    found = verify(LocalLake(served.lake)).differences
     assert len(found) == 2
     assert any("0.123" in one and "EvaluationResult" in one for one in found)
     assert any(dropped["project_version_arn"] in one and "not in the tables" in one for one in found)

@@ -16,6 +16,7 @@ from pipeline.emulator import Fault, StaticWorld, default_world
 from pipeline.load import snapshot
 from pipeline.model import TABLES
 from pipeline.record import Outcome
+from pipeline.storage import LocalLake
 from pipeline.verify import verify
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, OTHER, names, project, rows, two_by_two, version, version_names, world
@@ -51,14 +52,14 @@ def test_two_accounts_and_two_regions_come_out_whole(serve: Serve):
         False,
     }
     assert sum(scope.unknown_members for scope in result.record.scopes) == 4 * 3
-    assert verify(served.lake).differences == []
+    assert verify(LocalLake(served.lake)).differences == []
 
 
 def test_files_are_sorted_by_key_and_carry_their_declaration(serve: Serve):
     served = serve(two_by_two())
     served.sync_both()
     for table in TABLES:
-        path = snapshot.current(served.lake).file(table.name)
+        path = snapshot.current(LocalLake(served.lake)).file(table.name)
         found = pq.read_table(path)
         assert found.schema.equals(table.schema, check_metadata=True)
         keys = list(zip(*(found.column(name).to_pylist() for name in table.key), strict=True))
@@ -170,7 +171,10 @@ def test_a_project_too_large_for_a_piece_comes_out_whole_and_in_order(serve: Ser
     monkeypatch.setattr("pipeline.load.tables.HELD_ROWS", 40)
     cut = serve(world(**sizes), page_size=10)
     cut.sync()
-    assert snapshot.current(cut.lake).manifest["tables"] == snapshot.current(whole.lake).manifest["tables"]
+    assert (
+        snapshot.current(LocalLake(cut.lake)).manifest["tables"]
+        == snapshot.current(LocalLake(whole.lake)).manifest["tables"]
+    )
 
 
 @pytest.mark.parametrize("status", [202, 203, 204, 206])

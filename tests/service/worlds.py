@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from pipeline.emulator import StaticWorld
 from pipeline.load import snapshot
+from pipeline.storage import LocalLake
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 OTHER = "444455556666"
@@ -43,7 +44,7 @@ def world(**versions: int) -> StaticWorld:
 
 
 def rows(lake: Path, table: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = pq.read_table(snapshot.current(lake).file(table)).to_pylist()
+    found: list[dict[str, Any]] = pq.read_table(snapshot.current(LocalLake(lake)).file(table)).to_pylist()
     return found
 
 

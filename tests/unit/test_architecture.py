@@ -9,10 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2] / "pipeline"
 LAYERS = {
-    "cli": {"run", "verify", "settings", "record", "load", "model", "emulator", "errors"},
-    "run": {"extract", "landing", "pieces", "load", "record", "settings", "model", "errors"},
+    "cli": {"run", "verify", "settings", "record", "load", "storage", "model", "emulator", "errors"},
+    "run": {"extract", "landing", "pieces", "tidy", "load", "record", "settings", "storage", "model", "errors"},
+    "tidy": {"landing", "load", "record", "storage", "model", "errors"},
     "pieces": {"landing", "flatten", "parallel", "model"},
-    "verify": {"landing", "flatten", "load", "rebuild", "model", "errors"},
+    "verify": {"landing", "flatten", "load", "rebuild", "storage", "model", "errors"},
     "extract": {"settings", "model", "errors"},
     "landing": {"storage", "model", "errors"},
     "flatten": {"model", "errors"},
@@ -20,7 +21,7 @@ LAYERS = {
     "record": {"storage", "model", "errors"},
     "rebuild": {"model"},
     "settings": {"errors"},
-    "storage": set(),
+    "storage": {"errors"},
     "parallel": set(),
     "model": set(),
     "errors": set(),

@@ -9,6 +9,7 @@ import pytest
 from pipeline import landing
 from pipeline.errors import LakeError, ScopeError
 from pipeline.model.page import RawPage, Scope
+from pipeline.storage import LocalLake
 
 SCOPE = Scope("eu-west-1", "111122223333")
 SEEN = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
@@ -21,10 +22,10 @@ def page(number: int, body: bytes = b"{}") -> RawPage:
 def test_pages_come_back_as_they_went_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(landing, "ROW_GROUP_BYTES", 10)
     sent = [page(number, bytes([number]) * 4) for number in range(10)]
-    with landing.land(tmp_path, "run", SCOPE) as writer:
+    with landing.land(LocalLake(tmp_path), "run", SCOPE) as writer:
         for one in sent:
             writer.add(one)
-    (found,) = landing.landed(tmp_path, "run")
+    (found,) = landing.landed(LocalLake(tmp_path), "run")
     assert (found.scope, found.run_id, found.complete) == (SCOPE, "run", True)
     assert list(landing.pages(found.path, lambda _: True)) == sent
     assert list(landing.pages(found.path, lambda at: at in {2, 9})) == [sent[2], sent[9]]
@@ -36,7 +37,7 @@ def test_pages_come_back_as_they_went_in(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_only_row_groups_that_are_wanted_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(landing, "ROW_GROUP_BYTES", 4)
-    with landing.land(tmp_path, "run", SCOPE) as writer:
+    with landing.land(LocalLake(tmp_path), "run", SCOPE) as writer:
         for number in range(4):
             writer.add(page(number, b"12345"))
     read = []
@@ -44,7 +45,7 @@ def test_only_row_groups_that_are_wanted_are_read(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(
         pq.ParquetFile, "read_row_group", lambda self, at, **o: read.append(at) or original(self, at, **o)
     )
-    list(landing.pages(landing.landed(tmp_path, "run")[0].path, lambda at: at == 2))
+    list(landing.pages(landing.landed(LocalLake(tmp_path), "run")[0].path, lambda at: at == 2))
     assert read == [2]
 
 
@@ -53,28 +54,30 @@ def test_pages_of_a_failed_listing_are_kept_and_marked(tmp_path: Path):
         yield page(1)
         raise ScopeError("no", kind="denied")
 
-    with pytest.raises(ScopeError), landing.land(tmp_path, "run", SCOPE) as writer:
+    with pytest.raises(ScopeError), landing.land(LocalLake(tmp_path), "run", SCOPE) as writer:
         for one in listing():
             writer.add(one)
-    (found,) = landing.landed(tmp_path, "run")
+    (found,) = landing.landed(LocalLake(tmp_path), "run")
     assert not found.complete
     assert len(list(landing.pages(found.path, lambda _: True))) == 1
 
 
-def test_a_scope_without_pages_lands_too(tmp_path: Path):
-    with landing.land(tmp_path, "run", SCOPE):
+def test_a_scope_without_any_page_was_not_listed(tmp_path: Path):
+    with landing.land(LocalLake(tmp_path), "run", SCOPE):
         pass
-    assert landing.landed(tmp_path, "run")[0].complete
+    (found,) = landing.landed(LocalLake(tmp_path), "run")
+    assert not found.complete
+    assert list(landing.pages(found.path, lambda _: True)) == []
 
 
 def test_messages_say_what_there_is(tmp_path: Path):
-    with pytest.raises(LakeError, match="No run has landed pages here"):
-        landing.landed(tmp_path, "run")
-    with landing.land(tmp_path, "20260101", SCOPE):
+    with pytest.raises(LakeError, match=r"no landed pages of run 'run'. No run has"):
+        landing.landed(LocalLake(tmp_path), "run")
+    with landing.land(LocalLake(tmp_path), "20260101", SCOPE):
         pass
     with pytest.raises(LakeError, match="newest first: 20260101"):
-        landing.landed(tmp_path, "run")
-    path = landing.landed(tmp_path, "20260101")[0].path
+        landing.landed(LocalLake(tmp_path), "run")
+    path = landing.landed(LocalLake(tmp_path), "20260101")[0].path
     path.write_bytes(b"PAR1 not")
     with pytest.raises(LakeError, match="cannot be read as landed pages"):
-        landing.landed(tmp_path, "20260101")
+        landing.landed(LocalLake(tmp_path), "20260101")

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.errors import LakeError, ScopeError
 from pipeline.model.page import Scope
 from pipeline.record import Outcome, RunRecord, ScopeRecord
+from pipeline.storage import LocalLake
 
 
 def test_a_record_is_written_as_it_reads(tmp_path: Path):
@@ -17,7 +18,7 @@ def test_a_record_is_written_as_it_reads(tmp_path: Path):
     with run.timed("extract"):
         pass
     run.end(Outcome.FAILED, "nothing")
-    run.write(tmp_path)
+    run.write(LocalLake(tmp_path))
     found = json.loads((tmp_path / "runs" / f"{run.run_id}.json").read_text())
     assert found["outcome"] == "failed"
     assert found["scopes"][0]["error_kind"] == "denied"

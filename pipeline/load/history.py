@@ -1,0 +1,141 @@
+"""Histories: the states that rows were known to have, and the rows as they are now, into the states from now on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.load import sqlfiles
+from pipeline.load.tables import SortedFile, in_schema
+from pipeline.model import VALID_FROM, VALID_TO, Origin, Table, history_of
+from pipeline.model.page import Scope
+
+RANGE_ROWS = 60_000
+"""Rows of each side that a range of keys comes to: flat memory, however long the history is."""
+
+
+def write(
+    table: Table,
+    path: Path,
+    *,
+    known: Path | None,
+    present: Path,
+    listed: Mapping[Scope, datetime],
+    known_since: datetime | None = None,
+) -> int:
+    """Write the table's history to `path` and return its rows.
+
+    `known` is its file in the last snapshot and `present` the table itself in the new one, both sorted by key. States
+    begin and end at the instants in `listed`; those of scopes that are not in it stay as they are. With `known_since`,
+    `known` is no history but the last snapshot's table, whose rows have been so since then at the latest.
+    """
+    target = history_of(table)
+    before = _read(known, target, known_since) if known else iter(())
+    compared = _compared(table, pq.read_schema(known)) if known else table.names
+    file = SortedFile(path, target)
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'")
+        con.register("listed", _instants(listed))
+        statement = _statement(table, compared)
+        for known_rows, present_rows in _ranges(before, _read(present, table), table.key[0]):
+            con.register("known", known_rows if known_rows is not None else target.schema.empty_table())
+            con.register("present", present_rows if present_rows is not None else table.schema.empty_table())
+            file.add(con.sql(statement).to_arrow_table().cast(target.schema))
+    file.close()
+    return file.rows
+
+
+def _compared(table: Table, before: pa.Schema) -> list[str]:
+    """Return the columns in which a difference is a change.
+
+    A column that the last snapshot did not have is no change in AWS: states that last get its values. Nor is `extra`
+    then, which may have held them.
+    """
+    has_gained = not set(table.names) <= set(before.names)
+    return [
+        column.name
+        for column in table.columns
+        if column.name in before.names and not (has_gained and column.origin is Origin.UNKNOWN)
+    ]
+
+
+def _statement(table: Table, compared: Iterable[str]) -> str:
+    file = sqlfiles.parse((sqlfiles.root() / "load" / "history.sql").read_text(encoding="utf-8"), "load", "history")
+    return file.statement(
+        {
+            "key": ", ".join(f'"{name}"' for name in table.key),
+            "columns": ", ".join(f'present."{name}"' for name in table.names),
+            "is_key": " and ".join(f'lasting."{name}" = present."{name}"' for name in table.key),
+            "is_same": " and ".join(
+                ["lasting.account_id is not null"]
+                + [f'lasting."{name}" is not distinct from present."{name}"' for name in compared]
+            ),
+        }
+    )
+
+
+def _instants(listed: Mapping[Scope, datetime]) -> pa.Table:
+    rows = [{"account_id": scope.account_id, "region": scope.region, "listed_at": at} for scope, at in listed.items()]
+    schema = pa.schema([("account_id", pa.string()), ("region", pa.string()), ("listed_at", VALID_FROM.type)])
+    return pa.Table.from_pylist(rows, schema)
+
+
+def _read(path: Path, table: Table, since: datetime | None = None) -> Iterator[pa.Table]:
+    """Yield a file's rows in the declared schema; with `since`, as states that have lasted since then."""
+    for batch in pq.ParquetFile(path).iter_batches(RANGE_ROWS):
+        rows = pa.table(batch)
+        if since is not None:
+            rows = rows.append_column(VALID_FROM.name, pa.repeat(pa.scalar(since, VALID_FROM.type), len(rows)))
+            rows = rows.append_column(VALID_TO.name, pa.nulls(len(rows), VALID_TO.type))
+        yield in_schema(rows, table.schema)
+
+
+def _ranges(
+    known: Iterator[pa.Table], present: Iterator[pa.Table], key: str
+) -> Iterator[tuple[pa.Table | None, pa.Table | None]]:
+    """Cut two sorted streams of rows at the same keys; None where one has no row in a range."""
+    streams = _Stream(known, key), _Stream(present, key)
+    high: str | None = ""
+    while high is not None:
+        high = min((stream.highest for stream in streams if stream.highest is not None), default=None)
+        taken = tuple(stream.take(high) for stream in streams)
+        if any(rows is not None and rows.num_rows for rows in taken):
+            yield taken[0], taken[1]
+
+
+class _Stream:
+    """Sorted rows, a batch ahead; those of one key may stand in several batches."""
+
+    def __init__(self, batches: Iterator[pa.Table], key: str) -> None:
+        self._batches = batches
+        self._key = key
+        self._rows: pa.Table | None = None
+        self.highest: str | None = None
+        """The key up to which, but without which, all rows are there; None when all are."""
+        self._more()
+
+    def take(self, high: str | None) -> pa.Table | None:
+        """Return the rows whose key is below `high` (None: all of them), and let go of them."""
+        if self._rows is None:
+            return None
+        count = self._rows.num_rows
+        if high is not None:
+            count = int(pc.sum(pc.less(self._rows.column(self._key), high), min_count=0).as_py())
+        taken, self._rows = self._rows.slice(0, count), self._rows.slice(count)
+        if high is not None and self.highest == high:
+            self._more()
+        return taken
+
+    def _more(self) -> None:
+        batch = next(self._batches, None)
+        if batch is None:
+            self.highest = None
+            return
+        self._rows = batch if self._rows is None else pa.concat_tables([self._rows, batch])
+        self.highest = self._rows.column(self._key)[-1].as_py()

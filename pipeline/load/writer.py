@@ -1,0 +1,189 @@
+"""A snapshot in the making: scopes come in their order, histories follow from the one before it, CURRENT moves last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.errors import BusyError, LakeError
+from pipeline.load import history
+from pipeline.load.snapshot import FOLDER, FORMAT, MANIFEST, MEND, Snapshot, Source
+from pipeline.load.tables import TableFile, rows_of
+from pipeline.model import TABLES, parent_key, table
+from pipeline.model.page import Scope
+from pipeline.storage import Lake, sha256
+
+HISTORY = "history"
+
+
+class SnapshotWriter:
+    """A snapshot in the making: add scopes in their order, then `seal` it."""
+
+    def __init__(self, folder: Path, snapshot_id: str, previous: Snapshot | None) -> None:
+        self.id = snapshot_id
+        self._folder = folder
+        self._previous = previous
+        self._before = previous.sources if previous else {}
+        self._files = {table.name: TableFile(table, folder / f"{table.name}.parquet") for table in TABLES}
+        self._sources: dict[Scope, Source] = {}
+        self._listed: dict[Scope, datetime] = {}
+        self.is_closed = False
+        self.is_changed = False
+
+    def add(self, tables: Mapping[str, pa.Table], settled: str | None = None) -> None:
+        """Append rows of the scope that is being written, each table sorted by key; `settled` as in TableFile.add."""
+        for name, rows in tables.items():
+            self._files[name].add(rows, settled)
+
+    def listed(self, scope: Scope, run_id: str, listed_at: datetime, *, whole: bool = True) -> None:
+        """Note that the scope's rows are those of that run's pages, of which the last came at `listed_at`.
+
+        What has changed has done so at that instant, in the scope's history; should a clock have gone back, just
+        after the listing before.
+        """
+        before = self._before.get(scope)
+        if before and listed_at <= before.listed_at:
+            again = timedelta(0) if before.run_id == run_id else timedelta(microseconds=1)
+            listed_at = before.listed_at + again
+        self._sources[scope] = Source(run_id, whole, listed_at)
+        self._listed[scope] = listed_at
+
+    def carry(self, scope: Scope) -> None:
+        """Take the scope's rows over from the previous snapshot as they are."""
+        for name, rows in self._previous_rows(scope):
+            self._files[name].add(rows)
+        if scope in self._before:
+            self._sources[scope] = self._before[scope]
+
+    def carry_beneath(self, scope: Scope, present: Mapping[str, pa.Array]) -> None:
+        """Take over previous rows of the descriptions that this run did not see, with what is nested in them.
+
+        `present` holds, by operation, the ARNs that this run has seen.
+        """
+        for name, rows in self._previous_rows(scope):
+            arns = rows.column(parent_key(table(name)))
+            self._files[name].add(rows.filter(pc.invert(pc.is_in(arns, present[table(name).operation]))))
+
+    def _previous_rows(self, scope: Scope) -> Iterator[tuple[str, pa.Table]]:
+        if self._previous and scope in self._before:
+            for one in TABLES:
+                if self._previous.has(one.name):
+                    with _readable(self._previous):
+                        for rows in rows_of(
+                            self._previous.file(one.name, verified=True), one, scope.account_id, scope.region
+                        ):
+                            yield one.name, rows
+
+    def seal(self, *, created_at: str, software: Mapping[str, str], run: Callable[[], Mapping[str, Any]]) -> None:
+        """Finish the tables and, if they differ from the previous ones, write their histories and the manifest.
+
+        `run` gives the record of the run that publishes it, as far as it is known then.
+        """
+        for file in self._files.values():
+            file.close()
+        self.is_closed = True
+        tables = {name: _entry(file.path, file.path.name, file.rows) for name, file in self._files.items()}
+        self.is_changed = self._differs(tables)
+        if not self.is_changed:
+            return
+        manifest = {
+            "format": FORMAT,
+            "id": self.id,
+            "parent": self._previous.id if self._previous else None,
+            "created_at": created_at,
+            "software": dict(software),
+            "tables": tables,
+            "history": self._write_histories(),
+            "scopes": [
+                {
+                    "account_id": scope.account_id,
+                    "region": scope.region,
+                    "run_id": one.run_id,
+                    "whole": one.whole,
+                    "listed_at": one.listed_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+                }
+                for scope, one in sorted(self._sources.items(), key=lambda item: item[0])
+            ],
+            "run": run(),
+        }
+        (self._folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+    def _differs(self, tables: Mapping[str, Any]) -> bool:
+        """Whether the tables differ from the previous snapshot's, or its scopes, or whether they are whole."""
+        if self._previous is None or not self._previous.has_history:
+            return True
+        whole = {scope: one.whole for scope, one in self._sources.items()}
+        whole_before = {scope: one.whole for scope, one in self._before.items()}
+        return not (tables == self._previous.manifest["tables"] and whole == whole_before)
+
+    def _write_histories(self) -> dict[str, Any]:
+        (self._folder / HISTORY).mkdir()
+        entries = {}
+        for one in TABLES:
+            path = self._folder / HISTORY / f"{one.name}.parquet"
+            known = since = None
+            if self._previous and self._previous.has(one.name):
+                known = self._previous.file(one.name, history=self._previous.has_history, verified=True)
+                since = None if self._previous.has_history else self._previous.created_at
+            with _readable(self._previous):
+                rows = history.write(
+                    one,
+                    path,
+                    known=known,
+                    present=self._files[one.name].path,
+                    listed=self._listed,
+                    known_since=since,
+                )
+            entries[one.name] = _entry(path, f"{HISTORY}/{path.name}", rows)
+        return entries
+
+    def abandon(self) -> None:
+        """Let go of the files; the folder is thrown away by its owner."""
+        for file in self._files.values():
+            file.abandon()
+
+
+@contextmanager
+def writer(lake: Lake, snapshot_id: str, previous: Snapshot | None) -> Iterator[SnapshotWriter]:
+    """Open a snapshot to write; when the block ends with a sealed one that changes something, it is published.
+
+    Not sealed, or nothing changed: no folder is left and CURRENT stays. BusyError if CURRENT has moved since
+    `previous` was found.
+    """
+    name = f"{FOLDER}/{snapshot_id}"
+    with lake.new_folder(name) as new:
+        snapshot = SnapshotWriter(new.path, snapshot_id, previous)
+        try:
+            yield snapshot
+        finally:
+            if not snapshot.is_closed:
+                snapshot.abandon()
+        new.is_wanted = snapshot.is_changed
+    if new.is_wanted:
+        try:
+            lake.point(snapshot_id, previous.pointer if previous else None)
+        except BusyError:  # certain that CURRENT names another; after any other error it may name this one
+            with suppress(OSError, LakeError):  # should it stay, the next sync removes it
+                lake.remove(name)
+            raise
+
+
+def _entry(path: Path, name: str, rows: int) -> dict[str, Any]:
+    return {"file": name, "rows": rows, "bytes": path.stat().st_size, "sha256": sha256(path)}
+
+
+@contextmanager
+def _readable(previous: Snapshot | None) -> Iterator[None]:
+    """Name the snapshot whose file Arrow cannot read, though it is as it was written."""
+    try:
+        yield
+    except pa.ArrowException as error:
+        where = f"{previous.lake}: snapshot {previous.id}" if previous else "the new snapshot"
+        raise LakeError(f"{where}: cannot be read: {str(error).splitlines()[0]}; {MEND}.") from error
