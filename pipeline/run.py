@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -15,22 +14,18 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from pipeline import landing, tidy
-from pipeline.errors import BusyError, LakeError, PageError, ReklakeError, ScopeError
+from pipeline.errors import BusyError, PageError, ReklakeError, ScopeError
 from pipeline.extract import Target, list_scope, plan
 from pipeline.landing import LandedScope
-from pipeline.load import checks, snapshot, warehouse
-from pipeline.load.checks import CheckResult
+from pipeline.load import snapshot
 from pipeline.load.snapshot import Snapshot
 from pipeline.load.writer import SnapshotWriter, writer
 from pipeline.model.page import Scope
 from pipeline.pieces import flatten_scope
-from pipeline.record import FOLDER as RUNS
 from pipeline.record import Outcome, RunRecord, ScopeRecord, now
 from pipeline.settings import Settings
 from pipeline.storage import Lake, open_lake
-
-CHECK_MEMORY = "256MB"
-"""What the data checks may take; DuckDB's own limit is most of the machine."""
+from pipeline.writing import Result, conclude, writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +39,6 @@ class Event:
     name: str
     scope: Scope | None = None
     detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a run came to.
-
-    `rows` are those published now, by table; `is_published` says whether this run made them so; `checks` are those
-    that found something; `warning` is what went wrong after publishing.
-    """
-
-    record: RunRecord
-    rows: dict[str, int]
-    is_published: bool
-    checks: tuple[CheckResult, ...]
-    warning: str | None = None
 
 
 Observer = Callable[[Event], None]
@@ -80,7 +60,7 @@ def sync(settings: Settings, observe: Observer) -> Result:
     targets = plan(settings.aws)
     run = RunRecord.begin("sync", _arguments(settings))
     stopped = threading.Event()
-    with _writing(lake, run), ThreadPoolExecutor(settings.aws.scopes, thread_name_prefix="scope") as pool:
+    with writing(lake, run), ThreadPoolExecutor(settings.aws.scopes, thread_name_prefix="scope") as pool:
         try:
             observe(
                 Event("started", detail=f"{len(targets)} scope{'s' if len(targets) != 1 else ''}, run {run.run_id}")
@@ -108,31 +88,11 @@ def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
     lake = open_lake(settings.lake)
     found = landing.landed(lake, run_id)
     run = RunRecord.begin("replay", {"run": run_id})
-    with _writing(lake, run):
+    with writing(lake, run):
         previous = tidy.begin(lake)
         observe(Event("started", detail=f"replaying {len(found)} landed scopes of run {run_id}"))
         extracted = {one.scope: partial(_replayed, one, previous) for one in found}
         return _publish(settings, lake, run, previous, extracted, observe)
-
-
-@contextmanager
-def _writing(lake: Lake, run: RunRecord) -> Iterator[None]:
-    """Be the lake's one writer, and see to it that a run which ends in an error, or is stopped, leaves a record."""
-    try:
-        with lake.locked(run.run_id):
-            try:
-                yield
-            except BaseException as error:
-                if run.snapshot is None:
-                    run.end(Outcome.FAILED, str(error) or type(error).__name__)
-                    with suppress(OSError, LakeError):  # the record of a full disk may not fit on it
-                        run.write(lake)
-                raise
-    except OSError as error:
-        raise LakeError(
-            f"{lake}: {error}. Make room, or give the right to write there, and run again; what was published is as it "
-            "was."
-        ) from error
 
 
 def _resume(
@@ -234,7 +194,7 @@ def _publish(
     if run.outcome is not Outcome.FAILED:
         run.snapshot = run.run_id if new.is_changed or previous is None else previous.id
         observe(Event("published" if new.is_changed else "unchanged", detail=run.snapshot))
-    return _conclude(settings, lake, run)
+    return conclude(settings, lake, run)
 
 
 def _write_scope(new: SnapshotWriter, landed: LandedScope, record: ScopeRecord) -> None:
@@ -267,34 +227,6 @@ def _outcome(run: RunRecord) -> Outcome:
 def _as_published(run: RunRecord) -> dict[str, object]:
     """Return the record for the snapshot to carry: should the run be killed just after publishing, it has no other."""
     return {**run.document, "snapshot": run.run_id}
-
-
-def _conclude(settings: Settings, lake: Lake, run: RunRecord) -> Result:
-    """Keep the record, rebuild lake.duckdb over what is published now, and run the data checks on it."""
-    found: tuple[CheckResult, ...] = ()
-    rows: dict[str, int] = {}
-    warning = None
-    run.end(run.outcome)
-    try:
-        run.write(lake)
-        published = snapshot.find(lake)
-        if published:
-            rows = published.rows
-            found = _check(settings, lake, published)
-    except (ReklakeError, OSError) as error:
-        if run.snapshot is None:
-            raise
-        warning = str(error)  # the snapshot stands; lake.duckdb still shows the one before
-    return Result(run, rows, run.snapshot == run.run_id, found, warning)
-
-
-def _check(settings: Settings, lake: Lake, published: Snapshot) -> tuple[CheckResult, ...]:
-    """Rebuild lake.duckdb, where the lake can hold one, and return the data checks that find something."""
-    folder, runs = published.folder(), lake.fetch_folder(RUNS)
-    if lake.is_local:
-        warehouse.build(lake.root / warehouse.FILE, snapshot=folder, runs=runs, prices=settings.prices)
-    with warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, memory=CHECK_MEMORY) as con:
-        return tuple(result for result in checks.run(con) if not result.passed)
 
 
 def _arguments(settings: Settings) -> dict[str, object]:

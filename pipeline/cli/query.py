@@ -234,6 +234,5 @@ def _print_json(results: tuple[CheckResult, ...]) -> None:
 
 def _sample(result: CheckResult) -> Result:
     from pipeline.load.queries import Result
-    from pipeline.settings import Settings
 
     return Result(result.sample.schema, iter(result.sample.to_batches()))

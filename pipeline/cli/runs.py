@@ -10,7 +10,7 @@ from pipeline.cli.exits import Exit
 from pipeline.cli.options import Config, Lake
 
 if TYPE_CHECKING:
-    from pipeline.run import Result
+    from pipeline.writing import Result
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing while it runs.")]
 SHOWN = 20

@@ -99,6 +99,19 @@ class Snapshot:
         for name in self.files:
             self._verify(name, self._fetch(name))
 
+    def damage(self) -> list[str]:
+        """Say of each file that is missing, or not as it was written, which it is; read where it is stored."""
+        found = []
+        for name, wanted in self.files.items():
+            try:
+                facts = self.lake.facts(f"{FOLDER}/{self.id}/{name}")
+            except FileNotFoundError:
+                found.append(f"{name} is missing")
+                continue
+            if (facts.bytes, facts.sha256) != (wanted["bytes"], wanted["sha256"]):
+                found.append(f"{name} is not as it was written")
+        return found
+
     def folder(self) -> Path:
         """Return a folder on this machine with all its files; LakeError if one is missing."""
         for name in [MANIFEST, *self.files]:
@@ -107,10 +120,16 @@ class Snapshot:
 
     def _verify(self, name: str, path: Path) -> None:
         if name not in self._verified:
-            wanted = self.files[name]
-            if path.stat().st_size != wanted["bytes"] or sha256(path) != wanted["sha256"]:
+            if not self._is_intact(name, path):
+                self.lake.forget(f"{FOLDER}/{self.id}/{name}")  # it may be the mirror that is damaged
+                path = self._fetch(name)
+            if not self._is_intact(name, path):
                 raise LakeError(f"{self.lake}: snapshot {self.id}: {name} is not as it was written; {MEND}.")
             self._verified.add(name)
+
+    def _is_intact(self, name: str, path: Path) -> bool:
+        wanted = self.files[name]
+        return bool(path.stat().st_size == wanted["bytes"] and sha256(path) == wanted["sha256"])
 
     def _fetch(self, name: str) -> Path:
         try:

@@ -109,6 +109,13 @@ class Lake(ABC):
     def sweep(self) -> list[str]:
         """Remove the leftovers, and return their names."""
 
+    def forget(self, name: str) -> None:  # noqa: B027  # only a mirror has anything to forget
+        """Let go of this machine's copy of a file that is stored elsewhere, so that it is fetched again."""
+
+    @abstractmethod
+    def size(self, name: str) -> int:
+        """Return the bytes that a file, or all files of a folder, take; 0 if it is not there."""
+
     def read(self, name: str) -> bytes:
         """Return a small file's bytes; FileNotFoundError if there is no such file."""
         return self.fetch(name).read_bytes()

@@ -51,6 +51,11 @@ class LocalLake(Lake):
         path = self.root / name
         return Facts(path.stat().st_size, sha256(path))
 
+    def size(self, name: str) -> int:
+        path = self.root / name
+        files = path.rglob("*") if path.is_dir() else [path]
+        return sum(file.stat().st_size for file in files if file.is_file())
+
     @contextmanager
     def new_file(self, name: str) -> Iterator[Path]:
         path = self.root / name

@@ -1,0 +1,65 @@
+"""Bring a snapshot down: a lake of its own in a local folder, with all that queries need, verified on the way."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from pipeline import landing, record
+from pipeline.errors import LakeError, UsageError
+from pipeline.load import snapshot, warehouse
+from pipeline.load.snapshot import Snapshot
+from pipeline.settings import Settings
+from pipeline.storage import Lake, LocalLake, open_lake
+
+
+def pull(settings: Settings, folder: Path, snapshot_id: str | None = None) -> Snapshot:
+    """Copy a snapshot (None: the published one) and the run records into the folder, and make it current there.
+
+    What is there already is not copied again. UsageError if the folder holds something else, or a lake that syncs
+    write to; LakeError if the snapshot is damaged or cannot be fetched; BusyError if the folder's lake is in use.
+    """
+    lake = open_lake(settings.lake)
+    target = LocalLake(folder.expanduser())
+    snapshot.check_usable(target)
+    if target.entries(landing.FOLDER):
+        raise UsageError(f"{target}: is a lake that syncs write to. Name another folder to pull into.")
+    wanted = snapshot.read(lake, snapshot_id) if snapshot_id else snapshot.current(lake)
+    try:
+        with target.locked(f"pull of {wanted.id}"):
+            target.sweep()
+            _copy_snapshot(wanted, target)
+            _copy_records(lake, target)
+            pointer = target.pointer()
+            if pointer is None or pointer.value != wanted.id:
+                target.point(wanted.id, pointer)
+            pulled = snapshot.current(target)
+            warehouse.build(
+                target.root / warehouse.FILE,
+                snapshot=pulled.folder(),
+                runs=target.root / record.FOLDER,
+                prices=settings.prices,
+            )
+    except OSError as error:
+        raise LakeError(f"{target}: {error}. Make room, or name another folder.") from error
+    return pulled
+
+
+def _copy_snapshot(wanted: Snapshot, target: LocalLake) -> None:
+    if wanted.id in target.entries(snapshot.FOLDER):
+        if not snapshot.read(target, wanted.id).damage():
+            return
+        target.remove(f"{snapshot.FOLDER}/{wanted.id}")
+    wanted.verify()
+    with target.new_folder(f"{snapshot.FOLDER}/{wanted.id}") as new:
+        for name in [snapshot.MANIFEST, *wanted.files]:
+            (new.path / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(wanted.folder() / name, new.path / name)
+
+
+def _copy_records(lake: Lake, target: LocalLake) -> None:
+    there = set(target.entries(record.FOLDER))
+    source = lake.fetch_folder(record.FOLDER)
+    for name in [name for name in lake.entries(record.FOLDER) if name not in there]:
+        with target.new_file(f"{record.FOLDER}/{name}") as path:
+            shutil.copyfile(source / name, path)

@@ -1,0 +1,82 @@
+"""What every run has around it: the lake to itself, a record however it ends, lake.duckdb and the data checks after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from pipeline.errors import LakeError, ReklakeError
+from pipeline.load import checks, snapshot, warehouse
+from pipeline.load.checks import CheckResult
+from pipeline.load.snapshot import Snapshot
+from pipeline.record import FOLDER as RUNS
+from pipeline.record import Outcome, RunRecord
+from pipeline.settings import Settings
+from pipeline.storage import Lake
+
+CHECK_MEMORY = "256MB"
+"""What the data checks may take; DuckDB's own limit is most of the machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run came to.
+
+    `rows` are those published now, by table; `is_published` says whether this run made them so; `checks` are those
+    that found something; `warning` is what went wrong after publishing.
+    """
+
+    record: RunRecord
+    rows: dict[str, int]
+    is_published: bool
+    checks: tuple[CheckResult, ...]
+    warning: str | None = None
+
+
+@contextmanager
+def writing(lake: Lake, run: RunRecord) -> Iterator[None]:
+    """Be the lake's one writer, and see to it that a run which ends in an error, or is stopped, leaves a record."""
+    try:
+        with lake.locked(run.run_id):
+            try:
+                yield
+            except BaseException as error:
+                if run.snapshot is None:
+                    run.end(Outcome.FAILED, str(error) or type(error).__name__)
+                    with suppress(OSError, LakeError):  # the record of a full disk may not fit on it
+                        run.write(lake)
+                raise
+    except OSError as error:
+        raise LakeError(
+            f"{lake}: {error}. Make room, or give the right to write there, and run again; what was published is as it "
+            "was."
+        ) from error
+
+
+def conclude(settings: Settings, lake: Lake, run: RunRecord) -> Result:
+    """Keep the record, rebuild lake.duckdb over what is published now, and run the data checks on it."""
+    found: tuple[CheckResult, ...] = ()
+    rows: dict[str, int] = {}
+    warning = None
+    run.end(run.outcome)
+    try:
+        run.write(lake)
+        published = snapshot.find(lake)
+        if published:
+            rows = published.rows
+            found = _check(settings, lake, published)
+    except (ReklakeError, OSError) as error:
+        if run.snapshot is None:
+            raise
+        warning = str(error)  # the snapshot stands; lake.duckdb still shows the one before
+    return Result(run, rows, run.snapshot == run.run_id, found, warning)
+
+
+def _check(settings: Settings, lake: Lake, published: Snapshot) -> tuple[CheckResult, ...]:
+    """Rebuild lake.duckdb, where the lake can hold one, and return the data checks that find something."""
+    folder, runs = published.folder(), lake.fetch_folder(RUNS)
+    if lake.is_local:
+        warehouse.build(lake.root / warehouse.FILE, snapshot=folder, runs=runs, prices=settings.prices)
+    with warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, memory=CHECK_MEMORY) as con:
+        return tuple(result for result in checks.run(con) if not result.passed)
