@@ -14,7 +14,7 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from pipeline import landing, tidy
-from pipeline.errors import BusyError, PageError, ReklakeError, ScopeError
+from pipeline.errors import BusyError, LakeError, PageError, ReklakeError, ScopeError
 from pipeline.extract import Target, list_scope, plan
 from pipeline.landing import LandedScope
 from pipeline.load import snapshot
@@ -22,7 +22,7 @@ from pipeline.load.snapshot import Snapshot
 from pipeline.load.writer import SnapshotWriter, writer
 from pipeline.model.page import Scope
 from pipeline.pieces import flatten_scope
-from pipeline.record import Outcome, RunRecord, ScopeRecord, now
+from pipeline.record import Outcome, RunRecord, ScopeRecord, documents, has_published, now
 from pipeline.settings import Settings
 from pipeline.storage import Lake, open_lake
 from pipeline.writing import Result, conclude, writing
@@ -93,6 +93,20 @@ def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
         observe(Event("started", detail=f"replaying {len(found)} landed scopes of run {run_id}"))
         extracted = {one.scope: partial(_replayed, one, previous) for one in found}
         return _publish(settings, lake, run, previous, extracted, observe)
+
+
+def replayable(settings: Settings) -> list[str]:
+    """Return the runs that landed pages, oldest first, but for those whose record says that they did not publish.
+
+    LakeError if there is none.
+    """
+    lake = open_lake(settings.lake)
+    found = [one for one in lake.entries(landing.FOLDER) if landing.scopes_of(lake, one)]
+    records = documents(lake)
+    replayable = [one for one in found if one not in records or has_published(records[one])]
+    if not replayable:
+        raise LakeError(f"{lake}: no run has landed pages here that could be replayed.")
+    return replayable
 
 
 def _resume(

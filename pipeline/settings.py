@@ -6,7 +6,7 @@ import math
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,15 @@ class Settings:
     retention: Retention = field(default_factory=Retention)
     resume_within: float = RESUME_WITHIN
     """Seconds for which a listing may be taken over from a run that did not live to publish it."""
+
+    def keeping(self, *, snapshots: int | None = None, days: float | None = None) -> Settings:
+        """Return the settings with another retention: so many snapshots, and one age for everything."""
+        kept = self.retention
+        if snapshots is not None:
+            kept = replace(kept, snapshots=snapshots)
+        if days is not None:
+            kept = replace(kept, snapshot_days=days, raw_days=days, run_days=days)
+        return replace(self, retention=kept)
 
 
 _KEYS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import emulator, query, runs, tables
+from pipeline.cli import emulator, keeping, query, runs, tables
 from pipeline.cli.exits import Exit
 from pipeline.errors import BusyError, ReklakeError, UsageError
 
@@ -32,7 +32,13 @@ for command, panel in (
     (runs.verify, "Export"),
     (query.sql, "Query"),
     (tables.tables, "Query"),
+    (query.changes, "Query"),
+    (query.runs, "Query"),
     (query.check, "Query"),
+    (keeping.pull, "Query"),
+    (keeping.doctor, "Keep"),
+    (keeping.rollback, "Keep"),
+    (keeping.gc, "Keep"),
     (emulator.demo, "Try"),
     (emulator.emulator, "Try"),
     (tables.version, "Try"),

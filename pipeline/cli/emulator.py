@@ -55,7 +55,7 @@ def demo(
         chosen = settings.load(lake=lake, regions=DEMO_REGIONS, rate=DEMO_RATE, environment={})
         result = run.sync(chosen, observe)
     report(result)
-    leave(result)
+    leave([result])
     typer.echo(f"\nreklake sql --lake {lake} {shlex.quote(DEMO_QUERY)}\n")
     sql(DEMO_QUERY, lake=lake)
     typer.echo("\nTry next:")

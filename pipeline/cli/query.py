@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli import output as output_to
 from pipeline.cli.exits import Exit
+from pipeline.cli.moments import moment
 from pipeline.cli.options import Config, Lake
 from pipeline.cli.render import Format
 from pipeline.errors import UsageError
@@ -26,6 +27,21 @@ if TYPE_CHECKING:
 
 ONE_RESULT = (Format.csv, Format.json, Format.jsonl, Format.parquet)
 """Forms in which a second result would spoil the first."""
+
+
+RUN_COLUMNS = ("run_id", "kind", "outcome", "seconds", "scopes", "failed", "snapshot", "error")
+SCOPE_COLUMNS = (
+    "account_id",
+    "region",
+    "outcome",
+    "projects",
+    "versions",
+    "calls",
+    "throttles",
+    "seconds",
+    "resumed_from",
+    "error",
+)
 
 
 class CheckFormat(StrEnum):
@@ -70,16 +86,15 @@ def sql(
     from pipeline.settings import load
 
     text = _text(query, file)
-    if form is Format.parquet and output is None and sys.stdout.isatty():
-        raise UsageError("Parquet is not for a terminal: name a file with --output, or redirect stdout")
+    output_to.check(form, output)
     with _connected(load(lake=lake, config=config), allow_write=allow_write) as con:
         statements = queries.parse(con, text)
         answers = sum(map(queries.has_result, statements))
         if answers > 1 and form in ONE_RESULT:
             raise UsageError(f"{answers} results do not fit into one {form}: ask for one, or use --format table")
-        with _destination(output) as out:
+        with output_to.destination(output) as out:
             for number, result in enumerate(queries.run(con, statements, allow_write=allow_write)):
-                _render(result, form, out, is_first=number == 0)
+                output_to.render(result, form, out, is_first=number == 0)
 
 
 def check(
@@ -108,6 +123,76 @@ def check(
         _print_results(results)
     if any(result.severity == "error" and not result.passed for result in results):
         raise typer.Exit(Exit.CHECKS)
+
+
+def runs(
+    run_id: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="One run, scope by scope.", show_default=False)
+    ] = None,
+    lake: Lake = None,
+    count: Annotated[int, typer.Option("--count", min=1, help="So many of the last runs.")] = 20,
+    form: Annotated[Format, typer.Option("--format", help="How to write the result.")] = Format.table,
+    config: Config = None,
+) -> None:
+    """Show the last runs, or one of them scope by scope: how it ended, what it cost, and why what failed did.
+
+    Examples:
+
+        reklake runs
+
+        reklake runs 20261123T040000Z-5d1f3a
+
+        reklake runs --format json --count 1
+    """
+    from pipeline import record
+    from pipeline.settings import load
+    from pipeline.storage import open_lake
+
+    store = open_lake(load(lake=lake, config=config).lake)
+    found = record.documents(store)
+    if run_id is not None and run_id not in found:
+        last = ", ".join([*found][-5:]) or "none"
+        raise UsageError(f"{store}: no record of run {run_id}. The last runs: {last}.")
+    if run_id is None:
+        rows = [_run_row(one) for one in [*found.values()][-count:]]
+        output_to.write(output_to.table_of(RUN_COLUMNS, rows), form)
+    else:
+        rows = [_scope_row(one) for one in found[run_id]["scopes"]]
+        output_to.write(output_to.table_of(SCOPE_COLUMNS, rows), form)
+
+
+def changes(
+    since: Annotated[
+        str,
+        typer.Option("--since", help="A date or time (UTC), or an age such as 7d.", metavar="WHEN"),
+    ] = "7d",
+    run_id: Annotated[
+        str | None, typer.Option("--run", metavar="RUN", help="What one run saw.", show_default=False)
+    ] = None,
+    lake: Lake = None,
+    form: Annotated[Format, typer.Option("--format", help="How to write the result.")] = Format.table,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, whole or not at all.")] = None,
+    config: Config = None,
+) -> None:
+    """Show what appeared, changed or went, as the syncs saw it: the mart `changes`, the latest last.
+
+    Examples:
+
+        reklake changes --since 2d
+
+        reklake changes --since 2026-11-01 --format csv > november.csv
+
+        reklake changes --run 20261123T040000Z-5d1f3a
+    """
+    from pipeline.load import queries
+    from pipeline.settings import load
+
+    output_to.check(form, output)
+    wanted = "run_id = $run" if run_id else "changed_at >= $since"
+    parameters = {"run": run_id} if run_id else {"since": moment(since, "--since")}
+    with _connected(load(lake=lake, config=config)) as con:
+        result = queries.ask(con, f"from changes where {wanted} order by all", parameters)
+        output_to.write(result, form, output=output)
 
 
 @contextmanager
@@ -143,48 +228,14 @@ def _text(query: str | None, file: Path | None) -> str:
     return text
 
 
-@contextmanager
-def _destination(output: Path | None) -> Iterator[IO[bytes] | None]:
-    """Yield the file to write to, which appears when all is written; None stands for stdout."""
-    if output is None:
-        try:
-            yield None
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # the reader has seen enough; leave nothing for the interpreter to flush at exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
-    target = output.resolve()
-    is_device = target.exists() and not target.is_file()  # such as /dev/null or a named pipe
-    building = target if is_device else target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with building.open("wb") as out:
-            yield out
-        if not is_device:
-            building.replace(target)
-    except OSError as error:
-        raise UsageError(f"{output}: cannot be written: {error.strerror}") from error
-    finally:
-        if not is_device:
-            building.unlink(missing_ok=True)
+def _run_row(document: dict[str, Any]) -> tuple[Any, ...]:
+    failed = sum(one["outcome"] != "complete" for one in document["scopes"])
+    counted = {"scopes": len(document["scopes"]), "failed": failed, "seconds": document["seconds"].get("total")}
+    return tuple({**document, **counted}.get(name) for name in RUN_COLUMNS)
 
 
-def _render(result: Result, form: Format, out: IO[bytes] | None, *, is_first: bool) -> None:
-    from pyarrow import ArrowException
-    from rich.console import Console
-
-    from pipeline.cli import render
-
-    try:
-        if form is Format.table and out is None and sys.stdout.isatty():
-            render.show(result, Console())
-            return
-        stream = out or sys.stdout.buffer
-        if not is_first:
-            stream.write(b"\n")
-        render.write(result, form, stream)
-    except (ArrowException, OverflowError, ValueError) as error:
-        raise UsageError(f"a value cannot be written as {form}: {error}; cast its column to varchar") from error
+def _scope_row(document: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(document.get(name) for name in SCOPE_COLUMNS)
 
 
 def _print_results(results: tuple[CheckResult, ...]) -> None:

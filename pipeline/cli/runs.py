@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.exits import Exit
 from pipeline.cli.options import Config, Lake
+from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.writing import Result
@@ -54,6 +56,16 @@ def sync(
             show_default=False,
         ),
     ] = None,
+    resume_within: Annotated[
+        float | None,
+        typer.Option(
+            "--resume-within",
+            metavar="SECONDS",
+            min=0,
+            help="Take over what a run that died had listed, if it is not older; 0: list everything.  (default: 3600)",
+            show_default=False,
+        ),
+    ] = None,
     config: Config = None,
     quiet: Quiet = False,
 ) -> None:
@@ -74,33 +86,54 @@ def sync(
     from pipeline.cli.progress import watching
 
     chosen = settings.load(
-        lake=lake, config=config, regions=region, accounts=account, role=role, profile=profile, rate=rate
+        lake=lake,
+        config=config,
+        resume_within=resume_within,
+        regions=region,
+        accounts=account,
+        role=role,
+        profile=profile,
+        rate=rate,
     )
     with watching(quiet=quiet) as observe:
         result = run.sync(chosen, observe)
     report(result)
-    leave(result)
+    leave([result])
 
 
 def replay(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of the run, as in raw/ and in the view runs.")],
+    run_id: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="Id of the run, as in raw/ and in the view runs.", show_default=False),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Replay every landed run, in the order they were made.")] = False,
     lake: Lake = None,
     config: Config = None,
     quiet: Quiet = False,
 ) -> None:
     """Flatten the pages that a run landed again, and publish them, without asking AWS.
 
-    Example:
+    Rows that the lake has from a later listing stay: history goes forward only. All landed runs, replayed into a lake
+    that has only their raw/ folder, give the same tables and the same history.
+
+    Examples:
 
         reklake replay 20261123T040000Z-5d1f3a
+
+        reklake replay --all --lake rebuilt
     """
     from pipeline import run, settings
     from pipeline.cli.progress import watching
 
+    if (run_id is None) == (not every):
+        raise UsageError("give one run, or --all")
+    chosen = settings.load(lake=lake, config=config)
+    results = []
     with watching(quiet=quiet) as observe:
-        result = run.replay(settings.load(lake=lake, config=config), run_id, observe)
-    report(result)
-    leave(result)
+        for one in [run_id] if run_id else run.replayable(chosen):
+            results.append(run.replay(chosen, one, observe))
+            report(results[-1])
+    leave(results)
 
 
 def verify(lake: Lake = None, config: Config = None) -> None:
@@ -136,6 +169,8 @@ def report(result: Result) -> None:
     typer.echo(f"run {record.run_id}: {record.outcome}")
     for scope in record.scopes:
         typer.echo(f"  {scope.scope}: {scope.outcome}, {scope.projects:,} projects, {scope.versions:,} versions")
+        if scope.resumed_from:
+            typer.echo(f"    not asked again: listed by run {scope.resumed_from}, which did not live to publish it")
         if scope.error:
             typer.echo(f"    {scope.error}")
     if result.is_published:
@@ -151,11 +186,11 @@ def report(result: Result) -> None:
         typer.echo(f"published, but lake.duckdb is not up to date: {result.warning}")
 
 
-def leave(result: Result) -> None:
-    """End the command with the run's exit code."""
+def leave(results: Sequence[Result]) -> None:
+    """End the command with the exit code of its runs: failed only if all of them are."""
     from pipeline.record import Outcome
 
-    if result.record.outcome is Outcome.FAILED:
+    if all(result.record.outcome is Outcome.FAILED for result in results):
         raise typer.Exit(Exit.FAILED)
-    if result.record.outcome is Outcome.PARTIAL or result.warning:
+    if any(result.record.outcome is not Outcome.COMPLETE or result.warning for result in results):
         raise typer.Exit(Exit.PARTIAL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -63,6 +64,15 @@ def run(
             reader = relation.to_arrow_reader(BATCH_ROWS)
             schema = _schema(reader.schema, [str(kind) for kind in relation.types])
         yield Result(schema, _batches(con, reader, schema))
+
+
+def ask(con: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, Any]) -> Result:
+    """Run one query of ours, with values for its `$name` parameters, and return its answer."""
+    with _explained(con):
+        relation = con.sql(query, params=parameters)
+        reader = relation.to_arrow_reader(BATCH_ROWS)
+        schema = _schema(reader.schema, [str(kind) for kind in relation.types])
+    return Result(schema, _batches(con, reader, schema))
 
 
 def _schema(schema: pa.Schema, types: list[str]) -> pa.Schema:
