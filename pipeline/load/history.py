@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -20,7 +21,16 @@ RANGE_ROWS = 60_000
 """Rows of each side that a range of keys comes to: flat memory, however long the history is."""
 
 
+@contextmanager
+def merging() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open what `write` merges with."""
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'")
+        yield con
+
+
 def write(
+    con: duckdb.DuckDBPyConnection,
     table: Table,
     path: Path,
     *,
@@ -39,14 +49,15 @@ def write(
     before = _read(known, target, known_since) if known else iter(())
     compared = _compared(table, pq.read_schema(known)) if known else table.names
     file = SortedFile(path, target)
-    with duckdb.connect() as con:
-        con.execute("set timezone = 'UTC'")
-        con.register("listed", _instants(listed))
-        statement = _statement(table, compared)
-        for known_rows, present_rows in _ranges(before, _read(present, table), table.key[0]):
-            con.register("known", known_rows if known_rows is not None else target.schema.empty_table())
-            con.register("present", present_rows if present_rows is not None else table.schema.empty_table())
-            file.add(con.sql(statement).to_arrow_table().cast(target.schema))
+    con.register("listed", _instants(listed))
+    statement = _statement(table, compared)
+    for known_rows, present_rows in _ranges(before, _read(present, table), target, table):
+        if _lasts(known_rows, present_rows):  # most of a lake, most of the time: ten times as fast as the merge
+            file.add(known_rows)
+            continue
+        con.register("known", known_rows)
+        con.register("present", present_rows)
+        file.add(con.sql(statement).to_arrow_table().cast(target.schema))
     file.close()
     return file.rows
 
@@ -96,34 +107,39 @@ def _read(path: Path, table: Table, since: datetime | None = None) -> Iterator[p
         yield in_schema(rows, table.schema)
 
 
+def _lasts(known: pa.Table, present: pa.Table) -> bool:
+    """Whether the states that last are, to the last value, the rows as they are now."""
+    lasting = known.filter(pc.is_null(known.column(VALID_TO.name))).select(present.schema.names)
+    return bool(lasting.equals(present))
+
+
 def _ranges(
-    known: Iterator[pa.Table], present: Iterator[pa.Table], key: str
-) -> Iterator[tuple[pa.Table | None, pa.Table | None]]:
-    """Cut two sorted streams of rows at the same keys; None where one has no row in a range."""
-    streams = _Stream(known, key), _Stream(present, key)
+    known: Iterator[pa.Table], present: Iterator[pa.Table], history: Table, table: Table
+) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Cut two streams of rows, each sorted by key, at the same keys."""
+    key = table.key[0]
+    streams = _Stream(known, history.schema, key), _Stream(present, table.schema, key)
     high: str | None = ""
     while high is not None:
         high = min((stream.highest for stream in streams if stream.highest is not None), default=None)
-        taken = tuple(stream.take(high) for stream in streams)
-        if any(rows is not None and rows.num_rows for rows in taken):
-            yield taken[0], taken[1]
+        known_rows, present_rows = (stream.take(high) for stream in streams)
+        if known_rows.num_rows or present_rows.num_rows:
+            yield known_rows, present_rows
 
 
 class _Stream:
     """Sorted rows, a batch ahead; those of one key may stand in several batches."""
 
-    def __init__(self, batches: Iterator[pa.Table], key: str) -> None:
+    def __init__(self, batches: Iterator[pa.Table], schema: pa.Schema, key: str) -> None:
         self._batches = batches
         self._key = key
-        self._rows: pa.Table | None = None
+        self._rows = schema.empty_table()
         self.highest: str | None = None
         """The key up to which, but without which, all rows are there; None when all are."""
         self._more()
 
-    def take(self, high: str | None) -> pa.Table | None:
+    def take(self, high: str | None) -> pa.Table:
         """Return the rows whose key is below `high` (None: all of them), and let go of them."""
-        if self._rows is None:
-            return None
         count = self._rows.num_rows
         if high is not None:
             count = int(pc.sum(pc.less(self._rows.column(self._key), high), min_count=0).as_py())
@@ -137,5 +153,5 @@ class _Stream:
         if batch is None:
             self.highest = None
             return
-        self._rows = batch if self._rows is None else pa.concat_tables([self._rows, batch])
+        self._rows = pa.concat_tables([self._rows, batch])
         self.highest = self._rows.column(self._key)[-1].as_py()

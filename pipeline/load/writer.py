@@ -126,14 +126,15 @@ class SnapshotWriter:
     def _write_histories(self) -> dict[str, Any]:
         (self._folder / HISTORY).mkdir()
         entries = {}
-        for one in TABLES:
-            path = self._folder / HISTORY / f"{one.name}.parquet"
-            known = since = None
-            if self._previous and self._previous.has(one.name):
-                known = self._previous.file(one.name, history=self._previous.has_history, verified=True)
-                since = None if self._previous.has_history else self._previous.created_at
-            with _readable(self._previous):
+        with _readable(self._previous), history.merging() as con:
+            for one in TABLES:
+                path = self._folder / HISTORY / f"{one.name}.parquet"
+                known = since = None
+                if self._previous and self._previous.has(one.name):
+                    known = self._previous.file(one.name, history=self._previous.has_history, verified=True)
+                    since = None if self._previous.has_history else self._previous.created_at
                 rows = history.write(
+                    con,
                     one,
                     path,
                     known=known,
@@ -141,7 +142,7 @@ class SnapshotWriter:
                     listed=self._listed,
                     known_since=since,
                 )
-            entries[one.name] = _entry(path, f"{HISTORY}/{path.name}", rows)
+                entries[one.name] = _entry(path, f"{HISTORY}/{path.name}", rows)
         return entries
 
     def abandon(self) -> None:

@@ -16,6 +16,7 @@ from pipeline.errors import LakeError
 from pipeline.landing import landed
 from pipeline.load import snapshot
 from pipeline.record import Outcome
+from pipeline.rollback import rollback
 from pipeline.storage import LocalLake
 from pipeline.verify import verify
 from tests.service.conftest import Served
@@ -36,10 +37,11 @@ def test_a_replayed_run_gives_the_same_bytes(serve: Serve):
     assert snapshot.current(LocalLake(served.lake)).manifest["tables"] == before
 
 
-def test_an_older_run_that_is_replayed_makes_its_scopes_stale(serve: Serve):
+def test_a_replay_does_not_go_back_and_a_rollback_makes_its_scopes_stale(serve: Serve):
     served = serve(world(cats=2))
     first = served.sync()
     serve(world(cats=5), lake=served.lake).sync()
+    chosen = settings.load(lake=str(served.lake), environment={})
 
     def scopes():
         with duckdb.connect(str(served.lake / "lake.duckdb"), read_only=True) as con:
@@ -47,17 +49,21 @@ def test_an_older_run_that_is_replayed_makes_its_scopes_stale(serve: Serve):
                 "select outcome, error, last_complete_at, stale_since, last_attempt_at from scopes"
             ).fetchall()[0]
 
-    def again(run_id: str) -> run.Result:
-        return run.replay(settings.load(lake=str(served.lake), environment={}), run_id, lambda _: None)
-
     outcome, error, newest, stale, attempted = scopes()
-    assert (outcome, error, stale, newest) == ("complete", None, None, attempted)
-    again(first.record.run_id)
+    assert (outcome, error, stale) == ("complete", None, None)
+    assert newest <= attempted
+
+    again = run.replay(chosen, first.record.run_id, lambda _: None)
+    assert (again.record.outcome, again.record.scopes[0].error_kind) == (Outcome.FAILED, "older")
+    assert "a replay does not go back" in again.record.scopes[0].error
+    assert version_names(served.lake) == {"cats": names(5)}
+
+    rollback(chosen, None)
     assert version_names(served.lake) == {"cats": names(2)}
-    outcome, error, shown, stale, attempted = scopes()
-    assert (outcome, stale, attempted) == ("failed", shown, newest)
+    outcome, error, shown, stale, last = scopes()
+    assert (outcome, stale, last) == ("failed", shown, attempted)
     assert shown < newest
-    assert "older listing was replayed" in error
+    assert "rolled back" in error
     serve(world(cats=5), lake=served.lake).sync()
     assert scopes()[0] == "complete"
 

@@ -1,0 +1,128 @@
+"""Histories against a model in plain Python: whatever appears, changes, goes, comes back or fails, run after run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.load import history, snapshot
+from pipeline.load.writer import writer
+from pipeline.model import TABLES, history_of, table
+from pipeline.model.page import Scope
+from pipeline.storage import LocalLake
+
+SCOPES = [Scope("eu-west-1", "111122223333"), Scope("us-east-1", "111122223333"), Scope("us-east-1", "444455556666")]
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+states = st.sampled_from(["CREATED", "DELETING", None, "é\u0000\n"])
+assets = st.lists(st.sampled_from(["bucket", None, ""]), max_size=3)
+described = st.dictionaries(st.sampled_from("abcdefg"), st.tuples(states, assets), max_size=7)
+listings = st.one_of(st.none(), described)
+"""What a run sees of a scope: None, if it fails there."""
+runs = st.lists(st.tuples(*(listings for _ in SCOPES)), min_size=1, max_size=6)
+
+
+def arn(scope: Scope, name: str) -> str:
+    return f"arn:aws:rekognition:{scope.region}:{scope.account_id}:project/{name}/1"
+
+
+def rows_of(scope: Scope, listed: dict) -> dict[str, dict]:
+    """The rows of both tables by key, each with its state."""
+    place = {"account_id": scope.account_id, "region": scope.region}
+    projects, version_assets = {}, {}
+    for name, (status, buckets) in listed.items():
+        key = arn(scope, name)
+        projects[key,] = place | {"project_arn": key, "status": status}
+        for at, bucket in enumerate(buckets):
+            asset = {"project_version_arn": key, "data_result": "training", "stage": "input", "asset_index": at}
+            version_assets[key, "training", "input", at] = place | asset | {"bucket": bucket}
+    return {"projects": projects, "version_assets": version_assets}
+
+
+class Model:
+    """What the lake must hold: the current rows by scope, and each row's states with their intervals."""
+
+    def __init__(self) -> None:
+        self.current = {scope: {"projects": {}, "version_assets": {}} for scope in SCOPES}
+        self.states: dict[str, list[dict]] = {"projects": [], "version_assets": []}
+
+    def see(self, scope: Scope, listed: dict, at: datetime) -> None:
+        seen = rows_of(scope, listed)
+        for name, rows in seen.items():
+            before = self.current[scope][name]
+            for state in self.states[name]:
+                key = tuple(state["row"][part] for part in table(name).key)
+                is_of_scope = key in before
+                if state["valid_to"] is None and is_of_scope and rows.get(key) != state["row"]:
+                    state["valid_to"] = at
+            for key, row in rows.items():
+                if before.get(key) != row:
+                    self.states[name].append({"row": row, "valid_from": at, "valid_to": None})
+        self.current[scope] = seen
+
+
+def publish(lake: LocalLake, number: int, seen: tuple) -> datetime:
+    at = START + timedelta(hours=number)
+    with writer(lake, f"s{number:03}", snapshot.find(lake)) as new:
+        for scope, listed in zip(SCOPES, seen, strict=True):
+            if listed is None:
+                new.carry(scope)
+                continue
+            for name, rows in rows_of(scope, listed).items():
+                ordered = [rows[key] for key in sorted(rows)]
+                new.add({name: pa.Table.from_pylist(ordered, table(name).schema)})
+            new.listed(scope, f"s{number:03}", at)
+        new.seal(created_at=at.isoformat(), software={}, run=dict)
+    return at
+
+
+def told(found: snapshot.Snapshot, name: str) -> list[dict]:
+    return pq.read_table(found.file(name, history=True)).to_pylist()
+
+
+@settings(max_examples=25, deadline=None)
+@given(runs, st.integers(2, 9))
+def test_every_state_of_every_row_is_told_with_its_interval(runs: list, rows_a_range: int):
+    model = Model()
+    with TemporaryDirectory() as folder, patch.object(history, "RANGE_ROWS", rows_a_range):
+        lake = LocalLake(Path(folder))
+        for number, seen in enumerate(runs):
+            at = publish(lake, number, seen)
+            for scope, listed in zip(SCOPES, seen, strict=True):
+                if listed is not None:
+                    model.see(scope, listed, at)
+            found = snapshot.current(lake)
+            for name in model.states:
+                current = pq.read_table(found.file(name)).to_pylist()
+                expected = [row for scope in SCOPES for row in model.current[scope][name].values()]
+                key = table(name).key
+                assert [{k: v for k, v in row.items() if v is not None} for row in current] == [
+                    {k: v for k, v in row.items() if v is not None}
+                    for row in sorted(expected, key=lambda row: tuple(row[part] for part in key))
+                ]
+                rows = told(found, name)
+                assert pq.read_schema(found.file(name, history=True)).equals(
+                    history_of(table(name)).schema, check_metadata=True
+                )
+                full = [
+                    {column: state["row"].get(column) for column in table(name).names}
+                    | {"valid_from": state["valid_from"], "valid_to": state["valid_to"]}
+                    for state in model.states[name]
+                ]
+                assert rows == sorted(
+                    full, key=lambda row: tuple(row[part] for part in (*table(name).key, "valid_from"))
+                )
+
+
+def test_tables_without_rows_have_histories_without_rows(tmp_path: Path):
+    publish(LocalLake(tmp_path), 0, ({}, None, None))
+    found = snapshot.current(LocalLake(tmp_path))
+    for one in TABLES:
+        assert told(found, one.name) == []
