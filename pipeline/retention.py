@@ -77,7 +77,7 @@ def _removals(lake: Lake, settings: Settings, current: Snapshot) -> Iterator[Rem
 
 def _rest(lake: Lake, folder: str, kept: set[str], reason: str) -> Iterator[Removal]:
     for entry in lake.entries(folder):
-        if entry not in kept:
+        if entry not in kept and record.began(entry):  # what has no time in its name is not ours
             name = f"{folder}/{entry}"
             yield Removal(name, lake.size(name), reason)
 
@@ -88,7 +88,7 @@ def _kept_snapshots(lake: Lake, current: Snapshot, keep: Retention, now: datetim
     if lake.is_local and (shown := inspection.shown_by(lake.root / warehouse.FILE)):
         yield shown
     orphans = set(tidy.orphans(lake, current))
-    published = [one for one in lake.entries(snapshot.FOLDER) if one not in orphans]
+    published = [one for one in lake.entries(snapshot.FOLDER) if one not in orphans and record.began(one)]
     yield from published[-keep.snapshots :]
     yield from (one for one in published if not _is_older(one, now, keep.snapshot_days))
 
@@ -127,7 +127,7 @@ def _last_of_scopes(records: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _is_older(run_id: str, now: datetime, days: float) -> bool:
-    """Whether a run began longer ago; what has no time in its name is not ours to remove."""
+    """Whether a run began longer ago than that."""
     began = record.began(run_id)
     return began is not None and now - began > timedelta(days=days)
 

@@ -128,7 +128,7 @@ class LocalLake(Lake):
         make_folder(self.root)
         descriptor = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            if not (_lock(descriptor) or _lock(descriptor, after=PROBE_SECONDS)):
+            if not _lock(descriptor) and not _lock_again(descriptor):
                 raise BusyError(f"{self}: is in use: {_told(descriptor)}. Run again when that has ended.")
             _tell(descriptor, run_id)
             yield
@@ -182,8 +182,13 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
-def _lock(descriptor: int, *, after: float = 0) -> bool:
-    time.sleep(after)
+def _lock_again(descriptor: int) -> bool:
+    """Try once more: it may only have been `holder`, looking."""
+    time.sleep(PROBE_SECONDS)
+    return _lock(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

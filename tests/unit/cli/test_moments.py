@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pipeline.cli.moments import duration, moment
+from pipeline.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("90s", timedelta(seconds=90)),
+        ("15m", timedelta(minutes=15)),
+        (" 12h ", timedelta(hours=12)),
+        ("0d", timedelta(0)),
+        ("8w", timedelta(weeks=8)),
+    ],
+)
+def test_durations(text: str, expected: timedelta):
+    assert duration(text, "--older-than") == expected
+
+
+@pytest.mark.parametrize("text", ["", "12", "d", "-1d", "1.5h", "1y", "9999999d", "1d 2h"])
+def test_what_is_no_duration_is_refused_with_the_option(text: str):
+    with pytest.raises(UsageError, match=r"--older-than .*: give a number with its unit, such as 12h"):
+        duration(text, "--older-than")
+
+
+def test_moments_are_utc_unless_they_say_otherwise():
+    assert moment("2026-11-01", "--since") == datetime(2026, 11, 1, tzinfo=UTC)
+    assert moment("2026-11-01T10:00:00+02:00", "--since") == datetime(2026, 11, 1, 8, tzinfo=UTC)
+    assert moment("2026-11-01T10:00:00Z", "--since") == datetime(2026, 11, 1, 10, tzinfo=UTC)
+
+
+def test_an_age_counts_back_from_now():
+    before = datetime.now(UTC)
+    assert timedelta(days=7) <= before - moment("7d", "--since") + timedelta(seconds=60)
+    assert moment("1h", "--since") < before
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", ""])
+def test_what_is_no_moment_is_refused_with_the_option(text: str):
+    with pytest.raises(UsageError, match=r"--since .*: give a date or time such as"):
+        moment(text, "--since")
