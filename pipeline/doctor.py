@@ -39,8 +39,7 @@ class Finding:
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at the lake, and yield what is found as it is found. LakeError if it cannot be reached at all."""
     lake = open_lake(settings.lake)
-    if not lake.exists():
-        raise LakeError(f"{lake}: no such lake. Make one with `reklake sync`, or name another with --lake.")
+    snapshot.check_exists(lake)
     current = yield from _pointer(lake)
     yield from _snapshots(lake, current)
     yield from _landed(lake, current)

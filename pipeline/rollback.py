@@ -19,6 +19,7 @@ def rollback(settings: Settings, snapshot_id: str | None) -> Result:
     writer has the lake.
     """
     lake = open_lake(settings.lake)
+    snapshot.check_exists(lake)
     run = RunRecord.begin("rollback", {"snapshot": snapshot_id})
     with writing(lake, run):
         lake.sweep()
@@ -59,8 +60,8 @@ def _last_whole(lake: Lake, current: str | None) -> Snapshot:
 def _earlier(lake: Lake, current: str | None) -> list[str]:
     """Return the snapshots that were published before the current one, newest first."""
     names = [one for one in lake.entries(snapshot.FOLDER) if one != current and _was_published(lake, one)]
-    is_known = current is not None and record.began(current) is not None
-    return [one for one in reversed(names) if not is_known or one < str(current)]
+    is_there = current in lake.entries(snapshot.FOLDER)
+    return [one for one in reversed(names) if not is_there or one < str(current)]
 
 
 def _was_published(lake: Lake, snapshot_id: str) -> bool:

@@ -165,16 +165,21 @@ def read(lake: Lake, snapshot_id: str, pointer: Pointer | None = None) -> Snapsh
 
 def current(lake: Lake) -> Snapshot:
     """Return the published snapshot; LakeError with the next step if there is none."""
-    if lake.is_local and lake.root.exists() and not lake.root.is_dir():
-        raise LakeError(f"{lake}: is a file, not a lake. Name another with --lake.")
+    check_exists(lake)
     snapshot = find(lake)
     if snapshot is None:
-        if not lake.exists():
-            raise LakeError(f"{lake}: no such lake. Make one with `reklake sync`, or name another with --lake.")
         raise LakeError(
             f"{lake}: holds no published snapshot. Run `reklake sync` first, or name another lake with --lake."
         )
     return snapshot
+
+
+def check_exists(lake: Lake) -> None:
+    """LakeError with the next step if there is no lake."""
+    if not lake.exists():
+        if lake.is_local and lake.root.exists():
+            raise LakeError(f"{lake}: is a file, not a lake. Name another with --lake.")
+        raise LakeError(f"{lake}: no such lake. Make one with `reklake sync`, or name another with --lake.")
 
 
 def check_usable(lake: Lake) -> None:
