@@ -44,10 +44,13 @@ class Lake(ABC):
     the storage cannot be reached, or FileNotFoundError when the name is not there; a local lake lets OSError through.
     """
 
-    root: Path
-    """The folder on this machine where files are once they are fetched: the lake itself, or its mirror."""
     is_local: bool
     """Whether `root` is the lake itself, so that `lake.duckdb` can stand in it."""
+
+    @property
+    @abstractmethod
+    def root(self) -> Path:
+        """The folder on this machine where files are once they are fetched: the lake itself, or its mirror."""
 
     @abstractmethod
     def __str__(self) -> str:

@@ -29,7 +29,11 @@ class LocalLake(Lake):
     is_local = True
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self._root = root
+
+    @property
+    def root(self) -> Path:
+        return self._root
 
     def __str__(self) -> str:
         return str(self.root)
@@ -140,7 +144,9 @@ class LocalLake(Lake):
             os.close(descriptor)
 
     def leftovers(self) -> list[str]:
-        found = [path for pattern in ("", "snapshots/", "runs/", "raw/*/") for path in self.root.glob(pattern + TEMPORARY)]
+        found = [
+            path for pattern in ("", "snapshots/", "runs/", "raw/*/") for path in self.root.glob(pattern + TEMPORARY)
+        ]
         return sorted(str(path.relative_to(self.root)) for path in found)
 
     def sweep(self) -> list[str]:
@@ -185,7 +191,12 @@ def _lock(descriptor: int, *, after: float = 0) -> bool:
 
 
 def _tell(descriptor: int, run_id: str) -> None:
-    holder = {"run_id": run_id, "host": socket.gethostname(), "process": os.getpid(), "since": f"{datetime.now(UTC):%FT%TZ}"}
+    holder = {
+        "run_id": run_id,
+        "host": socket.gethostname(),
+        "process": os.getpid(),
+        "since": f"{datetime.now(UTC):%FT%TZ}",
+    }
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(holder).encode(), 0)
 

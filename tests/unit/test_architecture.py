@@ -20,15 +20,15 @@ LAYERS = {
     "record": {"storage", "model", "errors"},
     "rebuild": {"model"},
     "settings": {"errors"},
-    "storage": set(),
+    "storage": {"errors"},
     "parallel": set(),
     "model": set(),
     "errors": set(),
     "emulator": set(),
 }
 ONLY_IN = {
-    "boto3": {"extract"},
-    "botocore": {"extract", "emulator"},
+    "boto3": {"extract", "storage"},
+    "botocore": {"extract", "storage", "emulator"},
     "duckdb": {"load"},
     "typer": {"cli"},
     "rich": {"cli"},

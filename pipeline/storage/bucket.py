@@ -1,0 +1,291 @@
+"""A bucket's objects through one boto3 client: calls that are tried again, and answers that are checked."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.exceptions as aws
+import botocore.session
+from boto3.s3.transfer import TransferConfig, create_transfer_manager
+from botocore.config import Config
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
+
+from pipeline.errors import LakeError, UsageError
+from pipeline.storage.s3_failures import DENIED, NO_CREDENTIALS, broken, code_of, explain, explained
+
+ATTEMPTS = 9
+"""Of one call, the first included: about half a minute of waiting when all of them fail."""
+BODY_ATTEMPTS = 5
+"""For a body that breaks off; botocore does not try that again by itself."""
+BODY_DELAY = 0.1
+"""Seconds before the second of them; each later wait is twice as long."""
+CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
+THREADS = 16
+"""Small files that are fetched at the same time."""
+CHUNK = 1 << 20
+BATCH = 1000
+"""Keys that one DeleteObjects takes (S3's limit)."""
+
+_TORN = (
+    aws.IncompleteReadError,
+    aws.ResponseStreamingError,
+    aws.ReadTimeoutError,
+    aws.FlexibleChecksumError,
+    HTTPError,
+    ConnectionError,
+    TimeoutError,
+)
+"""What reading a body raises when it breaks off, or is not what was uploaded."""
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """An object's body while it is read: `chunks` raise when it breaks off."""
+
+    tag: str
+    chunks: Iterator[bytes]
+
+
+@dataclass(slots=True)
+class Listing:
+    """What stands directly under a prefix: the objects' names and sizes in bytes, and the names of the "folders"."""
+
+    files: dict[str, int] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An upload in parts that was begun and neither completed nor aborted."""
+
+    key: str
+    id: str
+    begun_at: datetime
+
+
+class _TornError(Exception):
+    """The body broke off; it can be asked for again."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class Bucket:
+    """The calls a lake needs, on keys of one bucket.
+
+    Raises LakeError (denied, no bucket, cannot be reached), UsageError (no credentials, no such profile), and
+    FileNotFoundError for an object that is not there.
+    """
+
+    def __init__(self, name: str, profile: str | None = None) -> None:
+        self.name = name
+        self._profile = profile
+        self._creating = threading.Lock()
+
+    @cached_property
+    def client(self) -> Any:
+        """The client, made at first use. A bucket in another region is found by botocore: it follows S3's redirect."""
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            max_pool_connections=2 * THREADS,
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            user_agent_extra="reklake",
+        )
+        with self._creating:  # making one is not safe in several threads at once (boto3 guide, Session)
+            try:
+                session = boto3.Session(profile_name=self._profile)
+                if session.get_credentials() is None:
+                    raise UsageError(f"s3://{self.name}: {NO_CREDENTIALS}")
+                return session.client("s3", config=config)
+            except aws.ProfileNotFound as error:
+                known = ", ".join(botocore.session.Session(profile="default").available_profiles) or "none"
+                raise UsageError(f"{error}. Profiles on this machine: {known}.") from error
+            except (aws.BotoCoreError, ValueError) as error:
+                raise UsageError(f"The AWS configuration cannot be used: {str(error).rstrip('.')}.") from error
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of an endpoint of one's own; empty for AWS, where a bucket's name is enough."""
+        url = str(self.client.meta.endpoint_url)
+        host = urlsplit(url).hostname or ""
+        return "" if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) else url
+
+    def holds_any(self, prefix: str) -> bool:
+        """Whether there is any key under a prefix."""
+        return "Contents" in self._ask("list_objects_v2", prefix, proof="Name", Prefix=prefix, MaxKeys=1)
+
+    def listing(self, prefix: str) -> Listing:
+        """List what stands directly under a prefix that ends with a slash (or is empty)."""
+        found = Listing()
+        for page in self._pages(Prefix=prefix, Delimiter="/"):
+            for item in page.get("Contents", ()):
+                found.files[item["Key"].removeprefix(prefix)] = int(item["Size"])
+            for item in page.get("CommonPrefixes", ()):
+                found.folders.add(item["Prefix"].removeprefix(prefix).removesuffix("/"))
+        return found
+
+    def keys(self, prefix: str) -> list[str]:
+        """List every key that begins with the prefix."""
+        return [found["Key"] for page in self._pages(Prefix=prefix) for found in page.get("Contents", ())]
+
+    def read(self, key: str, take: Callable[[Content], T]) -> T:
+        """Return what `take` makes of the object's body; it is called again, from the start, when a body breaks off.
+
+        One plain GET: the length is checked and, where the upload recorded a checksum of the whole, that too. (A
+        download in ranges is checked by length only.)
+        """
+        for attempt in range(BODY_ATTEMPTS):
+            with explained(self.url(key)):
+                answer = self.client.get_object(Bucket=self.name, Key=key)
+            try:
+                return take(Content(answer["ETag"], _chunks(answer)))
+            except _TornError as error:
+                if attempt == BODY_ATTEMPTS - 1:
+                    raise explain(error.cause, self.url(key)) from error.cause
+                time.sleep(BODY_DELAY * 2**attempt)
+            finally:
+                answer["Body"].close()
+        raise AssertionError  # pragma: no cover
+
+    def download(self, key: str, path: Path) -> None:
+        """Write an object to a path."""
+
+        def write(content: Content) -> None:
+            with path.open("wb") as file:
+                file.writelines(content.chunks)
+
+        self.read(key, write)
+
+    def upload(self, files: Mapping[str, Path]) -> None:
+        """Upload files side by side, large ones in parts."""
+        if not files:
+            return
+        # "classic": the other client that boto3 may choose reads none of the settings made here
+        config = TransferConfig(max_concurrency=THREADS, preferred_transfer_client="classic")
+        with create_transfer_manager(self.client, config) as manager:  # on an error it cancels the others
+            futures = {key: manager.upload(str(path), self.name, key) for key, path in files.items()}
+            for key, future in futures.items():
+                with explained(self.url(key)):
+                    future.result()
+
+    def put_if(self, key: str, body: bytes, tag: str | None) -> bool:
+        """Write a small object if it still has this ETag, or is not there for None; False if S3 says otherwise.
+
+        False can also mean that another write is under way, or that an earlier attempt of this very call was carried
+        out and its answer lost: the caller must look.
+        """
+        condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
+        with explained(self.url(key)):
+            try:
+                self.client.put_object(Bucket=self.name, Key=key, Body=body, ContentType="text/plain", **condition)
+            except aws.ClientError as error:
+                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+                if status in {409, 412} or code_of(error) == "NoSuchKey":
+                    return False
+                raise
+        return True
+
+    def copy(self, old: str, new: str) -> None:
+        """Copy an object within the bucket, a large one in parts."""
+        config = TransferConfig(preferred_transfer_client="classic")
+        with explained(self.url(old)), create_transfer_manager(self.client, config) as manager:
+            manager.copy({"Bucket": self.name, "Key": old}, self.name, new).result()
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects; those that are not there count as deleted. LakeError names the first that stayed."""
+        for start in range(0, len(keys), BATCH):
+            batch = keys[start : start + BATCH]
+            wanted = {"Objects": [{"Key": key} for key in batch], "Quiet": True}
+            answer = self._ask("delete_objects", batch[0], Delete=wanted)
+            for stayed in answer.get("Errors", ()):
+                where = self.url(str(stayed.get("Key", batch[0])))
+                raise explain(aws.ClientError({"Error": stayed}, "DeleteObjects"), where)
+
+    def uploads(self, prefix: str) -> Iterator[Upload]:
+        """Yield the incomplete uploads under a prefix; none if these credentials may not ask for them.
+
+        They are housekeeping, which a lifecycle rule of the bucket can do as well: no reason to fail.
+        """
+        marker: dict[str, str] = {}
+        while True:
+            try:
+                page = self._ask("list_multipart_uploads", prefix, Prefix=prefix, **marker)
+            except LakeError as error:
+                if isinstance(error.__cause__, aws.ClientError) and code_of(error.__cause__) in DENIED:
+                    return
+                raise
+            for found in page.get("Uploads", ()):
+                yield Upload(found["Key"], found["UploadId"], found["Initiated"])
+            if not page.get("IsTruncated"):
+                return
+            marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+    def abort(self, upload: Upload) -> None:
+        """Throw an incomplete upload away, if it is still there."""
+        with explained(self.url(upload.key)):
+            try:
+                self.client.abort_multipart_upload(Bucket=self.name, Key=upload.key, UploadId=upload.id)
+            except aws.ClientError as error:
+                if code_of(error) != "NoSuchUpload":
+                    raise
+
+    def url(self, key: str) -> str:
+        """Name a key, for messages."""
+        return f"s3://{self.name}/{key}"
+
+    def _pages(self, **parameters: Any) -> Iterator[dict[str, Any]]:
+        token: dict[str, str] = {}
+        while True:
+            page = self._ask("list_objects_v2", parameters["Prefix"], proof="Name", **parameters, **token)
+            yield page
+            if not page.get("IsTruncated"):
+                return
+            token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def _ask(self, operation: str, key: str, *, proof: str = "", **parameters: Any) -> dict[str, Any]:
+        """Call an operation, and once more when its answer is not whole.
+
+        botocore reads an empty body as an answer without members, so a listing would seem to be empty: a member that
+        every true answer has (`proof`) must be there. A body cut elsewhere is no XML, which botocore does not retry.
+        """
+        where = self.url(key)
+        for attempt in range(BODY_ATTEMPTS):
+            with explained(where):
+                try:
+                    answer: dict[str, Any] = getattr(self.client, operation)(Bucket=self.name, **parameters)
+                    if not proof or proof in answer:
+                        return answer
+                except ResponseParserError:
+                    if attempt == BODY_ATTEMPTS - 1:
+                        raise
+            time.sleep(BODY_DELAY * 2**attempt)
+        raise broken(where)
+
+
+def _chunks(answer: Mapping[str, Any]) -> Iterator[bytes]:
+    """Yield an answer's body; _TornError if it breaks off or has another length than was announced."""
+    size = 0
+    try:
+        while chunk := answer["Body"].read(CHUNK):
+            size += len(chunk)
+            yield chunk
+    except _TORN as error:
+        raise _TornError(error) from error
+    expected = answer.get("ContentLength", size)
+    if size != expected:
+        raise _TornError(aws.IncompleteReadError(actual_bytes=size, expected_bytes=expected))
