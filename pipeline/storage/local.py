@@ -139,7 +139,7 @@ class LocalLake(Lake):
         except FileNotFoundError:
             return None
         try:
-            return None if _lock(descriptor) else _told(descriptor)
+            return None if _lock(descriptor, kind=fcntl.LOCK_SH) else _told(descriptor)
         finally:
             os.close(descriptor)
 
@@ -181,10 +181,11 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
-def _lock(descriptor: int, *, after: float = 0) -> bool:
+def _lock(descriptor: int, *, kind: int = fcntl.LOCK_EX, after: float = 0) -> bool:
+    """Take the lock if nobody has it; those who only look share it (over NFS the other kind needs a writable file)."""
     time.sleep(after)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
