@@ -17,7 +17,6 @@ import botocore.exceptions as aws
 import botocore.session
 from boto3.s3.transfer import TransferConfig, create_transfer_manager
 from botocore.config import Config
-from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from pipeline.errors import LakeError, UsageError
@@ -258,21 +257,17 @@ class Bucket:
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
     def _ask(self, operation: str, key: str, *, proof: str = "", **parameters: Any) -> dict[str, Any]:
-        """Call an operation, and once more when its answer is not whole.
+        """Call an operation, and again when its answer is empty.
 
-        botocore reads an empty body as an answer without members, so a listing would seem to be empty: a member that
-        every true answer has (`proof`) must be there. A body cut elsewhere is no XML, which botocore does not retry.
+        botocore tries a body that is no XML again, but reads an empty one as an answer without members: a listing
+        would seem to have come to its end. So a member that every true answer has (`proof`) must be there.
         """
         where = self.url(key)
         for attempt in range(BODY_ATTEMPTS):
             with explained(where):
-                try:
-                    answer: dict[str, Any] = getattr(self.client, operation)(Bucket=self.name, **parameters)
-                    if not proof or proof in answer:
-                        return answer
-                except ResponseParserError:
-                    if attempt == BODY_ATTEMPTS - 1:
-                        raise
+                answer: dict[str, Any] = getattr(self.client, operation)(Bucket=self.name, **parameters)
+            if not proof or proof in answer:
+                return answer
             time.sleep(BODY_DELAY * 2**attempt)
         raise broken(where)
 

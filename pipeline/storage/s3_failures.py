@@ -125,6 +125,8 @@ def _explain_answer(error: aws.ClientError, where: str) -> ReklakeError | FileNo
         )
     if code in {"NotImplemented", "501", "MethodNotAllowed"}:
         return LakeError(f"{said} This S3 service lacks what a lake needs (conditional writes of an object).")
+    if code.isdigit() and status >= _OVERLOADED and not error.operation_name.startswith("Head"):
+        return broken(where)  # not S3's XML: a gateway's page (its status is the code), or half an answer (500)
     if code in _THROTTLED or status >= _OVERLOADED:
         return LakeError(f"{said} S3 is overloaded or failing, in spite of retries: run the same command later.")
     return LakeError(f"{said} Run the same command again; if it stays, ask AWS support.")
