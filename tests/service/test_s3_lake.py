@@ -62,7 +62,7 @@ def proxy(emulator: Emulator, loader, monkeypatch: pytest.MonkeyPatch, tmp_path:
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", running.url)
         monkeypatch.setenv("REKLAKE_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr("botocore.loaders.create_loader", lambda _: loader)
+        monkeypatch.setattr("botocore.session.create_loader", lambda _: loader)
         monkeypatch.setattr("pipeline.storage.bucket.BODY_DELAY", 0.001)
         monkeypatch.setattr("pipeline.storage.s3.CONFLICT_DELAY", 0.001)
         monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.001)
