@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,10 +21,22 @@ from botocore.config import Config
 from urllib3.exceptions import HTTPError
 
 from pipeline.errors import LakeError, UsageError
-from pipeline.storage.s3_failures import DENIED, NO_CREDENTIALS, broken, code_of, explain, explained
+from pipeline.storage.s3_failures import (
+    DENIED,
+    NO_CREDENTIALS,
+    broken,
+    can_pass,
+    code_of,
+    explain,
+    explained,
+    was_turned_away,
+)
 
-ATTEMPTS = 9
-"""Of one call, the first included: about half a minute of waiting when all of them fail."""
+ATTEMPTS = 5
+"""Of one call by botocore, the first included."""
+ROUNDS, ROUND_DELAY = 6, 0.5
+"""Times that this is begun again, and seconds before the second, less a random part; each later wait is twice
+as long. botocore's retries draw on a budget of the client, which sixteen threads use up in a second of trouble."""
 BODY_ATTEMPTS = 5
 """For a body that breaks off; botocore does not try that again by itself."""
 BODY_DELAY = 0.1
@@ -48,6 +61,8 @@ _TORN = (
 
 
 T = TypeVar("T")
+_TRANSFER = TransferConfig(max_concurrency=THREADS, preferred_transfer_client="classic")
+"""The other client that boto3 may choose for transfers knows none of the settings made here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +164,7 @@ class Bucket:
         download in ranges is checked by length only.)
         """
         for attempt in range(BODY_ATTEMPTS):
-            with explained(self.url(key)):
-                answer = self.client.get_object(Bucket=self.name, Key=key)
+            answer = self._call("get_object", key, Key=key)
             try:
                 return take(Content(answer["ETag"], _chunks(answer)))
             except _TornError as error:
@@ -172,15 +186,18 @@ class Bucket:
 
     def upload(self, files: Mapping[str, Path]) -> None:
         """Upload files side by side, large ones in parts."""
-        if not files:
-            return
-        # "classic": the other client that boto3 may choose reads none of the settings made here
-        config = TransferConfig(max_concurrency=THREADS, preferred_transfer_client="classic")
-        with create_transfer_manager(self.client, config) as manager:  # on an error it cancels the others
-            futures = {key: manager.upload(str(path), self.name, key) for key, path in files.items()}
-            for key, future in futures.items():
-                with explained(self.url(key)):
-                    future.result()
+        missing = dict(files)
+
+        def send() -> None:
+            with create_transfer_manager(self.client, _TRANSFER) as manager:  # on an error it cancels the others
+                futures = {key: manager.upload(str(path), self.name, key) for key, path in missing.items()}
+                for key, future in futures.items():
+                    with explained(self.url(key)):
+                        future.result()
+                    del missing[key]
+
+        if missing:
+            _patiently(send)
 
     def put_if(self, key: str, body: bytes, tag: str | None) -> bool:
         """Write a small object if it still has this ETag, or is not there for None; False if S3 says otherwise.
@@ -189,21 +206,22 @@ class Bucket:
         out and its answer lost: the caller must look.
         """
         condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
-        with explained(self.url(key)):
-            try:
-                self.client.put_object(Bucket=self.name, Key=key, Body=body, ContentType="text/plain", **condition)
-            except aws.ClientError as error:
-                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-                if status in {409, 412} or code_of(error) == "NoSuchKey":
-                    return False
-                raise
+        try:
+            self._call("put_object", key, Key=key, Body=body, ContentType="text/plain", **condition)
+        except LakeError as error:
+            if isinstance(error.__cause__, aws.ClientError) and was_turned_away(error.__cause__):
+                return False
+            raise
         return True
 
     def copy(self, old: str, new: str) -> None:
         """Copy an object within the bucket, a large one in parts."""
-        config = TransferConfig(preferred_transfer_client="classic")
-        with explained(self.url(old)), create_transfer_manager(self.client, config) as manager:
-            manager.copy({"Bucket": self.name, "Key": old}, self.name, new).result()
+
+        def send() -> None:
+            with explained(self.url(old)), create_transfer_manager(self.client, _TRANSFER) as manager:
+                manager.copy({"Bucket": self.name, "Key": old}, self.name, new).result()
+
+        _patiently(send)
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; those that are not there count as deleted. LakeError names the first that stayed."""
@@ -236,12 +254,11 @@ class Bucket:
 
     def abort(self, upload: Upload) -> None:
         """Throw an incomplete upload away, if it is still there."""
-        with explained(self.url(upload.key)):
-            try:
-                self.client.abort_multipart_upload(Bucket=self.name, Key=upload.key, UploadId=upload.id)
-            except aws.ClientError as error:
-                if code_of(error) != "NoSuchUpload":
-                    raise
+        try:
+            self._call("abort_multipart_upload", upload.key, Key=upload.key, UploadId=upload.id)
+        except LakeError as error:
+            if not (isinstance(error.__cause__, aws.ClientError) and code_of(error.__cause__) == "NoSuchUpload"):
+                raise
 
     def url(self, key: str) -> str:
         """Name a key, for messages."""
@@ -262,14 +279,34 @@ class Bucket:
         botocore tries a body that is no XML again, but reads an empty one as an answer without members: a listing
         would seem to have come to its end. So a member that every true answer has (`proof`) must be there.
         """
-        where = self.url(key)
         for attempt in range(BODY_ATTEMPTS):
-            with explained(where):
-                answer: dict[str, Any] = getattr(self.client, operation)(Bucket=self.name, **parameters)
+            answer = self._call(operation, key, **parameters)
             if not proof or proof in answer:
                 return answer
             time.sleep(BODY_DELAY * 2**attempt)
-        raise broken(where)
+        raise broken(self.url(key))
+
+    def _call(self, operation: str, key: str, **parameters: Any) -> dict[str, Any]:
+        """Call an operation; `key` is for messages."""
+
+        def call() -> dict[str, Any]:
+            with explained(self.url(key)):
+                answer: dict[str, Any] = getattr(self.client, operation)(Bucket=self.name, **parameters)
+                return answer
+
+        return _patiently(call)
+
+
+def _patiently(call: Callable[[], T]) -> T:
+    """Call again after a while, when what botocore gave up on can pass."""
+    for number in range(ROUNDS):
+        try:
+            return call()
+        except LakeError as error:
+            if number == ROUNDS - 1 or not can_pass(error.__cause__):
+                raise
+        time.sleep(ROUND_DELAY * 2**number * random.uniform(0.5, 1))  # noqa: S311  # spreads the threads, no secret
+    raise AssertionError  # pragma: no cover
 
 
 def _chunks(answer: Mapping[str, Any]) -> Iterator[bytes]:

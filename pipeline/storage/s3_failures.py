@@ -40,6 +40,9 @@ _THROTTLED = frozenset({"SlowDown", "Throttling", "ThrottlingException", "Reques
 _OVERLOADED = 500
 """HTTP statuses from here on are the service's own fault."""
 
+_UNKNOWN = 501
+"""The HTTP status of a service that does not know the operation, and will not."""
+
 PERMISSIONS = (
     "s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject on the lake's prefix "
     "(with a KMS key also kms:Decrypt and kms:GenerateDataKey)"
@@ -60,6 +63,10 @@ def explained(where: str) -> Iterator[None]:
         yield
     except (aws.ClientError, aws.BotoCoreError, Boto3Error, ResponseParserError, HTTPError) as error:
         raise explain(error, where) from error
+    except RecursionError as error:  # botocore follows a redirect by a call that is redirected in turn
+        raise LakeError(
+            f"{where}: every answer is a redirect that does not lead to S3. Check AWS_ENDPOINT_URL: http or https?"
+        ) from error
 
 
 def explain(error: Exception, where: str) -> ReklakeError | FileNotFoundError:  # noqa: PLR0911  # one return a kind
@@ -95,9 +102,26 @@ def code_of(error: aws.ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def can_pass(error: BaseException | None) -> bool:
+    """Whether the same call can succeed in a while. Timeouts are not among them: they have been waited for long."""
+    if isinstance(error, aws.ClientError):
+        return (status_of(error) >= _OVERLOADED and status_of(error) != _UNKNOWN) or code_of(error) in _THROTTLED
+    return isinstance(error, aws.EndpointConnectionError | aws.ConnectionClosedError)
+
+
+def was_turned_away(error: aws.ClientError) -> bool:
+    """Whether a conditional write was not made because of its condition, or of another write under way."""
+    return status_of(error) in {409, 412} or code_of(error) == "NoSuchKey"
+
+
+def status_of(error: aws.ClientError) -> int:
+    """Return the HTTP status of an answer; 0 if there is none."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
 def _explain_answer(error: aws.ClientError, where: str) -> ReklakeError | FileNotFoundError:  # noqa: PLR0911  # one a kind
     code = code_of(error)
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    status = status_of(error)
     if code in _NOT_FOUND and error.operation_name in _READS:
         return FileNotFoundError(errno.ENOENT, "No such object in S3", where)
     message = str(error.response.get("Error", {}).get("Message") or "no message").strip()
@@ -123,7 +147,7 @@ def _explain_answer(error: aws.ClientError, where: str) -> ReklakeError | FileNo
             f"{said} The bucket is in another region: set AWS_DEFAULT_REGION to the one that "
             f"`aws s3api get-bucket-location --bucket {bucket.removeprefix('s3://')}` names."
         )
-    if code in {"NotImplemented", "501", "MethodNotAllowed"}:
+    if code in {"NotImplemented", "MethodNotAllowed"} or status == _UNKNOWN:
         return LakeError(f"{said} This S3 service lacks what a lake needs (conditional writes of an object).")
     if code.isdigit() and status >= _OVERLOADED and not error.operation_name.startswith("Head"):
         return broken(where)  # not S3's XML: a gateway's page (its status is the code), or half an answer (500)
