@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,29 +10,23 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
-import boto3
 import botocore.exceptions as aws
-import botocore.session
 from boto3.s3.transfer import TransferConfig, create_transfer_manager
-from botocore.config import Config
 from urllib3.exceptions import HTTPError
 
-from pipeline.errors import LakeError, UsageError
+from pipeline.errors import LakeError
+from pipeline.storage.s3_client import THREADS, make_client, own_endpoint
 from pipeline.storage.s3_failures import (
-    DENIED,
-    NO_CREDENTIALS,
     broken,
     can_pass,
     code_of,
     explain,
     explained,
+    is_denied,
     was_turned_away,
 )
 
-ATTEMPTS = 5
-"""Of one call by botocore, the first included."""
 ROUNDS, ROUND_DELAY = 6, 0.5
 """Times that this is begun again, and seconds before the second, less a random part; each later wait is twice
 as long. botocore's retries draw on a budget of the client, which sixteen threads use up in a second of trouble."""
@@ -41,9 +34,6 @@ BODY_ATTEMPTS = 5
 """For a body that breaks off; botocore does not try that again by itself."""
 BODY_DELAY = 0.1
 """Seconds before the second of them; each later wait is twice as long."""
-CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
-THREADS = 16
-"""Small files that are fetched at the same time."""
 CHUNK = 1 << 20
 BATCH = 1000
 """Keys that one DeleteObjects takes (S3's limit)."""
@@ -108,36 +98,16 @@ class Bucket:
     def __init__(self, name: str, profile: str | None = None) -> None:
         self.name = name
         self._profile = profile
-        self._creating = threading.Lock()
 
     @cached_property
     def client(self) -> Any:
-        """The client, made at first use. A bucket in another region is found by botocore: it follows S3's redirect."""
-        config = Config(
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            max_pool_connections=2 * THREADS,
-            connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
-            user_agent_extra="reklake",
-        )
-        with self._creating:  # making one is not safe in several threads at once (boto3 guide, Session)
-            try:
-                session = boto3.Session(profile_name=self._profile)
-                if session.get_credentials() is None:
-                    raise UsageError(f"s3://{self.name}: {NO_CREDENTIALS}")
-                return session.client("s3", config=config)
-            except aws.ProfileNotFound as error:
-                known = ", ".join(botocore.session.Session(profile="default").available_profiles) or "none"
-                raise UsageError(f"{error}. Profiles on this machine: {known}.") from error
-            except (aws.BotoCoreError, ValueError) as error:
-                raise UsageError(f"The AWS configuration cannot be used: {str(error).rstrip('.')}.") from error
+        """The client, made at first use."""
+        return make_client(f"s3://{self.name}", self._profile)
 
     @property
     def endpoint(self) -> str:
         """The URL of an endpoint of one's own; empty for AWS, where a bucket's name is enough."""
-        url = str(self.client.meta.endpoint_url)
-        host = urlsplit(url).hostname or ""
-        return "" if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) else url
+        return own_endpoint(self.client)
 
     def holds_any(self, prefix: str) -> bool:
         """Whether there is any key under a prefix."""
@@ -234,7 +204,7 @@ class Bucket:
                 raise explain(aws.ClientError({"Error": stayed}, "DeleteObjects"), where)
 
     def uploads(self, prefix: str) -> Iterator[Upload]:
-        """Yield the incomplete uploads under a prefix; none if these credentials may not ask for them.
+        """Yield the incomplete uploads under a prefix; none if these credentials, or this service, cannot tell.
 
         They are housekeeping, which a lifecycle rule of the bucket can do as well: no reason to fail.
         """
@@ -243,7 +213,7 @@ class Bucket:
             try:
                 page = self._ask("list_multipart_uploads", prefix, Prefix=prefix, **marker)
             except LakeError as error:
-                if isinstance(error.__cause__, aws.ClientError) and code_of(error.__cause__) in DENIED:
+                if is_denied(error.__cause__):
                     return
                 raise
             for found in page.get("Uploads", ()):
@@ -252,13 +222,16 @@ class Bucket:
                 return
             marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
-    def abort(self, upload: Upload) -> None:
-        """Throw an incomplete upload away, if it is still there."""
+    def abort(self, upload: Upload) -> bool:
+        """Throw an incomplete upload away, if it is still there; False if these credentials may not."""
         try:
             self._call("abort_multipart_upload", upload.key, Key=upload.key, UploadId=upload.id)
         except LakeError as error:
+            if is_denied(error.__cause__):
+                return False
             if not (isinstance(error.__cause__, aws.ClientError) and code_of(error.__cause__) == "NoSuchUpload"):
                 raise
+        return True
 
     def url(self, key: str) -> str:
         """Name a key, for messages."""

@@ -118,8 +118,8 @@ class Mirror:
         """
         for folder in (SNAPSHOTS, RAW):
             for path in [*(self.root / folder).glob("*")]:
-                if path.name != current and _is_older(path, UNTOUCHED):
-                    with suppress(OSError):  # another process is dropping it too; whatever stays, the next one drops
+                with suppress(OSError):  # another process may be dropping it too; what stays, the next one drops
+                    if path.name != current and _is_older(path, UNTOUCHED):
                         self.drop(f"{folder}/{path.name}")
 
     def leftovers(self) -> list[Path]:

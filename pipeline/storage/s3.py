@@ -13,8 +13,9 @@ from pathlib import Path
 
 from pipeline.errors import BusyError, LakeError, ReklakeError
 from pipeline.storage.base import POINTER, Facts, Lake, NewFolder, Pointer
-from pipeline.storage.bucket import THREADS, Bucket, Content, Upload
+from pipeline.storage.bucket import Bucket, Content, Upload
 from pipeline.storage.mirror import RAW, SNAPSHOTS, Mirror, check, discard
+from pipeline.storage.s3_client import THREADS
 
 MANIFEST = "manifest.json"
 """Uploaded last and deleted first: a snapshot's folder is whole when it has one."""
@@ -78,7 +79,8 @@ class S3Lake(Lake):
                 for _ in pool.map(self._download, wanted):  # on an error the rest is not begun
                     pass
             if folder.startswith(f"{SNAPSHOTS}/"):
-                self.tidy()
+                with suppress(LakeError):  # the snapshot is here; the mirror can wait
+                    self.tidy()
         return self._mirror.place(folder) if folder else self.root
 
     def facts(self, name: str) -> Facts:
@@ -193,16 +195,13 @@ class S3Lake(Lake):
     def leftovers(self) -> list[str]:
         """Name uploads in parts that stand incomplete for a day, and what processes now gone were writing here.
 
-        Certain without a lock. Uploads are not seen without s3:ListBucketMultipartUploads; a lifecycle rule of the
-        bucket (AbortIncompleteMultipartUpload) does as well.
+        Certain without a lock. Uploads are not seen without s3:ListBucketMultipartUploads, nor removed without
+        s3:AbortMultipartUpload; a lifecycle rule of the bucket (AbortIncompleteMultipartUpload) does as well.
         """
         return [self._told(upload) for upload in self._abandoned()] + [str(path) for path in self._mirror.leftovers()]
 
     def sweep(self) -> list[str]:
-        names = []
-        for upload in self._abandoned():
-            self._bucket.abort(upload)
-            names.append(self._told(upload))
+        names = [self._told(upload) for upload in self._abandoned() if self._bucket.abort(upload)]
         for path in self._mirror.leftovers():
             discard(path)
             names.append(str(path))

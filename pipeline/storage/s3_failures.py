@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError
 
 from pipeline.errors import LakeError, ReklakeError, UsageError
 
-DENIED = frozenset({"AccessDenied", "403", "Forbidden", "AllAccessDisabled", "AccountProblem", "UnauthorizedAccess"})
+_DENIED = frozenset({"AccessDenied", "403", "Forbidden", "AllAccessDisabled", "AccountProblem", "UnauthorizedAccess"})
 _NOT_FOUND = frozenset({"NoSuchKey", "404", "NotFound"})
 _READS = frozenset({"GetObject", "HeadObject", "CopyObject", "UploadPartCopy"})
 """Operations on one object, whose 404 means that the object is not there."""
@@ -109,6 +109,11 @@ def can_pass(error: BaseException | None) -> bool:
     return isinstance(error, aws.EndpointConnectionError | aws.ConnectionClosedError)
 
 
+def is_denied(error: BaseException | None) -> bool:
+    """Whether these credentials may not do this, or the service does not know how to."""
+    return isinstance(error, aws.ClientError) and (code_of(error) in _DENIED or status_of(error) == _UNKNOWN)
+
+
 def was_turned_away(error: aws.ClientError) -> bool:
     """Whether a conditional write was not made because of its condition, or of another write under way."""
     return status_of(error) in {409, 412} or code_of(error) == "NoSuchKey"
@@ -131,7 +136,7 @@ def _explain_answer(error: aws.ClientError, where: str) -> ReklakeError | FileNo
         return LakeError(
             f"{said} There is no bucket {bucket}: create it (aws s3 mb {bucket}), or correct the lake's name."
         )
-    if code in DENIED:
+    if code in _DENIED:
         hint = (
             " S3 also answers so for an object that is not there, when s3:ListBucket is not allowed."
             if error.operation_name in _READS

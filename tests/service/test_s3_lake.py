@@ -383,7 +383,7 @@ def test_the_answer_to_a_publication_is_lost(before: str | None, lake: S3Lake, p
 
 
 def test_the_answers_to_all_attempts_are_lost(lake: S3Lake, proxy: Proxy, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pipeline.storage.bucket.ATTEMPTS", 1)
+    monkeypatch.setattr("pipeline.storage.s3_client.ATTEMPTS", 1)
     monkeypatch.setattr("pipeline.storage.bucket.ROUNDS", 1)
     proxy.fail("lost", "PUT", "CURRENT")
     lake.point("one", None)
@@ -469,6 +469,15 @@ def test_denied(lake: S3Lake, store: Store, proxy: Proxy):
     assert mirrored(lake) == []
 
 
+def test_an_upload_that_may_not_be_removed(lake: S3Lake, store: Store, proxy: Proxy):
+    store.client.create_multipart_upload(Bucket=store.bucket, Key="some/lake/raw/one")
+    proxy.fail("status", "DELETE", "uploadId", status=403)
+    assert lake.sweep() == []
+    assert len(lake.leftovers()) == 1
+    proxy.fail("status", "DELETE", "uploadId", status=404, code="NoSuchUpload")  # somebody else was faster
+    assert len(lake.sweep()) == 1
+
+
 def test_one_deletion_of_many_is_denied(lake: S3Lake, store: Store):
     store.put("some/lake/raw/one")
     store.put("some/lake/raw/two")
@@ -514,7 +523,7 @@ def test_a_redirect_that_leads_nowhere(lake: S3Lake, proxy: Proxy):
 
 
 def test_nobody_is_there(store: Store, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pipeline.storage.bucket.ATTEMPTS", 2)
+    monkeypatch.setattr("pipeline.storage.s3_client.ATTEMPTS", 2)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://user:secret@127.0.0.1:1")
     with pytest.raises(LakeError, match=r"cannot be reached.*Check the network, AWS_ENDPOINT_URL") as raised:
         open_lake(f"s3://{store.bucket}").exists()
@@ -528,7 +537,7 @@ def test_nobody_is_there(store: Store, monkeypatch: pytest.MonkeyPatch):
 def test_a_body_that_breaks_off_is_fetched_again(
     kind: str, lake: S3Lake, tmp_path: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("pipeline.storage.bucket.READ_TIMEOUT", 0.5)
+    monkeypatch.setattr("pipeline.storage.s3_client.READ_TIMEOUT", 0.5)
     elsewhere = seen_from(tmp_path / "elsewhere", lake)
     content = random.Random(2).randbytes(100_000)
     with lake.new_file("raw/one") as path:
@@ -592,7 +601,7 @@ def test_an_upload_that_fails_leaves_nothing(broken: str, lake: S3Lake, store: S
 def test_an_upload_that_fails_for_good_leaves_no_manifest(
     lake: S3Lake, store: Store, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("pipeline.storage.bucket.ATTEMPTS", 1)
+    monkeypatch.setattr("pipeline.storage.s3_client.ATTEMPTS", 1)
     monkeypatch.setattr("pipeline.storage.bucket.ROUNDS", 1)
     proxy.fail("reset", "PUT", "one/projects.parquet")
     proxy.fail("reset", "POST", "delete", 100)
