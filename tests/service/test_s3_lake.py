@@ -564,7 +564,7 @@ def test_a_listing_is_believed_when_it_is_whole(kind: str, lake: S3Lake, store: 
     proxy.fail(kind, "GET", "list-type", 3)
     assert lake.entries("runs") == ["one.json"]
     fault = proxy.fail(kind, "GET", "list-type", 100)
-    with pytest.raises(LakeError, match="the answers are not whole, or not S3's|Connection was closed"):
+    with pytest.raises(LakeError, match=r"the answers are not whole, or not S3's|Connection was closed"):
         lake.entries("runs")
     fault.times = 0
     proxy.fail("page", "POST", "delete", 1)
