@@ -38,7 +38,7 @@ class Finding:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at the lake, and yield what is found as it is found. LakeError if it cannot be reached at all."""
-    lake = open_lake(settings.lake)
+    lake = open_lake(settings.lake, settings.aws.profile)
     snapshot.check_exists(lake)
     current = yield from _pointer(lake)
     yield from _snapshots(lake, current)
