@@ -28,7 +28,10 @@ RST_ON_CLOSE = struct.pack("ii", 1, 0)
 
 @dataclass
 class Fault:
-    """What happens to the next `times` calls of a method whose path, with its query, has `on` in it."""
+    """What happens to the next `times` calls of a method whose path, with its query, has `on` in it.
+
+    With `every`, to each so-many-th of them only.
+    """
 
     kind: Kind
     method: str = ""
@@ -36,7 +39,9 @@ class Fault:
     times: int = 1
     status: int = 0
     code: str = ""
+    every: int = 1
     seen: int = 0
+    met: int = 0
 
 
 class Proxy(http.server.ThreadingHTTPServer):
@@ -59,11 +64,22 @@ class Proxy(http.server.ThreadingHTTPServer):
         self._lock = threading.Lock()
 
     def fail(
-        self, kind: Kind, method: str = "", on: str = "", times: int = 1, *, status: int = 0, code: str = ""
+        self,
+        kind: Kind,
+        method: str = "",
+        on: str = "",
+        times: int = 1,
+        *,
+        status: int = 0,
+        code: str = "",
+        every: int = 1,
     ) -> Fault:
-        fault = Fault(kind, method, on, times, status, code)
+        fault = Fault(kind, method, on, times, status, code, every)
         self._faults.append(fault)
         return fault
+
+    def heal(self) -> None:
+        self._faults.clear()
 
     def count(self, method: str, on: str = "") -> int:
         return sum(called == method and on in path for called, path in self.calls)
@@ -73,8 +89,10 @@ class Proxy(http.server.ThreadingHTTPServer):
             self.calls.append((method, path))
             for fault in self._faults:
                 if fault.method in {"", method} and fault.on in path and fault.seen < fault.times:
-                    fault.seen += 1
-                    return fault
+                    fault.met += 1
+                    if fault.met % fault.every == 0:
+                        fault.seen += 1
+                        return fault
         return None
 
     def handle_error(self, request, client_address) -> None:
