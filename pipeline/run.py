@@ -119,7 +119,7 @@ def _resume(
         left = found.pop(scope)
         taken[scope] = partial(_resumed, landing.take_over(lake, left, run.run_id), left.run_id)
         observe(Event("resumed", scope, f"not asked again: listed at {left.listed_at:%FT%TZ} by run {left.run_id}"))
-    tidy.clear_dead_runs(lake, previous, found.values())
+    tidy.clear_dead_runs(lake, run.run_id, previous, found.values())
     return taken
 
 
