@@ -33,12 +33,13 @@ class Event:
     """Something worth showing while a run is under way.
 
     `name` is one of started, resumed, page, scope, flattening, published, unchanged; `scope` is the scope it is about,
-    if any; `detail` is what there is to say of it.
+    if any; `detail` is what there is to say of it. `is_whole` tells of an ended scope that it was listed to its end.
     """
 
     name: str
     scope: Scope | None = None
     detail: str = ""
+    is_whole: bool = False
 
 
 Observer = Callable[[Event], None]
@@ -119,7 +120,7 @@ def _resume(
         left = found.pop(scope)
         taken[scope] = partial(_resumed, landing.take_over(lake, left, run.run_id), left.run_id)
         observe(Event("resumed", scope, f"not asked again: listed at {left.listed_at:%FT%TZ} by run {left.run_id}"))
-    tidy.clear_dead_runs(lake, previous, found.values())
+    tidy.clear_dead_runs(lake, run.run_id, previous, found.values())
     return taken
 
 
@@ -146,7 +147,8 @@ def _extract(target: Target, *, lake: Lake, run_id: str, observe: Observer, stop
     if tap:
         record.calls, record.retries = tap.counters.calls, tap.counters.retries
         record.throttles = tap.counters.throttles
-    observe(Event("scope", target.scope, record.error or f"{record.outcome}, {record.pages} pages"))
+    told = record.error or f"{record.outcome}, {record.pages} pages"
+    observe(Event("scope", target.scope, told, is_whole=record.outcome is Outcome.COMPLETE))
     return landed, record
 
 

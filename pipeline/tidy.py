@@ -77,12 +77,15 @@ def resumable(lake: Lake, within: timedelta, published: Snapshot | None) -> dict
     return found
 
 
-def clear_dead_runs(lake: Lake, published: Snapshot | None, still_good: Container[LandedScope]) -> None:
+def clear_dead_runs(lake: Lake, living: str, published: Snapshot | None, still_good: Container[LandedScope]) -> None:
     """Remove the landed pages of runs that were killed, but for those that are `still_good` for a later sync.
 
-    Only of the last days: what is older and has lost its record is left for `reklake gc` to judge.
+    `living` is the run that asks: it has landed pages, those it took over, and no record yet either. Only of the last
+    days: what is older and has lost its record is left for `reklake gc` to judge.
     """
-    known = set(record.run_ids(lake)) | ({one.run_id for one in published.sources.values()} if published else set())
+    known = {living, *record.run_ids(lake)}
+    if published:
+        known.update(one.run_id for one in published.sources.values())
     dead = [run_id for run_id in _recent(lake) if run_id not in known and _is_dead(lake, run_id)]
     if dead:
         known.update(one["arguments"]["run"] for one in record.documents(lake).values() if one["kind"] == "replay")

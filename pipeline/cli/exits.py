@@ -14,3 +14,4 @@ class Exit(IntEnum):
     PARTIAL = 3
     CHECKS = 4
     BUSY = 75
+    TERMINATED = 143

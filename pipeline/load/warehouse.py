@@ -19,6 +19,7 @@ import duckdb
 from pipeline.errors import LakeError
 from pipeline.load import guard, sqlfiles
 from pipeline.model import TABLES, Table
+from pipeline.storage.local import sync
 
 if TYPE_CHECKING:
     from pipeline.settings import Prices
@@ -77,7 +78,9 @@ def build(path: Path, *, snapshot: Path, runs: Path, prices: Prices) -> None:
             define(con, snapshot=snapshot, runs=runs, prices=prices)
             con.execute("use memory")
             con.execute("detach building")
+        sync(building)
         building.replace(path)
+        sync(path.parent)
     except (duckdb.IOException, OSError) as error:
         raise LakeError(
             f"{path}: cannot be written: {str(error).splitlines()[0]}; make room, or allow writing there"

@@ -161,7 +161,7 @@ class LocalLake(Lake):
             if path.is_dir():
                 shutil.rmtree(path)
             else:
-                path.unlink()
+                path.unlink(missing_ok=True)  # it may have lain in a folder that has just gone
         return names
 
 

@@ -1,0 +1,382 @@
+"""A process that syncs and is struck at a step of its own choosing: what it does to files, counted and interfered with.
+
+`Workshop` starts a server that has imported everything and forks a child for each job, so that a sync costs what it
+costs and not a second of imports. A step is one call that changes the lake's folder, or makes it durable: files opened
+to write, text written, folders made, names given and taken, fsync, and the natural steps of what writes natively
+(Parquet writers, DuckDB building lake.duckdb). Steps have names that are equal in every run, whichever thread is first:
+what is done, to which file (ids and process numbers left out), the how-manieth time.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import functools
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+NEEDS_ROOM = frozenset(
+    {"create", "write", "mkdir", "link", "pwrite", "parquet begin", "parquet write", "parquet end", "duckdb"}
+)
+"""Kinds of steps that a full disk refuses; it still lets names be moved and taken away."""
+BUILDS = re.compile(r"attach|use|detach|create schema|.* view (main.projects|marts.model_inventory)\b")
+"""Statements that stand for the many, all alike, that build lake.duckdb."""
+DIES, FULL, FAILS = "dies", "full", "fails"
+"""What happens at the step: the process is killed before it; the disk is full from then on; it fails with EIO."""
+
+
+class Steps:
+    """Counts the steps of this process under one folder, and strikes at the one that was asked for."""
+
+    def __init__(self, lake: Path, how: str | None, at: str | None) -> None:
+        self.lake = os.path.realpath(lake)
+        self.how, self.at = how, at
+        self.trace: list[dict[str, str]] = []
+        self.is_full = False
+        self._seen: Counter[str] = Counter()
+        self._ids: dict[str, str] = {}
+        self._lock = threading.RLock()
+        for path in sorted(lake.rglob("*")):
+            for found in RUN_ID.findall(str(path)):
+                self._ids.setdefault(found, f"<old{len(self._ids)}>")
+
+    def holds(self, path: str) -> bool:
+        return path == self.lake or path.startswith(self.lake + os.sep)
+
+    def step(
+        self,
+        kind: str,
+        path: str,
+        do: Callable[[], Any],
+        *,
+        to: str = "",
+        half: Callable[[], Any] | None = None,
+        error: Callable[[OSError], Exception] = lambda error: error,
+    ) -> Any:
+        """Note the step, strike if it is the one, else do it; `half` is what may be seen of it if cut short."""
+        with self._lock:  # of threads that write side by side, one step is done before the next begins
+            name = f"{kind} {self._named(path)}" + (f" -> {self._named(to)}" if to else "")
+            self._seen[name] += 1
+            label = f"{name} #{self._seen[name]}"
+            self.trace.append({"label": label, "kind": kind, "path": path, "to": to})
+            if label == self.at:
+                if self.how == DIES:
+                    if half:
+                        half()
+                    os.kill(os.getpid(), signal.SIGKILL)
+                if self.how == FAILS:
+                    raise error(OSError(5, "Input/output error", path))
+                self.is_full = True
+            if self.is_full and kind in NEEDS_ROOM:
+                raise error(OSError(28, "No space left on device", path))
+            return do()
+
+    def _named(self, path: str) -> str:
+        short = os.path.relpath(path, self.lake).replace(f".{os.getpid()}.", ".<pid>.")
+        return RUN_ID.sub(lambda found: self._ids.get(found[0], "<new>"), short)
+
+
+def _path_of(path: Any, folder: int | None = None) -> str:
+    if isinstance(path, int):
+        return os.readlink(f"/proc/self/fd/{path}")
+    name = os.fsdecode(path)
+    if folder is not None:
+        return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)  # noqa: PTH118  # as the kernel puts it
+    return os.path.join(os.path.realpath(os.path.dirname(os.path.abspath(name))), os.path.basename(name))  # noqa: PTH
+
+
+def intercept(steps: Steps) -> None:
+    """Put the steps between this process and its files; for good, the process is a child that ends soon."""
+    _intercept_names(steps)
+    _intercept_files(steps)
+    _intercept_parquet(steps)
+    _intercept_duckdb(steps)
+
+
+def _intercept_names(steps: Steps) -> None:
+    def one(function: str, kind: str, *, two_paths: bool = False) -> None:
+        real = getattr(os, function)
+
+        def instead(path: Any, *more: Any, **options: Any) -> Any:
+            at = _path_of(path, options.get("dir_fd") if not two_paths else options.get("src_dir_fd"))
+            to = _path_of(more[0]) if two_paths else ""
+            if not steps.holds(to or at):
+                return real(path, *more, **options)
+            return steps.step(kind, at, lambda: real(path, *more, **options), to=to)
+
+        setattr(os, function, instead)
+
+    for function, kind in (
+        ("mkdir", "mkdir"),
+        ("unlink", "unlink"),
+        ("remove", "unlink"),
+        ("rmdir", "rmdir"),
+        ("fsync", "fsync"),
+        ("fdatasync", "fsync"),
+        ("ftruncate", "truncate"),
+        ("truncate", "truncate"),
+        ("pwrite", "pwrite"),
+    ):
+        one(function, kind)
+    for function, kind in (("rename", "rename"), ("replace", "rename"), ("link", "link"), ("symlink", "link")):
+        one(function, kind, two_paths=True)
+
+
+def _intercept_files(steps: Steps) -> None:
+    real_os_open, real_open = os.open, io.open
+
+    def os_open(path: Any, flags: int, *more: Any, **options: Any) -> int:
+        at = _path_of(path, options.get("dir_fd"))
+        if not steps.holds(at) or not flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            return real_os_open(path, flags, *more, **options)
+        return int(steps.step("create", at, lambda: real_os_open(path, flags, *more, **options)))
+
+    def opened(path: Any, mode: str = "r", *more: Any, **options: Any) -> Any:
+        if isinstance(path, int) or not set(mode) & set("wax+") or not steps.holds(at := _path_of(path)):
+            return real_open(path, mode, *more, **options)
+        file = steps.step("create", at, lambda: real_open(path, mode, *more, **options))
+        write = file.write
+
+        def half(text: Any) -> None:
+            write(text[: len(text) // 2])
+            file.flush()
+
+        file.write = lambda text: steps.step("write", at, lambda: write(text), half=lambda: half(text))
+        return file
+
+    os.open, io.open, builtins.open = os_open, opened, opened  # type: ignore[assignment]
+
+
+def _intercept_parquet(steps: Steps) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from pipeline.load import merge
+
+    class Writer(pq.ParquetWriter):  # type: ignore[misc]  # pyarrow has no types
+        def __init__(self, where: Any, *more: Any, **options: Any) -> None:
+            self.is_open = False
+            self.at = _path_of(where)
+            steps.step("parquet begin", self.at, lambda: pq_writer.__init__(self, where, *more, **options))
+
+        def write_table(self, *more: Any, **options: Any) -> Any:
+            return steps.step("parquet write", self.at, lambda: pq_writer.write_table(self, *more, **options))
+
+        def close(self) -> None:
+            if self.is_open:
+                steps.step("parquet end", self.at, lambda: pq_writer.close(self))
+
+    def os_file(path: str, mode: str = "r") -> Any:
+        if "w" not in mode:
+            return real_os_file(path, mode)
+        return steps.step("create", _path_of(path), lambda: real_os_file(path, mode))
+
+    pq_writer, real_os_file = pq.ParquetWriter, pa.OSFile
+    pq.ParquetWriter = Writer
+    merge.pa.OSFile = os_file
+
+
+def _intercept_duckdb(steps: Steps) -> None:
+    """DuckDB writes natively: each statement of those that build lake.duckdb is a step."""
+    import duckdb
+
+    from pipeline.load import warehouse
+
+    class Connection:
+        def __init__(self, real: Any) -> None:
+            self._real = real
+            self._building = ""
+
+        def execute(self, statement: str, *more: Any) -> Any:
+            if found := re.match(r"attach '(?P<path>[^']+)' as building", statement):
+                self._building = found["path"]
+            if not self._building:
+                return self._real.execute(statement, *more)
+            if statement.startswith("comment on"):  # hundreds of them: half of a sync's time
+                return None
+            if not BUILDS.match(statement):
+                return self._real.execute(statement, *more)
+            what = " ".join(re.sub(r"'[^']*'|[\s(]+", " ", statement).split()[:5])
+            return steps.step(
+                "duckdb",
+                f"{self._building} {what}",
+                lambda: self._real.execute(statement, *more),
+                error=lambda error: duckdb.IOException(f"IO Error: Could not write file: {error.strerror}"),
+            )
+
+        def __enter__(self) -> Connection:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            self._real.close()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._real, name)
+
+    class Watched:
+        def connect(self, *arguments: Any, **options: Any) -> Connection:
+            return Connection(duckdb.connect(*arguments, **options))
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(duckdb, name)
+
+    warehouse.duckdb = Watched()  # type: ignore[assignment]
+
+
+def _make_light() -> None:
+    """Leave out what a sync only reads, and most of the marts' views: they make it three times as long."""
+    from pipeline import run
+    from pipeline.load import checks, sqlfiles, warehouse
+
+    read = sqlfiles.read
+
+    def fewer(folder: str, **options: Any) -> Any:
+        return tuple(file for file in read(folder, **options) if folder != "marts" or file.name == "model_inventory")
+
+    sqlfiles.read = fewer
+    checks.run = lambda _: ()
+    warehouse.connect = lambda *_, **__: contextlib.nullcontext()
+    run.plan = functools.cache(run.plan)  # asks STS and makes sessions: in the parent, once
+
+
+def _share_models() -> None:
+    """Have botocore read its service models once, before the children are forked."""
+    import botocore.loaders
+    import botocore.session
+
+    loader = botocore.loaders.create_loader()
+    for service in ("rekognition", "sts"):
+        loader.load_service_model(service, "service-2")
+        loader.load_service_model(service, "endpoint-rule-set-1")
+    for data in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
+        loader.load_data(data)
+    botocore.loaders.create_loader = lambda *_, **__: loader
+
+
+def _settings(job: dict[str, Any]) -> Any:
+    from pipeline import settings
+
+    return settings.load(lake=job["lake"], environment={}, resume_within=job["resume_within"], **job["aws"])
+
+
+def _child(job: dict[str, Any]) -> None:
+    from pipeline import run
+    from pipeline.errors import ReklakeError
+
+    if job["seconds"] is not None:
+        signal.setitimer(signal.ITIMER_REAL, job["seconds"])  # nobody handles SIGALRM: the kernel ends the process
+    steps = Steps(Path(job["lake"]), job["how"], job["at"])
+    intercept(steps)
+    chosen = _settings(job)
+    events: list[str] = []
+    told: dict[str, Any] = {"events": events}
+    try:
+        result = run.sync(chosen, lambda event: events.append(event.name))
+        told |= {"outcome": result.record.outcome, "warning": result.warning, "record": result.record.document}
+    except ReklakeError as error:
+        told |= {"raised": type(error).__name__, "message": str(error)}
+    except BaseException as error:  # noqa: BLE001  # told, whatever it is
+        told |= {"raised": type(error).__name__, "message": traceback.format_exc()}
+    steps.how = steps.at = None
+    steps.is_full = False
+    steps.lake = "/nowhere"  # what is written from here on is no step of the sync
+    Path(job["told"]).write_text(json.dumps(told | {"trace": steps.trace}, default=str), encoding="utf-8")
+
+
+def serve() -> None:
+    """Answer a job a line with how its child ended."""
+    import boto3  # noqa: F401  # for the children
+    import pyarrow.dataset  # noqa: F401
+    import pytz  # noqa: F401
+
+    import pipeline.run
+    import pipeline.settings  # noqa: F401
+
+    _share_models()
+    _make_light()
+    pipeline.extract.tap.FIRST_DELAY = 0.001  # type: ignore[attr-defined]
+    print("ready", flush=True)  # noqa: T201  # the protocol
+    for line in sys.stdin:
+        job = json.loads(line)
+        pipeline.run.plan(_settings(job).aws)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                _child(job)
+            except BaseException:  # noqa: BLE001  # shown by the one who waits
+                traceback.print_exc()
+                os._exit(70)
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)  # noqa: T201  # the protocol
+
+
+class Workshop:
+    """The server, and jobs for it."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._told = folder / "told.json"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REKLAKE_"))}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from tests.service.killing import serve; serve()"],
+            cwd=ROOT,
+            env=kept | environment | {"HOME": str(folder)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._answer() == "ready"
+
+    def sync(
+        self,
+        lake: Path,
+        how: str | None = None,
+        at: str | None = None,
+        *,
+        seconds: float | None = None,
+        resume_within: float = 3600,
+        **aws: Any,
+    ) -> dict[str, Any]:
+        """Sync in a process of its own, struck at the step `at`, or killed after so many `seconds`.
+
+        `code` is how that ended (-9: killed), the rest is what it told. One scope is listed after the other
+        (eu-west-1 is the first), so that the steps are the same each time.
+        """
+        self._told.unlink(missing_ok=True)
+        chosen = {"regions": ["us-east-1", "eu-west-1"], "rate": 1000, "threads": 1, "scopes": 1} | aws
+        job = {"lake": str(lake), "how": how, "at": at, "seconds": seconds, "resume_within": resume_within}
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(job | {"told": str(self._told), "aws": chosen}) + "\n")
+        self._process.stdin.flush()
+        told: dict[str, Any] = {"code": int(self._answer())}
+        if self._told.exists():
+            told |= json.loads(self._told.read_text(encoding="utf-8"))
+        return told
+
+    def close(self) -> None:
+        self._process.communicate()
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@contextlib.contextmanager
+def workshop(folder: Path, environment: dict[str, str]) -> Iterator[Workshop]:
+    made = Workshop(folder, environment)
+    try:
+        yield made
+    finally:
+        made.close()
