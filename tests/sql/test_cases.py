@@ -18,7 +18,7 @@ from tests.sql import lakes
 
 CASES = Path(__file__).parent / "cases"
 SECTION = re.compile(r"^## ", re.MULTILINE)
-GIVEN = re.compile(r"^given (\w+)\n\n((?:\|.*\n)+)", re.MULTILINE)
+GIVEN = re.compile(r"^given ([\w.]+)\n\n((?:\|.*\n)+)", re.MULTILINE)
 QUERY = re.compile(r"^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
 EXPECT = re.compile(r"^expect\n\n((?:\|.*\n?)+)", re.MULTILINE)
 
