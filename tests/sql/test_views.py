@@ -75,6 +75,8 @@ def test_a_record_is_read_whole(tmp_path):
         "error": None,
         "started_at": "2024-06-01 00:00:00+00",
         "ended_at": "2024-06-01 00:00:00+00",
+        "listed_at": "2024-06-01 00:00:00+00",
+        "resumed_from": None,
         "seconds": "1.5",
         "calls": "3",
         "retries": "0",
