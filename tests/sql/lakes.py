@@ -192,6 +192,24 @@ def _scope(usual: dict, scope: dict) -> dict:
     return record if record["outcome"] == "complete" else record | {"listed_at": None}
 
 
+def run_records(rows: list[dict]) -> list[dict]:
+    """Return the records of rows that hold a run's id, kind, at and outcome, and what is unusual of one scope each."""
+    runs: dict[str, list[dict]] = {}
+    for row in rows:
+        runs.setdefault(row["run_id"], []).append(row)
+    own = {"run_id", "kind", "at", "outcome"}
+    return [
+        run_record(
+            run_id,
+            kind=scopes[0].get("kind") or "sync",
+            outcome=scopes[0].get("outcome") or "complete",
+            at=scopes[0]["at"],
+            scopes=[{name: value for name, value in row.items() if name not in own and value} for row in scopes],
+        )
+        for run_id, scopes in runs.items()
+    ]
+
+
 def connect(lake: Path, *, prices: Prices | None = None, now: str = NOW, **options):
     """Open the lake as `reklake sql` does, at a fixed time."""
     snapshot = next((lake / "snapshots").iterdir())
