@@ -9,7 +9,7 @@
 --   version_name: Name of the version.
 --   stay_number: Place among the version's stays, oldest first, from 1.
 --   status: The status.
---   previous_status: Status it came from; null when the version was seen for the first time, or again after it was away.
+--   previous_status: Status it came from; null when the version was seen for the first time, or again after being away.
 --   next_status: Status it went to; null while it lasts, and when the version went.
 --   entered_at: When a sync first saw the version in it.
 --   left_at: When a sync first saw the version otherwise, or gone; null while it lasts.
