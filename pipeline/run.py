@@ -97,17 +97,27 @@ def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
 
 
 def replayable(settings: Settings) -> list[str]:
-    """Return the runs that landed pages, oldest first, but for those whose record says that they did not publish.
+    """Return the runs whose landed pages can be published, oldest first.
 
-    LakeError if there is none.
+    Not those whose record says that they did not publish, nor those that have no scope to its end that is as new as the
+    rows that are there. LakeError if there is none.
     """
     lake = open_lake(settings.lake, settings.aws.profile)
-    found = [one for one in lake.entries(landing.FOLDER) if landing.scopes_of(lake, one)]
+    published = snapshot.find(lake)
+    shown = {scope: source.listed_at for scope, source in published.sources.items()} if published else {}
     records = documents(lake)
-    replayable = [one for one in found if one not in records or has_published(records[one])]
-    if not replayable:
-        raise LakeError(f"{lake}: no run has landed pages here that could be replayed.")
-    return replayable
+    found = [
+        run_id
+        for run_id in lake.entries(landing.FOLDER)
+        if (run_id not in records or has_published(records[run_id]))
+        and any(
+            one.complete and one.listed_at >= shown.get(one.scope, one.listed_at)
+            for one in (landing.scope_file(lake, run_id, scope) for scope in landing.scopes_of(lake, run_id))
+        )
+    ]
+    if not found:
+        raise LakeError(f"{lake}: no run has landed pages here that are as new as its rows. Name one to see why.")
+    return found
 
 
 def _resume(

@@ -27,7 +27,7 @@ def test_what_goes_wrong_after_publishing_is_a_warning(serve: Serve, monkeypatch
     def refuse(*_, **__):
         raise LakeError("no room")
 
-    monkeypatch.setattr(run.warehouse, "build", refuse)
+    monkeypatch.setattr("pipeline.load.warehouse.build", refuse)
     result = served.sync()
     assert (result.is_published, result.warning) == (True, "no room")
     assert version_names(served.lake) == {"cats": names(3)}

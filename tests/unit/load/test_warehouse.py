@@ -320,8 +320,9 @@ def test_a_damaged_table_is_named_and_what_to_do(damage, file, tmp_path):
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     lakes.make(tmp_path)
+    (tmp_path / "file").touch()
     with pytest.raises(LakeError, match=r"lake\.duckdb: cannot be written"):
-        build(tmp_path, "no/such/folder/lake.duckdb")
+        build(tmp_path, "file/lake.duckdb")
 
 
 def test_marts_go_by_their_bare_names_and_times_are_utc(tmp_path):
