@@ -38,9 +38,14 @@ def begin(lake: Lake) -> Snapshot | None:
 def orphans(lake: Lake, published: Snapshot | None) -> Iterator[str]:
     """Yield the snapshots whose run died, or lost the lake to another, before CURRENT named them."""
     for one in lake.entries(snapshot.FOLDER):
-        is_later = one > published.id if published else _is_first(lake, one)
+        is_later = _is_later(one, published.id) if published else _is_first(lake, one)
         if is_later and not record.has_published(record.read(lake, one)) and _is_dead(lake, one):
             yield one
+
+
+def _is_later(run_id: str, published: str) -> bool:
+    """Whether a run began after another, or in the same second: what follows the time in an id is chance."""
+    return run_id != published and run_id[: record.ID_TIME_LENGTH] >= published[: record.ID_TIME_LENGTH]
 
 
 def _is_first(lake: Lake, snapshot_id: str) -> bool:
