@@ -76,7 +76,8 @@ def resumable(lake: Lake, within: timedelta, published: Snapshot | None) -> dict
     for run_id in _recent(lake):
         for one in () if record.has_published(records.get(run_id)) else _landed(lake, run_id):
             is_young = one.complete and now - within <= one.listed_at <= now
-            if is_young and (one.scope not in newest or one.listed_at > newest[one.scope]):
+            is_newest = one.scope not in newest or one.listed_at > newest[one.scope]
+            if is_young and is_newest and landing.is_sound(one):
                 newest[one.scope] = one.listed_at
                 found[one.scope] = one
     return found
