@@ -38,19 +38,25 @@ class Finding:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at the lake, and yield what is found as it is found. LakeError if it cannot be reached at all."""
-    lake = open_lake(settings.lake)
+    lake = open_lake(settings.lake, settings.aws.profile)
     snapshot.check_exists(lake)
     current = yield from _pointer(lake)
     yield from _snapshots(lake, current)
     yield from _landed(lake, current)
     yield from _records(lake, current)
     holder = lake.holder()
-    yield Finding(Level.OK, "writer", f"at work: {holder}" if holder else "none at work")
+    yield Finding(Level.OK, "writer", _writer(lake, holder))
     if not holder:
         yield from _leftovers(lake, current)
     if lake.is_local:
         yield from _database(lake, current)
         yield from _space(lake, current)
+
+
+def _writer(lake: Lake, holder: str | None) -> str:
+    if not lake.is_local:
+        return "not known: lakes on S3 have no lock, the write of CURRENT decides"
+    return f"at work: {holder}" if holder else "none at work"
 
 
 def _pointer(lake: Lake) -> Generator[Finding, None, Snapshot | None]:

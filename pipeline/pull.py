@@ -19,7 +19,7 @@ def pull(settings: Settings, folder: Path, snapshot_id: str | None = None) -> Sn
     What is there already is not copied again. UsageError if the folder holds something else, or a lake that syncs
     write to; LakeError if the snapshot is damaged or cannot be fetched; BusyError if the folder's lake is in use.
     """
-    lake = open_lake(settings.lake)
+    lake = open_lake(settings.lake, settings.aws.profile)
     target = LocalLake(folder.expanduser())
     snapshot.check_usable(target)
     if target.entries(landing.FOLDER):

@@ -39,7 +39,7 @@ def collect(settings: Settings, *, is_dry: bool) -> list[Removal]:
 
     LakeError if the lake has no published snapshot or is damaged; BusyError if another writer has it.
     """
-    lake = open_lake(settings.lake)
+    lake = open_lake(settings.lake, settings.aws.profile)
     if is_dry:
         return list(_removals(lake, settings, snapshot.current(lake)))
     snapshot.current(lake)  # a lake that is not there is not made by locking it

@@ -18,7 +18,7 @@ def rollback(settings: Settings, snapshot_id: str | None) -> Result:
     LakeError if it is not there or damaged, or there is none; UsageError if it is the current one; BusyError if another
     writer has the lake.
     """
-    lake = open_lake(settings.lake)
+    lake = open_lake(settings.lake, settings.aws.profile)
     snapshot.check_exists(lake)
     run = RunRecord.begin("rollback", {"snapshot": snapshot_id})
     with writing(lake, run):

@@ -54,7 +54,7 @@ def sync(settings: Settings, observe: Observer) -> Result:
     BusyError if another writer has the lake, and FatalError if the lake cannot be read or written. Failed scopes raise
     nothing: they are in the record.
     """
-    lake = open_lake(settings.lake)
+    lake = open_lake(settings.lake, settings.aws.profile)
     snapshot.check_usable(lake)
     if holder := lake.holder():
         raise BusyError(f"{lake}: is in use: {holder}. Run again when that has ended.")
@@ -86,7 +86,7 @@ def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
     A scope whose rows were listed later than in that run keeps them: history goes forward only. LakeError if nothing
     of that run is there; BusyError if another writer has the lake.
     """
-    lake = open_lake(settings.lake)
+    lake = open_lake(settings.lake, settings.aws.profile)
     found = landing.landed(lake, run_id)
     run = RunRecord.begin("replay", {"run": run_id})
     with writing(lake, run):
@@ -101,7 +101,7 @@ def replayable(settings: Settings) -> list[str]:
 
     LakeError if there is none.
     """
-    lake = open_lake(settings.lake)
+    lake = open_lake(settings.lake, settings.aws.profile)
     found = [one for one in lake.entries(landing.FOLDER) if landing.scopes_of(lake, one)]
     records = documents(lake)
     replayable = [one for one in found if one not in records or has_published(records[one])]

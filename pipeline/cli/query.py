@@ -148,7 +148,8 @@ def runs(
     from pipeline.settings import load
     from pipeline.storage import open_lake
 
-    store = open_lake(load(lake=lake, config=config).lake)
+    settings = load(lake=lake, config=config)
+    store = open_lake(settings.lake, settings.aws.profile)
     found = record.documents(store)
     if run_id is not None and run_id not in found:
         last = ", ".join([*found][-5:]) or "none"
@@ -202,7 +203,7 @@ def _connected(settings: Settings, *, allow_write: bool = False) -> Iterator[Duc
     from pipeline.record import FOLDER
     from pipeline.storage import open_lake
 
-    lake = open_lake(settings.lake)
+    lake = open_lake(settings.lake, settings.aws.profile)
     folder = snapshot.current(lake).folder()
     lake.fetch_folder(FOLDER)
     with warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, allow_write=allow_write) as con:

@@ -149,7 +149,8 @@ def verify(lake: Lake = None, config: Config = None) -> None:
     from pipeline.storage import open_lake
     from pipeline.verify import verify as compare
 
-    found = compare(open_lake(settings.load(lake=lake, config=config).lake))
+    chosen = settings.load(lake=lake, config=config)
+    found = compare(open_lake(chosen.lake, chosen.aws.profile))
     typer.echo(f"{found.descriptions:,} descriptions on {found.pages:,} landed pages compared with the tables")
     for difference in found.differences[:SHOWN]:
         typer.echo(f"  {difference}")

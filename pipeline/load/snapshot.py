@@ -115,9 +115,11 @@ class Snapshot:
 
     def folder(self) -> Path:
         """Return a folder on this machine with all its files; LakeError if one is missing."""
+        here = self.lake.fetch_folder(f"{FOLDER}/{self.id}")  # side by side, where they come from elsewhere
+        self.lake.fetch_folder(f"{FOLDER}/{self.id}/history")
         for name in [MANIFEST, *self.files]:
             self._fetch(name)
-        return self.lake.root / FOLDER / self.id
+        return here
 
     def _verify(self, name: str, path: Path) -> None:
         if name not in self._verified:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.model.schema import Table
+from pipeline.model.history import VALID_FROM, VALID_TO
+from pipeline.model.schema import Column, Table
 
 HEADER = """# Tables
 
@@ -14,9 +15,20 @@ when this page is stale. The same sentences stand in the Parquet files (field me
 """
 
 
+HISTORY = """## history
+
+Each table has a history, `history.<table>`: one row per row of the table and state it was seen in, with all columns of
+the table and these two. `as_of.<table>(instant)` gives the table as it stood then.
+
+| column | type | unit | source | meaning |
+|---|---|---|---|---|
+"""
+
+
 def markdown(tables: Iterable[Table]) -> str:
-    """Return the page: a section a table, a row a column."""
-    return "\n".join([HEADER, *(_section(table) for table in tables)])
+    """Return the page: a section a table, a row a column, and what histories add."""
+    history = HISTORY + "".join(f"{_line(column)}\n" for column in (VALID_FROM, VALID_TO))
+    return "\n".join([HEADER, *(_section(table) for table in tables), history])
 
 
 def _section(table: Table) -> str:
@@ -29,8 +41,8 @@ def _section(table: Table) -> str:
         "| column | type | unit | source | meaning |",
         "|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {column.name} | {column.type} | {column.unit} | {column.source} | {column.description} |"
-        for column in table.columns
-    ]
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *map(_line, table.columns), ""])
+
+
+def _line(column: Column) -> str:
+    return f"| {column.name} | {column.type} | {column.unit} | {column.source} | {column.description} |"

@@ -40,14 +40,18 @@ class Facts:
 class Lake(ABC):
     """A lake's storage. Names are relative, with slashes (`snapshots/<id>/manifest.json`), and never hidden.
 
-    Files are immutable: a name is written once, so what was fetched stays true. Every method raises LakeError when
-    the storage cannot be reached, or FileNotFoundError when the name is not there; a local lake lets OSError through.
+    Files are immutable: a name is written once, so what was fetched stays true. A method raises LakeError when the
+    storage cannot be reached or denies it, FileNotFoundError when the name is not there, UsageError when there are no
+    credentials for it; trouble with this machine's disk comes as OSError.
     """
 
-    root: Path
-    """The folder on this machine where files are once they are fetched: the lake itself, or its mirror."""
     is_local: bool
     """Whether `root` is the lake itself, so that `lake.duckdb` can stand in it."""
+
+    @property
+    @abstractmethod
+    def root(self) -> Path:
+        """The folder on this machine where files are once they are fetched: the lake itself, or its mirror."""
 
     @abstractmethod
     def __str__(self) -> str:
@@ -63,7 +67,10 @@ class Lake(ABC):
 
     @abstractmethod
     def fetch(self, name: str) -> Path:
-        """Return a path on this machine that holds the file; FileNotFoundError if there is no such file."""
+        """Return a path on this machine that holds the file; FileNotFoundError if there is no such file.
+
+        A mirror keeps it for a day after it was last fetched, and while it belongs to the current snapshot.
+        """
 
     @abstractmethod
     def facts(self, name: str) -> Facts:
@@ -95,7 +102,10 @@ class Lake(ABC):
 
     @abstractmethod
     def locked(self, run_id: str) -> AbstractContextManager[None]:
-        """Be the lake's one writer for the block; BusyError, naming the holder, if another process is."""
+        """Be the lake's one writer for the block; BusyError, naming the holder, if another process is.
+
+        Where storage has no locks (S3) writers can work side by side, and `point` alone decides between them.
+        """
 
     @abstractmethod
     def holder(self) -> str | None:
@@ -121,7 +131,10 @@ class Lake(ABC):
         return self.fetch(name).read_bytes()
 
     def fetch_folder(self, folder: str) -> Path:
-        """Return a folder on this machine that holds all of the folder's files; it may not exist if there are none."""
+        """Return a folder on this machine that holds all files directly in the folder, but not those in its folders.
+
+        It may not exist if there are none.
+        """
         for entry in self.entries(folder):
             self.fetch(f"{folder}/{entry}")
         return self.root / folder

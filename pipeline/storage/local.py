@@ -29,7 +29,11 @@ class LocalLake(Lake):
     is_local = True
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self._root = root
+
+    @property
+    def root(self) -> Path:
+        return self._root
 
     def __str__(self) -> str:
         return str(self.root)
@@ -141,7 +145,7 @@ class LocalLake(Lake):
         except FileNotFoundError:
             return None
         try:
-            return None if _lock(descriptor) else _told(descriptor)
+            return None if _lock(descriptor, kind=fcntl.LOCK_SH) else _told(descriptor)
         finally:
             os.close(descriptor)
 
@@ -188,9 +192,10 @@ def _lock_again(descriptor: int) -> bool:
     return _lock(descriptor)
 
 
-def _lock(descriptor: int) -> bool:
+def _lock(descriptor: int, *, kind: int = fcntl.LOCK_EX) -> bool:
+    """Take the lock if nobody has it; those who only look share it (over NFS the other kind needs a writable file)."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

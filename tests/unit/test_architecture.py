@@ -59,8 +59,8 @@ LAYERS = {
     "emulator": set(),
 }
 ONLY_IN = {
-    "boto3": {"extract"},
-    "botocore": {"extract", "emulator"},
+    "boto3": {"extract", "storage"},
+    "botocore": {"extract", "storage", "emulator"},
     "duckdb": {"load"},
     "typer": {"cli"},
     "rich": {"cli"},

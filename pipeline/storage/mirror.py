@@ -1,0 +1,194 @@
+"""The folder on this machine that holds what was fetched from a lake elsewhere, shared by all processes of a user."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import socket
+import stat
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+
+from pipeline.errors import LakeError, UsageError
+
+CACHE = "REKLAKE_CACHE"
+SNAPSHOTS, RAW = "snapshots", "raw"
+TEMPORARY = ".tmp"
+"""The folder of what is being written: `<machine>-<process>-<random>`, renamed to its place when it is whole."""
+UNTOUCHED = 24 * 60 * 60
+"""Seconds after which a snapshot or a run's raw pages that nobody asked for are dropped; they can be fetched again."""
+PRIVATE = 0o700
+READABLE = 60
+"""Characters of a mirror's name that are for people; a hash tells the rest."""
+
+
+class Mirror:
+    """Files by the names they have in the lake. A name is written once, so a file that is there is right.
+
+    `identity` tells this lake from every other (endpoint, bucket, prefix); `label` is how people call it. The folder
+    is made when it is first asked for. Errors of this machine's disk come as OSError.
+    """
+
+    def __init__(self, label: str, identity: Callable[[], str]) -> None:
+        self._label = label
+        self._identity = identity
+
+    @cached_property
+    def root(self) -> Path:
+        """The mirror's folder, made and writable; UsageError if $REKLAKE_CACHE, LakeError if no place, can be used."""
+        digest = hashlib.sha256(self._identity().encode()).hexdigest()[:12]
+        name = f"{re.sub(r'[^A-Za-z0-9.-]+', '_', self._label)[:READABLE]}-{digest}"
+        if chosen := os.environ.get(CACHE):
+            root = Path(chosen).expanduser() / name
+            try:
+                _make(root)
+            except OSError as error:
+                raise UsageError(
+                    f"{CACHE}={chosen}: cannot be written: {error}. Name another folder for copies of what is fetched."
+                ) from error
+            return root.absolute()
+        with suppress(OSError, RuntimeError):  # no home, or one that cannot be written: as in many containers
+            root = _cache_home() / "reklake" / name
+            _make(root)
+            return root.absolute()
+        try:
+            root = _temporary_cache() / name
+            _make(root)
+        except OSError as error:
+            raise LakeError(
+                f"{self._label}: no place for copies of what is fetched: {error}. Set {CACHE} to a folder that can be "
+                "written."
+            ) from error
+        return root
+
+    def place(self, name: str) -> Path:
+        """Return where a file or folder of the lake stands here; LakeError for a name that leads elsewhere."""
+        check(name)
+        return self.root / name
+
+    def temporary(self) -> Path:
+        """Return a new path to write to, of this process."""
+        return self.root / TEMPORARY / f"{_machine()}-{os.getpid()}-{secrets.token_hex(8)}"
+
+    def give(self, temporary: Path, name: str) -> None:
+        """Give what was written, a file or a folder, its name."""
+        place = self.place(name)
+        if temporary.is_dir():
+            self.drop(name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(place)
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Return the names and sizes in bytes of the files directly in a folder."""
+        place = self.place(folder) if folder else self.root
+        found = {}
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for path in place.iterdir():
+                if path.is_file() and not path.name.startswith("."):
+                    found[path.name] = path.stat().st_size
+        return found
+
+    def drop(self, name: str) -> None:
+        """Forget a file, or a folder with all that is in it, if it is here."""
+        place = self.place(name)
+        beside = self.temporary()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            place.rename(beside)  # out of sight at once: others see a folder whole or not at all
+        discard(beside)
+
+    def touch(self, name: str) -> None:
+        """Note that a snapshot, or a run's raw pages, are in use: `name` is theirs or that of something in them."""
+        parts = name.split("/")
+        if parts[0] in {SNAPSHOTS, RAW} and len(parts) > 1:
+            with suppress(FileNotFoundError):
+                os.utime(self.root / parts[0] / parts[1])
+
+    def tidy(self, current: str | None) -> None:
+        """Drop the snapshots, but for the current one, and the raw pages that nobody has asked for in a day.
+
+        What another process reads for longer than that is fetched again when it asks again.
+        """
+        for folder in (SNAPSHOTS, RAW):
+            for path in [*(self.root / folder).glob("*")]:
+                with suppress(OSError):  # another process may be dropping it too; what stays, the next one drops
+                    if path.name != current and _is_older(path, UNTOUCHED):
+                        self.drop(f"{folder}/{path.name}")
+
+    def leftovers(self) -> list[Path]:
+        """Return what processes that are gone were writing: known by their number, on other machines by age."""
+        found = []
+        for path in (self.root / TEMPORARY).iterdir():
+            machine, _, process = path.name.rpartition("-")[0].rpartition("-")
+            if machine == _machine() and process.isdigit():
+                is_left = not _runs(int(process))
+            else:
+                is_left = _is_older(path, UNTOUCHED)
+            if is_left:
+                found.append(path)
+        return sorted(found)
+
+
+def check(name: str) -> None:
+    """Raise LakeError if this cannot be the name of a lake's file or folder: names come from manifests and listings."""
+    if any(part in {"", ".", ".."} or "\0" in part for part in name.split("/")):
+        raise LakeError(f"{name!r} cannot be the name of a lake's file: whoever wrote it there has damaged the lake.")
+
+
+def discard(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _cache_home() -> Path:
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return given if given.is_absolute() else Path.home() / ".cache"  # a relative one is to be ignored (XDG)
+
+
+def _temporary_cache() -> Path:
+    """Return this user's private folder among the system's temporary files; OSError if it cannot be had."""
+    folder = Path(tempfile.gettempdir()) / f"reklake-{os.getuid()}"
+    folder.mkdir(mode=PRIVATE, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & ~PRIVATE & 0o777:
+        raise PermissionError(errno.EPERM, "is open to other users", str(folder))  # they could put files under ours
+    return folder
+
+
+def _make(root: Path) -> None:
+    """Make a mirror's folder and see that it can be written to; OSError if not."""
+    root.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+    (root / TEMPORARY).mkdir(exist_ok=True)
+    with tempfile.TemporaryFile(dir=root / TEMPORARY):
+        pass
+
+
+def _machine() -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "_", socket.gethostname())[:64]
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # it is somebody else's
+    return True
+
+
+def _is_older(path: Path, seconds: float) -> bool:
+    try:
+        return path.stat().st_mtime < time.time() - seconds
+    except FileNotFoundError:
+        return False

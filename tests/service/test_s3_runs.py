@@ -1,0 +1,215 @@
+"""Whole runs on a lake in S3, over HTTP, with faults: what is published, queried, pulled down, raced for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline import run, settings
+from pipeline.emulator import Fault
+from pipeline.errors import BusyError, LakeError
+from pipeline.load import snapshot
+from pipeline.pull import pull
+from pipeline.record import Outcome, documents
+from pipeline.retention import collect
+from pipeline.rollback import rollback
+from pipeline.settings import Retention, Settings
+from pipeline.storage import Lake, LocalLake, open_lake
+from pipeline.storage.local import LOCK
+from pipeline.verify import verify
+from tests.service.conftest import Served
+from tests.service.s3_proxy import Proxy, proxy_to
+from tests.service.worlds import names, two_by_two, world
+
+Serve = Callable[..., Served]
+
+
+@pytest.fixture(scope="module")
+def storage() -> Iterator[dict[str, str]]:
+    """S3 in a process of its own: it outlives the endpoints which are listed. The environment that leads to it."""
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "emulator", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        environment: dict[str, str] = {}
+        while "AWS_EC2_METADATA_DISABLED" not in environment:  # the last that it prints
+            assert process.poll() is None
+            name, _, value = process.stdout.readline().removeprefix("export ").strip().partition("=")
+            environment[name] = value
+        yield environment
+        process.terminate()
+
+
+@pytest.fixture
+def s3(storage: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[str, Proxy]]:
+    """A bucket behind a proxy that breaks what it is told to."""
+    url = storage["AWS_ENDPOINT_URL"]
+    with proxy_to(url) as proxy:
+        for name, value in storage.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("REKLAKE_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
+        for name in ("bucket.BODY_DELAY", "bucket.ROUND_DELAY", "s3.CONFLICT_DELAY"):
+            monkeypatch.setattr(f"pipeline.storage.{name}", 0.001)
+        monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.001)
+        bucket = f"lake-{uuid.uuid4().hex[:12]}"
+        boto3.client("s3", endpoint_url=url).create_bucket(Bucket=bucket)
+        yield f"s3://{bucket}/some/lake", proxy
+
+
+def chosen(lake: str, **more: Any) -> Settings:
+    return settings.load(lake=lake, environment={}, regions=["us-east-1"], rate=1000, **more)
+
+
+def sync(serve: Serve, lake: str, **versions: int) -> run.Result:
+    serve(world(**versions))
+    return run.sync(chosen(lake), lambda _: None)
+
+
+def versions(lake: Lake) -> list[str]:
+    return pq.read_table(snapshot.current(lake).file("project_versions")).column("version_name").to_pylist()
+
+
+def test_a_lake_in_s3_is_like_any_other(serve: Serve, s3: tuple[str, Proxy], tmp_path: Path):
+    lake, _ = s3
+    first, second = sync(serve, lake, cats=3), sync(serve, lake, cats=5)
+    again = sync(serve, lake, cats=5)
+    assert [one.is_published for one in (first, second, again)] == [True, True, False]
+    store = open_lake(lake)
+    assert versions(store) == names(5)
+    assert store.entries() == ["CURRENT", "raw", "runs", "snapshots"]
+    assert store.entries("snapshots") == [first.record.run_id, second.record.run_id]
+    assert verify(store).differences == []
+    assert snapshot.current(store).damage() == []
+    assert rollback(chosen(lake), None).record.snapshot == first.record.run_id
+    assert versions(open_lake(lake)) == names(3)
+    assert sync(serve, lake, cats=4).is_published
+    pull(chosen(lake), tmp_path / "pulled")
+    pulled = LocalLake(tmp_path / "pulled")
+    assert versions(pulled) == names(4)
+    assert [one["kind"] for one in documents(pulled).values()] == ["sync", "sync", "sync", "rollback", "sync"]
+    gone = collect(chosen(lake).keeping(snapshots=1, days=0), is_dry=False)
+    assert {one.name.split("/")[0] for one in gone} >= {"snapshots", "raw"}
+    assert versions(open_lake(lake)) == names(4)
+    assert verify(open_lake(lake)).differences == []
+
+
+def test_nothing_is_lost_while_s3_fails_now_and_then(serve: Serve, s3: tuple[str, Proxy], tmp_path: Path):
+    lake, proxy = s3
+    proxy.fail("status", every=5, times=10_000, status=500)
+    proxy.fail("reset", every=7, times=10_000)
+    proxy.fail("cut", "GET", every=6, times=10_000)
+    proxy.fail("lost", "PUT", every=9, times=10_000)
+    served = serve(two_by_two(), faults=[Fault("throttle", every=9)])
+    chosen_lake = settings.load(
+        lake=lake, environment={}, regions=["us-east-1", "eu-west-1"], rate=1000, max_attempts=12
+    )
+    result = run.sync(chosen_lake, lambda _: None)
+    assert result.record.outcome is Outcome.COMPLETE
+    beside = serve(two_by_two(), lake=tmp_path / "local")
+    beside.sync(regions=["us-east-1", "eu-west-1"])
+    here, there = (snapshot.current(one).manifest for one in (open_lake(lake), LocalLake(beside.lake)))
+    assert here["tables"] == there["tables"]
+    assert served.lake != beside.lake
+
+
+def test_of_two_racing_syncs_one_publishes_and_the_other_loses_nothing(serve: Serve, s3: tuple[str, Proxy]):
+    lake, _ = s3
+    first = sync(serve, lake, cats=2)
+    serve(world(cats=3))
+    both_are_ready = threading.Barrier(2)
+
+    def race(_: int) -> Any:
+        def observe(event: run.Event) -> None:
+            if event.name == "flattening":
+                both_are_ready.wait(timeout=60)
+
+        try:
+            return run.sync(chosen(lake), observe)
+        except BusyError as error:
+            return error
+
+    with ThreadPoolExecutor(2) as pool:
+        ended = sorted(pool.map(race, range(2)), key=lambda one: isinstance(one, BusyError))
+    winner, loser = ended
+    assert winner.is_published
+    assert f"another sync published {winner.record.run_id} meanwhile" in str(loser)
+    store = open_lake(lake)
+    assert store.entries("snapshots") == [first.record.run_id, winner.record.run_id]
+    assert versions(store) == names(3)
+    (lost,) = [one for one in documents(store).values() if one["outcome"] == "failed"]
+    assert len(store.entries(f"raw/{lost['run_id']}")) == 1
+    assert not sync(serve, lake, cats=3).is_published
+
+
+def test_a_run_that_dies_in_a_container_is_resumed_in_another(
+    serve: Serve, s3: tuple[str, Proxy], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    lake, _ = s3
+    with pytest.raises(KeyboardInterrupt):
+        serve(world(cats=2))
+        run.sync(chosen(lake), stop_when_flattening)
+    monkeypatch.setenv("REKLAKE_CACHE", str(tmp_path / "another"))
+    served = serve(world(cats=2))
+    result = run.sync(chosen(lake), lambda _: None)
+    assert served.calls("DescribeProjects") == 0
+    assert result.record.scopes[0].resumed_from
+    assert versions(open_lake(lake)) == names(2)
+
+
+def stop_when_flattening(event: run.Event) -> None:
+    if event.name == "flattening":
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("when", ["PUT", "GET"])
+def test_a_lake_that_denies_is_one_clear_error(serve: Serve, s3: tuple[str, Proxy], when: str):
+    lake, proxy = s3
+    sync(serve, lake, cats=2)
+    before = open_lake(lake).pointer()
+    proxy.fail("status", when, times=10_000, status=403)
+    with pytest.raises(LakeError, match=r"Allow s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject"):
+        sync(serve, lake, cats=3)
+    proxy.heal()
+    assert open_lake(lake).pointer() == before
+    assert sync(serve, lake, cats=3).is_published
+
+
+def test_a_file_that_was_damaged_in_s3_is_found(serve: Serve, s3: tuple[str, Proxy], tmp_path: Path):
+    lake, proxy = s3
+    first, second = sync(serve, lake, cats=2), sync(serve, lake, cats=3)
+    key = f"some/lake/snapshots/{second.record.run_id}/history/projects.parquet"
+    boto3.client("s3", endpoint_url=proxy.url).put_object(Bucket=lake.split("/")[2], Key=key, Body=b"PAR1")
+    assert snapshot.current(open_lake(lake)).damage() == ["history/projects.parquet is not as it was written"]
+    with pytest.MonkeyPatch.context() as elsewhere:
+        elsewhere.setenv("REKLAKE_CACHE", str(tmp_path / "elsewhere"))
+        with pytest.raises(LakeError, match=r"history/projects\.parquet is not as it was written.*reklake rollback"):
+            sync(serve, lake, cats=4)
+    assert rollback(chosen(lake), None).record.snapshot == first.record.run_id
+
+
+def test_a_damaged_mirror_mends_itself(serve: Serve, s3: tuple[str, Proxy]):
+    lake, _ = s3
+    sync(serve, lake, cats=2)
+    path = snapshot.current(open_lake(lake)).file("projects", history=True)
+    path.write_bytes(path.read_bytes()[:-9] + b"truncated")
+    assert sync(serve, lake, cats=3).is_published
+    assert versions(open_lake(lake)) == names(3)
+
+
+def test_the_mirror_of_a_lake_is_no_lake_to_write_to(serve: Serve, s3: tuple[str, Proxy]):
+    lake, _ = s3
+    sync(serve, lake, cats=2)
+    store = open_lake(lake)
+    assert not store.is_local
+    assert not (store.root / LOCK).exists()
+    assert not (store.root / "lake.duckdb").exists()
+    assert collect(Settings(lake, retention=Retention()), is_dry=True) == []
