@@ -127,6 +127,8 @@ class Bench:
         self.endpoint, self.shop, self.folder = endpoint, shop, folder
         self.lake = folder / "lake"  # always this place: lake.duckdb names its files by their whole paths
         self.began_with_old = True
+        self.seen: set[tuple[Any, ...]] = set()
+        """How lakes looked from which it was seen that the next sync goes on."""
         self._steps: dict[str, list[dict[str, str]]] = {}
         self.old, self.new = self._states()
 
@@ -158,7 +160,7 @@ class Bench:
         """Return every step of a whole sync of the new world over what was kept."""
         if kept not in self._steps:
             self.begin(kept)
-            self._steps[kept] = self.goes_on()["trace"]
+            self._steps[kept] = self.goes_on(looking=True)["trace"]
         return self._steps[kept]
 
     @property

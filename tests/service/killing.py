@@ -65,9 +65,9 @@ def footprint(lake: Path) -> tuple[Any, ...]:
 class Steps:
     """Counts the steps of this process under one folder, and strikes at the one that was asked for."""
 
-    def __init__(self, lake: Path, how: str | None, at: str | None) -> None:
+    def __init__(self, lake: Path, how: str | None, at: str | None, *, looking: bool) -> None:
         self.lake = os.path.realpath(lake)
-        self.how, self.at = how, at
+        self.how, self.at, self.looking = how, at, looking
         self.trace: list[dict[str, str]] = []
         self.is_full = False
         self._seen: Counter[str] = Counter()
@@ -114,8 +114,8 @@ class Steps:
             return do()
 
     def _looks(self) -> str:
-        """How the lake looks before the step, where all of them are only counted."""
-        return str(hash(footprint(Path(self.lake)))) if self.how is None else ""
+        """How the lake looks before the step, if that is wanted: it takes a millisecond."""
+        return str(hash(footprint(Path(self.lake)))) if self.looking else ""
 
     def _named(self, path: str) -> str:
         short = os.path.relpath(path, self.lake).replace(f".{os.getpid()}.", ".<pid>.")
@@ -275,8 +275,13 @@ def _intercept_duckdb(steps: Steps) -> None:
 
 def _make_light() -> None:
     """Leave out what a sync only reads, and most of the marts' views: they make it three times as long."""
+    import duckdb
+
     from pipeline import run
     from pipeline.load import checks, sqlfiles, warehouse
+
+    connect = duckdb.connect
+    duckdb.connect = lambda *path, **options: connect(*path, **{"config": {"threads": 1}} | options)
 
     read = sqlfiles.read
 
@@ -315,7 +320,7 @@ def _child(job: dict[str, Any]) -> None:
 
     if job["seconds"] is not None:
         signal.setitimer(signal.ITIMER_REAL, job["seconds"])  # nobody handles SIGALRM: the kernel ends the process
-    steps = Steps(Path(job["lake"]), job["how"], job["at"])
+    steps = Steps(Path(job["lake"]), job["how"], job["at"], looking=job["looking"])
     intercept(steps)
     chosen = _settings(job)
     events: list[str] = []
@@ -382,18 +387,28 @@ class Workshop:
         how: str | None = None,
         at: str | None = None,
         *,
+        looking: bool = False,
         seconds: float | None = None,
         resume_within: float = 3600,
         **aws: Any,
     ) -> dict[str, Any]:
         """Sync in a process of its own, struck at the step `at`, or killed after so many `seconds`.
 
+        `looking`: of each step is told how the lake looks before it.
+
         `code` is how that ended (-9: killed), the rest is what it told. One scope is listed after the other
         (eu-west-1 is the first), so that the steps are the same each time.
         """
         self._told.unlink(missing_ok=True)
         chosen = {"regions": ["us-east-1", "eu-west-1"], "rate": 1000, "threads": 1, "scopes": 1} | aws
-        job = {"lake": str(lake), "how": how, "at": at, "seconds": seconds, "resume_within": resume_within}
+        job = {
+            "lake": str(lake),
+            "how": how,
+            "at": at,
+            "looking": looking,
+            "seconds": seconds,
+            "resume_within": resume_within,
+        }
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(job | {"told": str(self._told), "aws": chosen}) + "\n")
         self._process.stdin.flush()
