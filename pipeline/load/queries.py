@@ -118,5 +118,11 @@ def _explained(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _names(con: duckdb.DuckDBPyConnection) -> list[str]:
-    views = "select view_name from duckdb_views() where not internal order by schema_name, view_name"
+    """Return every view as a query can name it: those of the search path first, by their bare names."""
+    views = """
+        select case when schema_name in ('main', 'marts') then view_name else concat(schema_name, '.', view_name) end
+        from duckdb_views()
+        where not internal
+        order by schema_name not in ('main', 'marts'), schema_name, view_name
+    """
     return [name for (name,) in con.cursor().execute(views).fetchall()]

@@ -1,25 +1,11 @@
 -- Every model version's status and feature is one that the API is known to give.
 -- severity: warn
 select
-    project_version_arn,
-    status,
-    feature
-from main.project_versions
+    versions.project_version_arn,
+    versions.status,
+    versions.feature
+from main.project_versions as versions
+left join main.version_statuses as known on known.status = versions.status
 where
-    status not in (
-        'TRAINING_IN_PROGRESS',
-        'TRAINING_COMPLETED',
-        'TRAINING_FAILED',
-        'STARTING',
-        'RUNNING',
-        'FAILED',
-        'STOPPING',
-        'STOPPED',
-        'DELETING',
-        'COPYING_IN_PROGRESS',
-        'COPYING_COMPLETED',
-        'COPYING_FAILED',
-        'DEPRECATED',
-        'EXPIRED'
-    )
-    or feature not in ('CUSTOM_LABELS', 'CONTENT_MODERATION')
+    (versions.status is not null and known.status is null)
+    or versions.feature not in ('CUSTOM_LABELS', 'CONTENT_MODERATION')

@@ -28,11 +28,13 @@
 --   project_arn: ARN of the project; the key.
 with versions as (
     select
-        *,
-        source_project_version_arn is not null as is_copy,
+        versions.*,
+        coalesce(statuses.is_trained, false) as is_trained,
+        versions.source_project_version_arn is not null as is_copy,
         -- compares by age; the ARN decides between versions of the same instant
-        row(coalesce(created_at, 'epoch'::timestamptz), project_version_arn) as age_order
-    from main.project_versions
+        row(coalesce(versions.created_at, 'epoch'::timestamptz), versions.project_version_arn) as age_order
+    from main.project_versions as versions
+    left join main.version_statuses as statuses on statuses.status = versions.status
 ),
 
 version_totals as (
@@ -40,11 +42,7 @@ version_totals as (
     select
         project_arn,
         count(*) as version_count,
-        count(*) filter (
-            where not is_copy and status in (
-                'TRAINING_COMPLETED', 'STARTING', 'RUNNING', 'FAILED', 'STOPPING', 'STOPPED', 'DEPRECATED', 'EXPIRED'
-            )
-        ) as trained_version_count,
+        count(*) filter (where is_trained and not is_copy) as trained_version_count,
         count(*) filter (where status = 'TRAINING_FAILED') as failed_version_count,
         count(*) filter (where is_copy) as copied_version_count,
         count(*) filter (where status = 'RUNNING') as running_version_count,

@@ -18,15 +18,14 @@
 --   project_version_arn: ARN of the version; the key.
 with last_successes as (
     select
-        project_arn,
-        max(created_at) as succeeded_at
-    from main.project_versions
+        versions.project_arn,
+        max(versions.created_at) as succeeded_at
+    from main.project_versions as versions
+    inner join main.version_statuses as statuses on statuses.status = versions.status
     where
-        source_project_version_arn is null
-        and status in (
-            'TRAINING_COMPLETED', 'STARTING', 'RUNNING', 'FAILED', 'STOPPING', 'STOPPED', 'DEPRECATED', 'EXPIRED'
-        )
-    group by project_arn
+        versions.source_project_version_arn is null
+        and statuses.is_trained
+    group by versions.project_arn
 ),
 
 failures as (

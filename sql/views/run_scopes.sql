@@ -2,15 +2,19 @@
 -- grain: one row per run and scope (account and region)
 -- columns:
 --   run_id: Identifier of the run.
---   run_kind: sync (listed from AWS) or replay (flattened again from landed pages).
+--   run_kind: sync (listed from AWS), replay (flattened again from landed pages) or rollback (an earlier snapshot
+--     published again; it asks AWS nothing, and its scopes are those that are shown since).
 --   run_outcome: complete, partial or failed; a failed run published nothing, whatever its scopes say.
 --   account_id: AWS account that was listed.
 --   region: AWS region that was listed.
---   outcome: complete (listed to the end) or failed.
+--   outcome: complete (listed to the end; after a rollback, shown again) or failed.
 --   error_kind: One word on why it failed, such as denied or throttled; null otherwise.
 --   error: Why it failed, in a sentence; null otherwise.
 --   started_at: When the listing began.
---   ended_at: When the listing ended.
+--   ended_at: When the run was done with the scope.
+--   listed_at: When the listing that the scope's rows come from ended, whichever run listed it; null when it failed,
+--     and in records written before histories.
+--   resumed_from: Run that died and whose landed pages this one took; null when there was none.
 --   seconds: How long the listing took.
 --   calls: API calls made, with those repeated.
 --   retries: Calls that were repeated.
@@ -33,6 +37,8 @@ with records as (
             "error": "VARCHAR",
             "started_at": "VARCHAR",
             "ended_at": "VARCHAR",
+            "listed_at": "VARCHAR",
+            "resumed_from": "VARCHAR",
             "seconds": "DOUBLE",
             "calls": "BIGINT",
             "retries": "BIGINT",
@@ -68,6 +74,8 @@ select
     scope.error as error,
     coalesce(scope.started_at, run_started_at)::timestamptz as started_at,
     scope.ended_at::timestamptz as ended_at,
+    scope.listed_at::timestamptz as listed_at,
+    scope.resumed_from as resumed_from,
     scope.seconds as seconds,
     scope.calls as calls,
     scope.retries as retries,

@@ -2,12 +2,13 @@
 -- grain: one row per run
 -- columns:
 --   run_id: Identifier of the run; its record and its landed pages carry it.
---   kind: sync (listed from AWS) or replay (flattened again from landed pages).
+--   kind: sync (listed from AWS), replay (flattened again from landed pages) or rollback (an earlier snapshot
+--     published again).
 --   outcome: complete, partial (some scopes failed and kept their last rows) or failed (nothing published).
 --   started_at: When the run began.
 --   ended_at: When the run ended.
---   snapshot: Snapshot that the run published or found unchanged; null when it failed.
---   scope_count: Scopes (account and region) it tried.
+--   snapshot: Snapshot that the run published, found unchanged or went back to; null when it failed.
+--   scope_count: Scopes (account and region) it tried; of a rollback, those that are shown since.
 --   failed_scope_count: Scopes among them that could not be listed to the end.
 --   error: Why the run failed; null otherwise.
 --   extract_seconds: Time spent listing.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -16,13 +17,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.load import warehouse
-from pipeline.model import TABLES, Table
+from pipeline.model import TABLES, Table, history_of
 from pipeline.settings import Prices
 
 ACCOUNT = "111122223333"
 REGION = "us-east-1"
 NOW = "2024-07-01 00:00:00+00"
 """What the clock says in these lakes."""
+SINCE = "2024-01-01 00:00:00+00"
+"""Since when the rows are as they are, where no history is given."""
 
 
 def arn(text, account=ACCOUNT, region=REGION):
@@ -105,16 +108,31 @@ def _duckdb_type(kind: pa.DataType) -> str:
     return "timestamptz" if pa.types.is_timestamp(kind) else names[str(kind)]
 
 
-def make(lake: Path, given: dict[str, list[dict]] | None = None, runs: list[dict] = ()) -> Path:
-    """Write a lake with one snapshot and those run records; return the snapshot's folder."""
+def make(
+    lake: Path, given: dict[str, list[dict]] | None = None, runs: list[dict] = (), *, has_history: bool = True
+) -> Path:
+    """Write a lake with one snapshot and those run records; return the snapshot's folder.
+
+    `given` holds rows by table (`projects`) or history (`history.projects`). A table whose history alone is given
+    holds that history's open rows; rows given without a history have been so since SINCE.
+    """
+    given = given or {}
+    unknown = set(given) - {name for table in TABLES for name in (table.name, f"history.{table.name}")}
+    assert not unknown, f"there is no {unknown}"
     snapshot = lake / "snapshots" / "20240630T000000Z"
-    snapshot.mkdir(parents=True)
+    (snapshot / "history").mkdir(parents=True)
     (lake / "runs").mkdir()
     for table in TABLES:
-        rows = (given or {}).get(table.name, [])
-        content = arrow(table, rows) if rows else table.schema.empty_table()
-        pq.write_table(content, snapshot / f"{table.name}.parquet")
-    manifest = {"format": 1, "id": snapshot.name, "tables": {}, "scopes": []}
+        current, past = given.get(table.name), given.get(f"history.{table.name}")
+        if current is None:
+            current = [_without_validity(row) for row in past or () if row.get("valid_to") is None]
+        if past is None:
+            past = [{**row, "valid_from": SINCE, "valid_to": None} for row in current]
+        _write(table, current, snapshot / f"{table.name}.parquet")
+        _write(history_of(table), past, snapshot / "history" / f"{table.name}.parquet")
+    if not has_history:
+        shutil.rmtree(snapshot / "history")
+    manifest = {"format": 1, "id": snapshot.name, "created_at": "2024-06-30T00:00:00Z", "tables": {}, "scopes": []}
     (snapshot / "manifest.json").write_text(json.dumps(manifest))
     (lake / "CURRENT").write_text(snapshot.name + "\n")
     for record in runs:
@@ -122,8 +140,19 @@ def make(lake: Path, given: dict[str, list[dict]] | None = None, runs: list[dict
     return snapshot
 
 
+def _without_validity(row: dict) -> dict:
+    return {name: value for name, value in row.items() if name not in {"valid_from", "valid_to"}}
+
+
+def _write(table: Table, rows: list[dict], file: Path) -> None:
+    pq.write_table(arrow(table, rows) if rows else table.schema.empty_table(), file)
+
+
 def run_record(run_id="r1", *, kind="sync", outcome="complete", at="2024-06-30T00:00:00Z", scopes=(), **more):
-    """Return a run record as a run writes it; each scope is a dict that overrides the usual."""
+    """Return a run record as a run writes it; each scope is a dict that overrides the usual.
+
+    The scopes of a sync were listed at its end; those of a replay or a rollback say when with `listed_at`.
+    """
     usual = {
         "account_id": ACCOUNT,
         "region": REGION,
@@ -132,6 +161,8 @@ def run_record(run_id="r1", *, kind="sync", outcome="complete", at="2024-06-30T0
         "error": None,
         "started_at": at,
         "ended_at": at,
+        "listed_at": at if kind == "sync" else None,
+        "resumed_from": None,
         "calls": 3,
         "retries": 0,
         "throttles": 0,
@@ -152,8 +183,31 @@ def run_record(run_id="r1", *, kind="sync", outcome="complete", at="2024-06-30T0
         "arguments": {"regions": [REGION]},
         "error": None,
         "seconds": {"extract": 1.0, "flatten": 0.5, "load": 0.25, "total": 2.0},
-        "scopes": [usual | scope for scope in scopes],
+        "scopes": [_scope(usual, scope) for scope in scopes],
     } | more
+
+
+def _scope(usual: dict, scope: dict) -> dict:
+    record = usual | scope
+    return record if record["outcome"] == "complete" else record | {"listed_at": None}
+
+
+def run_records(rows: list[dict]) -> list[dict]:
+    """Return the records of rows that hold a run's id, kind, at and outcome, and what is unusual of one scope each."""
+    runs: dict[str, list[dict]] = {}
+    for row in rows:
+        runs.setdefault(row["run_id"], []).append(row)
+    own = {"run_id", "kind", "at", "outcome"}
+    return [
+        run_record(
+            run_id,
+            kind=scopes[0].get("kind") or "sync",
+            outcome=scopes[0].get("outcome") or "complete",
+            at=scopes[0]["at"],
+            scopes=[{name: value for name, value in row.items() if name not in own and value} for row in scopes],
+        )
+        for run_id, scopes in runs.items()
+    ]
 
 
 def connect(lake: Path, *, prices: Prices | None = None, now: str = NOW, **options):

@@ -1,8 +1,9 @@
 """Runs tests/sql/cases/*.md: each `##` section gives rows, asks a query, and expects its result.
 
-A section holds `given TABLE` lines, each followed by a pipe table (see lakes.py for what may be left out),
-one fenced query, and a pipe table after `expect`. Results are compared as DuckDB spells them, in UTC; the
-lake's time is 2024-07-01. An expectation with only a header expects no row.
+A section holds `given TABLE` lines, each followed by a pipe table (see lakes.py for what may be left out; it
+may be a history, or `runs` with a row a scope), one fenced query, and a pipe table after `expect`. Results are
+compared as DuckDB spells them, in UTC; the lake's time is 2024-07-01. An expectation with only a header
+expects no row.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tests.sql import lakes
 
 CASES = Path(__file__).parent / "cases"
 SECTION = re.compile(r"^## ", re.MULTILINE)
-GIVEN = re.compile(r"^given (\w+)\n\n((?:\|.*\n)+)", re.MULTILINE)
+GIVEN = re.compile(r"^given ([\w.]+)\n\n((?:\|.*\n)+)", re.MULTILINE)
 QUERY = re.compile(r"^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
 EXPECT = re.compile(r"^expect\n\n((?:\|.*\n?)+)", re.MULTILINE)
 
@@ -29,6 +30,7 @@ class Case:
     query: str
     expected: list[dict]
     given: dict[str, list[dict]] = field(default_factory=dict)
+    runs: list[dict] = field(default_factory=list)
 
 
 def cases():
@@ -38,13 +40,14 @@ def cases():
             given = {name: lakes.rows_of(text) for name, text in GIVEN.findall(section)}
             (query,) = QUERY.findall(section)
             (expected,) = EXPECT.findall(section)
-            case = Case(f"{path.stem}: {title}", query, lakes.rows_of(expected), given)
+            runs = lakes.run_records(given.pop("runs", []))
+            case = Case(f"{path.stem}: {title}", query, lakes.rows_of(expected), given, runs)
             yield pytest.param(case, id=case.name)
 
 
 @pytest.mark.parametrize("case", list(cases()))
 def test_case(case, tmp_path):
-    lakes.make(tmp_path, case.given)
+    lakes.make(tmp_path, case.given, case.runs)
     with lakes.connect(tmp_path) as con:
         assert lakes.texts(con.sql(case.query)) == case.expected
 

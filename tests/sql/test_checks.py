@@ -154,6 +154,9 @@ FIRES = [
 ]
 
 
+HISTORY_CHECKS = [file.name for file in sqlfiles.read("checks") if file.name.startswith("history_")]
+
+
 def results(lake):
     with lakes.connect(lake) as con:
         return {result.name: result for result in checks.run(con)}
@@ -195,7 +198,7 @@ def test_an_unreadable_run_record_is_found(tmp_path):
 
 
 def test_every_check_is_made_to_fire():
-    elsewhere = {"scopes_stale", "run_records_readable"}
+    elsewhere = {"scopes_stale", "run_records_readable"} | set(HISTORY_CHECKS)  # test_history_checks.py
     assert {one[0] for one in FIRES} | elsewhere == {file.name for file in sqlfiles.read("checks")}
 
 

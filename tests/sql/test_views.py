@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import botocore.session
 import pytest
 
 from pipeline.load import warehouse
@@ -30,7 +31,7 @@ def scopes_after(lake, *runs):
     ]
 
 
-@pytest.mark.parametrize("view", ["run_files", "runs", "run_scopes", "scopes"])
+@pytest.mark.parametrize("view", ["run_files", "runs", "run_scopes", "scopes", "listings"])
 @pytest.mark.parametrize("has_folder", [True, False])
 def test_no_record_gives_no_row(view, has_folder, tmp_path):
     lakes.make(tmp_path)
@@ -75,6 +76,8 @@ def test_a_record_is_read_whole(tmp_path):
         "error": None,
         "started_at": "2024-06-01 00:00:00+00",
         "ended_at": "2024-06-01 00:00:00+00",
+        "listed_at": "2024-06-01 00:00:00+00",
+        "resumed_from": None,
         "seconds": "1.5",
         "calls": "3",
         "retries": "0",
@@ -169,6 +172,140 @@ def test_a_replay_does_not_make_rows_fresh(tmp_path):
         lakes.run_record("b", kind="replay", at=JUNE, scopes=[OK]),
     ]
     assert scopes_after(tmp_path, *runs) == [["us-east-1", "complete", "2024-05-01", None]]
+
+
+def rollback(run_id, *scopes, at=JULY, **more):
+    return lakes.run_record(run_id, kind="rollback", at=at, scopes=scopes, arguments={"snapshot": "s"}, **more)
+
+
+def errors(lake):
+    return [row["error"] for row in ask(lake, "from scopes order by account_id, region")]
+
+
+def test_a_scope_is_as_fresh_as_its_listing_not_its_run(tmp_path):
+    resumed = {"listed_at": MAY, "resumed_from": "dead"}
+    assert scopes_after(tmp_path, lakes.run_record("a", at=JUNE, scopes=[resumed])) == [
+        ["us-east-1", "complete", "2024-05-01", None]
+    ]
+    assert ask(tmp_path, "select last_attempt_at, resumed_from from scopes cross join run_scopes") == [
+        {"last_attempt_at": "2024-06-01 00:00:00+00", "resumed_from": "dead"}
+    ]
+
+
+@pytest.mark.parametrize("replayed", [{"listed_at": MAY}, {}], ids=["told", "looked up"])
+def test_a_replay_of_an_older_listing_makes_a_scope_stale(replayed, tmp_path):
+    runs = [
+        lakes.run_record("a", at=MAY, scopes=[OK]),
+        lakes.run_record("b", at=JUNE, scopes=[OK]),
+        lakes.run_record("c", kind="replay", at=JULY, scopes=[replayed], arguments={"run": "a"}),
+    ]
+    assert scopes_after(tmp_path, *runs) == [["us-east-1", "failed", "2024-05-01", "2024-05-01"]]
+    assert errors(tmp_path) == ["an older listing was replayed over the newest: sync again"]
+
+
+def test_records_without_instants_count_by_their_ends(tmp_path):
+    old = {"listed_at": None}
+    runs = [lakes.run_record("a", at=MAY, scopes=[old]), lakes.run_record("b", at=JUNE, scopes=[old])]
+    for record in runs:
+        for scope in record["scopes"]:
+            del scope["listed_at"], scope["resumed_from"]
+    replay = lakes.run_record("c", kind="replay", at=JULY, scopes=[OK], arguments={"run": "a"})
+    assert scopes_after(tmp_path, *runs, replay) == [["us-east-1", "failed", "2024-05-01", "2024-05-01"]]
+    assert ask(tmp_path, "from listings") == []
+
+
+def test_a_rollback_to_an_older_listing_makes_a_scope_stale(tmp_path):
+    runs = [
+        lakes.run_record("a", at=MAY, scopes=[OK, {"region": "eu-west-1"}]),
+        lakes.run_record("b", at=JUNE, scopes=[OK]),
+        rollback("c", {"listed_at": MAY}, {"region": "eu-west-1", "listed_at": MAY}),
+    ]
+    assert scopes_after(tmp_path, *runs) == [
+        ["eu-west-1", "complete", "2024-05-01", None],
+        ["us-east-1", "failed", "2024-05-01", "2024-05-01"],
+    ]
+    assert errors(tmp_path) == [None, "the lake was rolled back to an older listing: sync again"]
+    attempt = "select last_attempt_at from scopes where region = 'us-east-1'"
+    assert ask(tmp_path, attempt) == [{"last_attempt_at": "2024-06-01 00:00:00+00"}]
+
+
+def test_a_rollback_behind_the_first_listing_leaves_nothing_to_show(tmp_path):
+    runs = [
+        lakes.run_record("a", at=MAY, scopes=[OK]),
+        lakes.run_record("b", at=JUNE, scopes=[OK, {"region": "eu-west-1"}]),
+        rollback("c", {"listed_at": JUNE}),
+    ]
+    assert scopes_after(tmp_path, *runs) == [
+        ["eu-west-1", "failed", None, "2024-06-01"],
+        ["us-east-1", "complete", "2024-06-01", None],
+    ]
+    assert errors(tmp_path) == ["the lake was rolled back to a snapshot without this scope: sync again", None]
+
+
+AUGUST = "2024-08-01T00:00:00Z"
+AFTER = {
+    "a sync": (lakes.run_record("d", at=AUGUST, scopes=[OK]), "complete", "2024-08-01", None),
+    "a sync that fails": (
+        lakes.run_record("d", at=AUGUST, outcome="partial", scopes=[BAD]),
+        "failed",
+        "2024-05-01",
+        "no access",
+    ),
+    "a way forward again": (rollback("d", {"listed_at": JUNE}, at=AUGUST), "complete", "2024-06-01", None),
+    "a rollback that failed": (
+        rollback("d", {"listed_at": JUNE}, at=AUGUST, outcome="failed"),
+        "failed",
+        "2024-05-01",
+        "the lake was rolled back to an older listing: sync again",
+    ),
+}
+
+
+@pytest.mark.parametrize(("record", "outcome", "listed", "error"), AFTER.values(), ids=AFTER)
+def test_what_comes_after_a_rollback_decides(record, outcome, listed, error, tmp_path):
+    runs = [
+        lakes.run_record("a", at=MAY, scopes=[OK]),
+        lakes.run_record("b", at=JUNE, scopes=[OK]),
+        rollback("c", {"listed_at": MAY}),
+    ]
+    stale_since = listed if outcome == "failed" else None
+    assert scopes_after(tmp_path, *runs, record) == [["us-east-1", outcome, listed, stale_since]]
+    assert errors(tmp_path) == [error]
+
+
+def test_a_record_without_an_outcome_published_nothing(tmp_path):
+    record = lakes.run_record("a", at=MAY, scopes=[OK])
+    del record["outcome"]
+    assert scopes_after(tmp_path, record) == [["us-east-1", "failed", None, "2024-05-01"]]
+    assert errors(tmp_path) == ["listed, but the run did not publish it"]
+
+
+def test_listings_are_those_published_by_the_first_run_that_did(tmp_path):
+    runs = [
+        lakes.run_record("a", at=MAY, scopes=[OK, BAD | {"region": "eu-west-1"}], outcome="partial"),
+        lakes.run_record("b", at=JUNE, scopes=[OK], outcome="failed"),
+        lakes.run_record("c", at=JULY, scopes=[{"listed_at": JUNE}, {"region": "eu-west-1"}]),
+        rollback("d", {"listed_at": MAY}, at=AUGUST),
+    ]
+    lakes.make(tmp_path, runs=runs)
+    rows = ask(tmp_path, "select region, listed_at::date as day, run_id, was_undone from listings order by region, day")
+    assert [list(row.values()) for row in rows] == [
+        ["eu-west-1", "2024-07-01", "c", "false"],
+        ["us-east-1", "2024-05-01", "a", "false"],
+        ["us-east-1", "2024-06-01", "c", "true"],
+    ]
+
+
+def test_every_status_of_the_service_model_is_known(tmp_path):
+    shape = botocore.session.get_session().get_service_model("rekognition").shape_for("ProjectVersionStatus")
+    lakes.make(tmp_path)
+    rows = ask(tmp_path, "from version_statuses")
+    assert {row["status"] for row in rows} >= set(shape.enum)
+    assert len(rows) == len({row["status"] for row in rows})
+    assert {row["status"] for row in rows if row["is_started"] == "true"} == {"STARTING", "RUNNING", "STOPPING"}
+    assert {row["status"] for row in rows if row["is_trained"] == "true"} == {
+        *("TRAINING_COMPLETED", "STARTING", "RUNNING", "FAILED", "STOPPING", "STOPPED", "DEPRECATED", "EXPIRED")
+    }
 
 
 def test_prices_are_those_given(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.errors import LakeError
 from pipeline.load import checks, sqlfiles, warehouse
-from pipeline.model import TABLES
+from pipeline.model import TABLES, history_of
 from pipeline.settings import Prices
 from tests.sql import lakes
 
@@ -50,9 +50,11 @@ def test_any_folder_name_works(name, tmp_path):
         assert con.sql("select version_name from model_inventory").fetchall() == [("v1",)]
         assert con.sql("select region, account_id from project_versions").fetchall() == [("us-east-1", "111122223333")]
         assert con.sql("select outcome from scopes").fetchall() == [("complete",)]
+        assert con.sql("select version_name from as_of.project_versions('2024-06-01')").fetchall() == [("v1",)]
     with duckdb.connect(build(lake), read_only=True) as con:
         assert con.sql("select version_name from marts.model_inventory").fetchall() == [("v1",)]
         assert con.sql("select outcome from scopes").fetchall() == [("complete",)]
+        assert con.sql("select version_name from as_of.project_versions('2024-06-01')").fetchall() == [("v1",)]
 
 
 def test_a_question_mark_in_a_name_is_for_reading_only(tmp_path):
@@ -76,10 +78,11 @@ def test_tables_have_their_declared_columns_and_comments(table, tmp_path):
     with duckdb.connect(build(tmp_path), read_only=True) as con:
         con.execute("set timezone = 'UTC'")
         assert con.sql(f"from {table.name}").to_arrow_table().schema.types == [one.type for one in table.columns]
-        columns = f"from duckdb_columns() where table_name = '{table.name}' order by column_index"
+        where = f"where schema_name = 'main' and table_name = '{table.name}'"
+        columns = f"from duckdb_columns() {where} order by column_index"
         declared = [(one.name, one.description) for one in table.columns]
         assert con.sql(f"select column_name, comment {columns}").fetchall() == declared
-        comment = f"select comment from duckdb_views() where view_name = '{table.name}'"
+        comment = f"select comment from duckdb_views() where schema_name = 'main' and view_name = '{table.name}'"
         assert con.sql(comment).fetchall() == [(f"{table.description} Grain: {table.grain}.",)]
 
 
@@ -96,6 +99,119 @@ def test_a_column_that_the_declaration_does_not_know_stays_out(tmp_path):
     pq.write_table(table.append_column("later", table["region"]), file)
     with lakes.connect(tmp_path) as con:
         assert "later" not in con.sql("from projects").columns
+
+
+@pytest.mark.parametrize("table", TABLES, ids=[table.name for table in TABLES])
+def test_histories_have_their_declared_columns_and_comments(table, tmp_path):
+    lakes.make(tmp_path)
+    history = history_of(table)
+    with duckdb.connect(build(tmp_path), read_only=True) as con:
+        con.execute("set timezone = 'UTC'")
+        schema = con.sql(f"from history.{table.name}").to_arrow_table().schema
+        assert list(zip(schema.names, schema.types, strict=True)) == [(one.name, one.type) for one in history.columns]
+        where = f"where schema_name = 'history' and table_name = '{table.name}'"
+        comments = con.sql(
+            f"select column_name, comment from duckdb_columns() {where} order by column_index"
+        ).fetchall()
+        assert comments == [(one.name, one.description) for one in history.columns]
+        comment = f"select comment from duckdb_views() where schema_name = 'history' and view_name = '{table.name}'"
+        assert con.sql(comment).fetchall() == [(f"{history.description} Grain: {history.grain}.",)]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=[table.name for table in TABLES])
+def test_each_table_can_be_had_as_it_stood(table, tmp_path):
+    lakes.make(tmp_path, {table.name: [{}]})
+    with duckdb.connect(build(tmp_path), read_only=True) as con:
+        con.execute("set timezone = 'UTC'")
+        rows = con.sql(f"from as_of.{table.name}('2024-06-01')").to_arrow_table()
+        assert rows.num_rows == 1
+        assert list(zip(rows.schema.names, rows.schema.types, strict=True)) == [
+            (one.name, one.type) for one in table.columns
+        ]
+        where = f"where schema_name = 'as_of' and function_name = '{table.name}'"
+        ((comment,),) = con.sql(f"select comment from duckdb_functions() {where}").fetchall()
+        assert comment.endswith(f"Grain: {table.grain}.")
+
+
+STATES = {
+    "history.project_versions": [
+        {"version_name": "v", "status": "A", "valid_from": "2024-01-01 00:00:00Z", "valid_to": "2024-02-01 12:00:00Z"},
+        {"version_name": "v", "status": "B", "valid_from": "2024-02-01 12:00:00Z", "valid_to": "2024-03-01 00:00:00Z"},
+        {"version_name": "v", "status": "C", "valid_from": "2024-04-01 00:00:00Z", "valid_to": None},
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("instant", "status"),
+    [
+        ("timestamptz '2023-12-31 23:59:59.999999+00'", None),
+        ("timestamptz '2024-01-01 00:00:00+00'", "A"),
+        ("timestamptz '2024-02-01 12:59:59.999999+01'", "A"),
+        ("timestamp '2024-02-01 12:00:00'", "B"),
+        ("date '2024-02-01'", "A"),
+        ("'2024-02-02'", "B"),
+        ("'2024-02-29T23:59:59.999999Z'", "B"),
+        ("'2024-03-01'", None),
+        ("'2024-04-01'", "C"),
+        ("now()", "C"),
+        ("current_date", "C"),
+        ("getvariable('chosen')", "B"),
+        ("null", None),
+    ],
+)
+def test_an_instant_may_be_given_in_any_form(instant, status, tmp_path):
+    lakes.make(tmp_path, STATES)
+    with lakes.connect(tmp_path) as con:
+        con.execute("set variable chosen = '2024-02-02'")
+        rows = con.sql(f"select status from as_of.project_versions({instant})").fetchall()
+        assert rows == ([(status,)] if status else [])
+
+
+def test_an_instant_that_is_none_is_an_error(tmp_path):
+    lakes.make(tmp_path, STATES)
+    with lakes.connect(tmp_path) as con, pytest.raises(duckdb.ConversionException, match="last week"):
+        con.sql("from as_of.project_versions('last week')").to_arrow_table()
+
+
+def test_a_lake_without_histories_begins_with_its_snapshot(tmp_path):
+    lakes.make(tmp_path, ONE, has_history=False)
+    with lakes.connect(tmp_path) as con:
+        (row,) = lakes.texts(con.sql("select version_name, valid_from, valid_to from history.project_versions"))
+        assert row == {"version_name": "v1", "valid_from": "2024-06-30 00:00:00+00", "valid_to": None}
+        assert con.sql("from as_of.projects('2024-06-29')").fetchall() == []
+        assert len(con.sql("from as_of.projects('2024-06-30')").fetchall()) == 1
+        assert not [result.name for result in checks.run(con) if not result.passed and "history" in result.name]
+    with duckdb.connect(build(tmp_path), read_only=True) as con:
+        assert con.sql("select count(*) from as_of.projects('2024-07-01')").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"created_at": "soon"}', None])
+def test_without_histories_the_manifest_must_say_when(content, tmp_path):
+    manifest = lakes.make(tmp_path, has_history=False) / "manifest.json"
+    manifest.unlink() if content is None else manifest.write_text(content)
+    with pytest.raises(LakeError, match=r"manifest\.json: cannot be read: .*reklake doctor"):
+        lakes.connect(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["", "history"])
+@pytest.mark.parametrize("table", TABLES, ids=[table.name for table in TABLES])
+def test_columns_that_an_older_version_did_not_write_are_null(table, folder, tmp_path):
+    file = lakes.make(tmp_path, {table.name: [{}]}) / folder / f"{table.name}.parquet"
+    declared = history_of(table) if folder else table
+    newer = [name for name in table.names if name not in {"account_id", "region", *declared.key}]
+    pq.write_table(pq.read_table(file).drop_columns(newer), file)
+    with lakes.connect(tmp_path) as con:
+        rows = con.sql(f"from {folder or 'main'}.{table.name}").to_arrow_table()
+        assert list(zip(rows.schema.names, rows.schema.types, strict=True)) == [
+            (one.name, one.type) for one in declared.columns
+        ]
+        assert rows.select(newer).to_pylist() == [dict.fromkeys(newer)]
+        if folder:
+            past = con.sql(f"from as_of.{table.name}('2024-06-01')").to_arrow_table()
+            assert past.select(newer).to_pylist() == [dict.fromkeys(newer)]
+        for mart in sqlfiles.read("marts"):
+            con.sql(f"from marts.{mart.name}").to_arrow_table()
 
 
 def test_the_file_holds_every_view(tmp_path):
@@ -115,6 +231,8 @@ def test_the_file_can_be_attached_under_any_name(tmp_path):
             con.sql(f"from elsewhere.marts.{mart.name}").to_arrow_table()
         rows = con.sql("select project_name, version_count from elsewhere.marts.project_summary").fetchall()
         assert rows == [("p", 1)]
+        assert con.sql("select status from elsewhere.as_of.projects('2024-06-01')").fetchall() == [(None,)]
+        assert con.sql("select valid_to from elsewhere.history.projects").fetchall() == [(None,)]
 
 
 def test_the_file_is_of_the_oldest_stable_format(tmp_path):
@@ -172,17 +290,32 @@ def test_a_failure_leaves_the_old_file(tmp_path):
     snapshot = lakes.make(tmp_path, ONE)
     before = build(tmp_path).read_bytes()
     (snapshot / "datasets.parquet").unlink()
-    with pytest.raises(LakeError, match=r"datasets cannot be read.*reklake sync"):
+    with pytest.raises(LakeError, match=r"datasets\.parquet: cannot be read: No such file"):
         build(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["CURRENT", "lake.duckdb", "runs", "snapshots"]
     assert (tmp_path / "lake.duckdb").read_bytes() == before
 
 
-@pytest.mark.parametrize("damage", [lambda file: file.write_bytes(b"PAR1"), lambda file: file.unlink()])
-def test_a_damaged_table_is_named(damage, tmp_path):
-    damage(lakes.make(tmp_path) / "projects.parquet")
-    with pytest.raises(LakeError, match="projects cannot be read"):
+DAMAGE = {
+    "empty": lambda file: file.write_bytes(b""),
+    "cut": lambda file: file.write_bytes(file.read_bytes()[:-9]),
+    "footer only": lambda file: file.write_bytes(b"PAR1"),
+    "gone": lambda file: file.unlink(),
+    "a folder": lambda file: (file.unlink(), file.mkdir()),
+    "another table": lambda file: pq.write_table(TABLES[0].schema.empty_table(), file),
+}
+
+
+@pytest.mark.parametrize("file", ["version_assets.parquet", "history/datasets.parquet"])
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_table_is_named_and_what_to_do(damage, file, tmp_path):
+    damaged = lakes.make(tmp_path, ONE) / file
+    damage(damaged)
+    with pytest.raises(LakeError) as caught:
         lakes.connect(tmp_path)
+    assert str(caught.value).startswith(f"{damaged}: cannot be read")
+    assert str(caught.value).endswith("; run `reklake doctor`; `reklake rollback` returns to an earlier snapshot")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):

@@ -51,6 +51,9 @@ def files(folder):
         'select \'copy\', "copy" from (select 1 as "copy") -- copy it',
         "select query from (select 1 as query)",
         "from runs",
+        "from history.projects",
+        "from as_of.projects('2024-06-01')",
+        "from as_of.projects(now()) as before join projects using (project_arn)",
     ],
 )
 def test_questions_are_answered(text, lake):
@@ -211,7 +214,8 @@ def test_a_syntax_error_shows_the_place(lake):
 
 def test_an_unknown_table_names_those_there_are(lake):
     with pytest.raises(
-        UsageError, match=r"(?s)projecs does not exist.*Did you mean.*projects.*There are: .*scopes.*f1_trend"
+        UsageError,
+        match=r"(?s)projecs does not exist.*Did you mean.*projects.*There are: .*scopes.*f1_trend.*history\.projects",
     ):
         ask(lake, "from projecs")
 

@@ -1,0 +1,111 @@
+-- The state that lasts is the current row, in every column.
+-- severity: error
+with present as not materialized (
+    select
+        'projects' as table_name,
+        project_arn as arn,
+        null::varchar as data_result,
+        null::varchar as stage,
+        null::bigint as asset_index,
+        hash(project_arn) as key_hash,
+        hash(*columns(*)) as state_hash
+    from main.projects
+    union all
+    select
+        'datasets' as table_name,
+        dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        hash(dataset_arn) as key_hash,
+        hash(*columns(*)) as state_hash
+    from main.datasets
+    union all
+    select
+        'project_versions' as table_name,
+        project_version_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        hash(project_version_arn) as key_hash,
+        hash(*columns(*)) as state_hash
+    from main.project_versions
+    union all
+    select
+        'version_assets' as table_name,
+        project_version_arn as arn,
+        data_result,
+        stage,
+        asset_index,
+        hash(project_version_arn, data_result, stage, asset_index) as key_hash,
+        hash(*columns(*)) as state_hash
+    from main.version_assets
+),
+
+lasting as not materialized (
+    select
+        'projects' as table_name,
+        project_arn as arn,
+        null::varchar as data_result,
+        null::varchar as stage,
+        null::bigint as asset_index,
+        hash(project_arn) as key_hash,
+        hash(*columns(* exclude (valid_from, valid_to))) as state_hash
+    from history.projects
+    where valid_to is null
+    union all
+    select
+        'datasets' as table_name,
+        dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        hash(dataset_arn) as key_hash,
+        hash(*columns(* exclude (valid_from, valid_to))) as state_hash
+    from history.datasets
+    where valid_to is null
+    union all
+    select
+        'project_versions' as table_name,
+        project_version_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        hash(project_version_arn) as key_hash,
+        hash(*columns(* exclude (valid_from, valid_to))) as state_hash
+    from history.project_versions
+    where valid_to is null
+    union all
+    select
+        'version_assets' as table_name,
+        project_version_arn as arn,
+        data_result,
+        stage,
+        asset_index,
+        hash(project_version_arn, data_result, stage, asset_index) as key_hash,
+        hash(*columns(* exclude (valid_from, valid_to))) as state_hash
+    from history.version_assets
+    where valid_to is null
+),
+
+suspects as (
+    -- sums over a thousandth of the keys each: equal rows give equal sums, and only what differs is looked at closely
+    select part
+    from (
+        select key_hash % 1000 as part, state_hash::hugeint as amount from present
+        union all
+        select key_hash % 1000 as part, -state_hash::hugeint as amount from lasting
+    )
+    group by part
+    having sum(amount) <> 0
+)
+
+select
+    present.table_name,
+    present.arn,
+    present.data_result || '/' || present.stage || '/' || present.asset_index as asset
+from (from present where key_hash % 1000 in (from suspects)) as present
+inner join (from lasting where key_hash % 1000 in (from suspects)) as lasting
+    on lasting.table_name = present.table_name
+    and lasting.key_hash = present.key_hash
+where lasting.state_hash <> present.state_hash

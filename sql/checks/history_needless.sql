@@ -1,0 +1,76 @@
+-- No state goes on from an equal one: what did not change is one state.
+-- severity: error
+with intervals as not materialized (
+    select
+        'projects' as table_name,
+        project_arn as arn,
+        null::varchar as data_result,
+        null::varchar as stage,
+        null::bigint as asset_index,
+        hash(project_arn) as key_hash,
+        hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
+        valid_from,
+        valid_to
+    from history.projects
+    union all
+    select
+        'datasets' as table_name,
+        dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        hash(dataset_arn) as key_hash,
+        hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
+        valid_from,
+        valid_to
+    from history.datasets
+    union all
+    select
+        'project_versions' as table_name,
+        project_version_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        hash(project_version_arn) as key_hash,
+        hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
+        valid_from,
+        valid_to
+    from history.project_versions
+    union all
+    select
+        'version_assets' as table_name,
+        project_version_arn as arn,
+        data_result,
+        stage,
+        asset_index,
+        hash(project_version_arn, data_result, stage, asset_index) as key_hash,
+        hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
+        valid_from,
+        valid_to
+    from history.version_assets
+),
+
+ended as not materialized (
+    select * from intervals
+    where valid_to is not null
+),
+
+begun as not materialized (
+    -- only what began at an instant at which something ended can go on from it; most rows never changed
+    select intervals.*
+    from intervals
+    semi join (select distinct valid_to from ended) as instants on instants.valid_to = intervals.valid_from
+)
+
+select
+    begun.table_name,
+    begun.arn,
+    begun.data_result || '/' || begun.stage || '/' || begun.asset_index as asset,
+    ended.valid_from,
+    begun.valid_from as repeated_at
+from begun
+inner join ended
+    on ended.table_name = begun.table_name
+    and ended.key_hash = begun.key_hash
+    and ended.state_hash = begun.state_hash
+    and ended.valid_to = begun.valid_from

@@ -1,0 +1,112 @@
+-- Every current row has one state that lasts, and every state that lasts has its current row. Keys that stand twice in
+-- both are found by the unique checks.
+-- severity: error
+with present as not materialized (
+    select
+        'projects' as table_name,
+        project_arn as arn,
+        null::varchar as data_result,
+        null::varchar as stage,
+        null::bigint as asset_index,
+        hash(project_arn) as key_hash
+    from main.projects
+    union all
+    select
+        'datasets' as table_name,
+        dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        hash(dataset_arn) as key_hash
+    from main.datasets
+    union all
+    select
+        'project_versions' as table_name,
+        project_version_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        hash(project_version_arn) as key_hash
+    from main.project_versions
+    union all
+    select
+        'version_assets' as table_name,
+        project_version_arn as arn,
+        data_result,
+        stage,
+        asset_index,
+        hash(project_version_arn, data_result, stage, asset_index) as key_hash
+    from main.version_assets
+),
+
+lasting as not materialized (
+    select
+        'projects' as table_name,
+        project_arn as arn,
+        null::varchar as data_result,
+        null::varchar as stage,
+        null::bigint as asset_index,
+        hash(project_arn) as key_hash
+    from history.projects
+    where valid_to is null
+    union all
+    select
+        'datasets' as table_name,
+        dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        hash(dataset_arn) as key_hash
+    from history.datasets
+    where valid_to is null
+    union all
+    select
+        'project_versions' as table_name,
+        project_version_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        hash(project_version_arn) as key_hash
+    from history.project_versions
+    where valid_to is null
+    union all
+    select
+        'version_assets' as table_name,
+        project_version_arn as arn,
+        data_result,
+        stage,
+        asset_index,
+        hash(project_version_arn, data_result, stage, asset_index) as key_hash
+    from history.version_assets
+    where valid_to is null
+),
+
+suspects as (
+    -- sums over a thousandth of the keys each: equal keys give equal sums, and only what differs is looked at closely
+    select part
+    from (
+        select key_hash % 1000 as part, key_hash::hugeint as amount, 1 as n from present
+        union all
+        select key_hash % 1000 as part, -key_hash::hugeint as amount, -1 as n from lasting
+    )
+    group by part
+    having sum(amount) <> 0 or sum(n) <> 0
+),
+
+found as (
+    select *, 1 as present_count, 0 as lasting_count from present
+    where key_hash % 1000 in (from suspects)
+    union all
+    select *, 0 as present_count, 1 as lasting_count from lasting
+    where key_hash % 1000 in (from suspects)
+)
+
+select
+    table_name,
+    arn,
+    data_result || '/' || stage || '/' || asset_index as asset,
+    sum(present_count) as current_row_count,
+    sum(lasting_count) as open_state_count
+from found
+group by table_name, arn, data_result, stage, asset_index
+having sum(lasting_count) <> 1 or sum(present_count) = 0

@@ -1,0 +1,339 @@
+-- What appeared, changed or went between two listings of a scope, in all tables, by run. A row that came back has
+-- appeared again. What came and went between two listings was not seen.
+-- grain: one row per row that appeared or went and, of one that changed, per changed column
+-- columns:
+--   changed_at: When the listing ended that first saw it so.
+--   run_id: The first run that published that listing; null when its record is no longer kept.
+--   account_id: AWS account that owns the row.
+--   region: AWS region the row was listed in.
+--   table_name: Table of the row: projects, datasets, project_versions or version_assets.
+--   project_name: Name of the project, parsed out of the ARN.
+--   version_name: Name of the version, parsed out of the ARN; null in projects and datasets.
+--   asset: Place of a manifest, such as training/input/0; null in the other tables.
+--   change: appeared, changed or went.
+--   is_first_listing: Whether it was found by the first listing of its scope, so that it may have been there for long.
+--   column_name: Column that changed; null where the row appeared or went.
+--   value_before: Its value before, as text; instants are in UTC.
+--   value_after: Its value since, as text; instants are in UTC.
+--   arn: ARN of the project, dataset or version that the row is about or belongs to.
+with intervals as not materialized (
+    select
+        'projects' as table_name,
+        project_arn as arn,
+        null::varchar as data_result,
+        null::varchar as stage,
+        null::bigint as asset_index,
+        account_id,
+        region,
+        valid_from,
+        valid_to
+    from history.projects
+    union all
+    select
+        'datasets' as table_name,
+        dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        account_id,
+        region,
+        valid_from,
+        valid_to
+    from history.datasets
+    union all
+    select
+        'project_versions' as table_name,
+        project_version_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        account_id,
+        region,
+        valid_from,
+        valid_to
+    from history.project_versions
+    union all
+    select
+        'version_assets' as table_name,
+        project_version_arn as arn,
+        data_result,
+        stage,
+        asset_index,
+        account_id,
+        region,
+        valid_from,
+        valid_to
+    from history.version_assets
+),
+
+ended as not materialized (
+    select * from intervals
+    where valid_to is not null
+),
+
+begun as not materialized (
+    -- only what began at an instant at which something ended can go on from it; most rows never changed
+    select intervals.*
+    from intervals
+    semi join (select distinct valid_to from ended) as instants on instants.valid_to = intervals.valid_from
+),
+
+appeared as (
+    select
+        intervals.*,
+        intervals.valid_from as changed_at
+    from intervals
+    anti join ended
+        on ended.table_name = intervals.table_name
+        and ended.arn = intervals.arn
+        and ended.data_result is not distinct from intervals.data_result
+        and ended.stage is not distinct from intervals.stage
+        and ended.asset_index is not distinct from intervals.asset_index
+        and ended.valid_to = intervals.valid_from
+),
+
+went as (
+    select
+        ended.*,
+        ended.valid_to as changed_at
+    from ended
+    anti join begun
+        on begun.table_name = ended.table_name
+        and begun.arn = ended.arn
+        and begun.data_result is not distinct from ended.data_result
+        and begun.stage is not distinct from ended.stage
+        and begun.asset_index is not distinct from ended.asset_index
+        and begun.valid_from = ended.valid_to
+),
+
+-- what changed: two states of a row that touch, side by side
+project_changes as (
+    select
+        'projects' as table_name,
+        new.project_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        new.account_id,
+        new.region,
+        new.valid_from as changed_at,
+        unnest([
+            row('account_id', old.account_id, new.account_id),
+            row('region', old.region, new.region),
+            row('project_name', old.project_name, new.project_name),
+            row(
+                'created_at',
+                (old.created_at at time zone 'UTC')::varchar || '+00',
+                (new.created_at at time zone 'UTC')::varchar || '+00'
+            ),
+            row('status', old.status, new.status),
+            row('feature', old.feature, new.feature),
+            row('auto_update', old.auto_update, new.auto_update),
+            row('extra', old.extra, new.extra)
+        ]::struct(column_name varchar, value_before varchar, value_after varchar)[]) as value
+    from history.projects as old
+    inner join history.projects as new
+        on new.project_arn = old.project_arn
+        and new.valid_from = old.valid_to
+    where old.valid_to is not null
+),
+
+dataset_changes as (
+    select
+        'datasets' as table_name,
+        new.dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        new.account_id,
+        new.region,
+        new.valid_from as changed_at,
+        unnest([
+            row('account_id', old.account_id, new.account_id),
+            row('region', old.region, new.region),
+            row('project_arn', old.project_arn, new.project_arn),
+            row('dataset_type', old.dataset_type, new.dataset_type),
+            row(
+                'created_at',
+                (old.created_at at time zone 'UTC')::varchar || '+00',
+                (new.created_at at time zone 'UTC')::varchar || '+00'
+            ),
+            row('status', old.status, new.status),
+            row('status_message', old.status_message, new.status_message),
+            row('status_message_code', old.status_message_code, new.status_message_code),
+            row('extra', old.extra, new.extra)
+        ]::struct(column_name varchar, value_before varchar, value_after varchar)[]) as value
+    from history.datasets as old
+    inner join history.datasets as new
+        on new.dataset_arn = old.dataset_arn
+        and new.valid_from = old.valid_to
+    where old.valid_to is not null
+),
+
+version_changes as (
+    select
+        'project_versions' as table_name,
+        new.project_version_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        new.account_id,
+        new.region,
+        new.valid_from as changed_at,
+        unnest([
+            row('account_id', old.account_id, new.account_id),
+            row('region', old.region, new.region),
+            row('project_arn', old.project_arn, new.project_arn),
+            row('project_name', old.project_name, new.project_name),
+            row('version_name', old.version_name, new.version_name),
+            row(
+                'created_at',
+                (old.created_at at time zone 'UTC')::varchar || '+00',
+                (new.created_at at time zone 'UTC')::varchar || '+00'
+            ),
+            row('status', old.status, new.status),
+            row('status_message', old.status_message, new.status_message),
+            row('min_inference_units', old.min_inference_units::varchar, new.min_inference_units::varchar),
+            row('max_inference_units', old.max_inference_units::varchar, new.max_inference_units::varchar),
+            row(
+                'billable_training_seconds',
+                old.billable_training_seconds::varchar,
+                new.billable_training_seconds::varchar
+            ),
+            row(
+                'training_ended_at',
+                (old.training_ended_at at time zone 'UTC')::varchar || '+00',
+                (new.training_ended_at at time zone 'UTC')::varchar || '+00'
+            ),
+            row('output_bucket', old.output_bucket, new.output_bucket),
+            row('output_key_prefix', old.output_key_prefix, new.output_key_prefix),
+            row(
+                'testing_input_auto_create',
+                old.testing_input_auto_create::varchar,
+                new.testing_input_auto_create::varchar
+            ),
+            row(
+                'testing_output_auto_create',
+                old.testing_output_auto_create::varchar,
+                new.testing_output_auto_create::varchar
+            ),
+            row('f1_score', old.f1_score::varchar, new.f1_score::varchar),
+            row('evaluation_summary_bucket', old.evaluation_summary_bucket, new.evaluation_summary_bucket),
+            row('evaluation_summary_key', old.evaluation_summary_key, new.evaluation_summary_key),
+            row('evaluation_summary_version', old.evaluation_summary_version, new.evaluation_summary_version),
+            row('manifest_summary_bucket', old.manifest_summary_bucket, new.manifest_summary_bucket),
+            row('manifest_summary_key', old.manifest_summary_key, new.manifest_summary_key),
+            row('manifest_summary_version', old.manifest_summary_version, new.manifest_summary_version),
+            row('kms_key_id', old.kms_key_id, new.kms_key_id),
+            row('source_project_version_arn', old.source_project_version_arn, new.source_project_version_arn),
+            row('version_description', old.version_description, new.version_description),
+            row('feature', old.feature, new.feature),
+            row('base_model_version', old.base_model_version, new.base_model_version),
+            row(
+                'moderation_confidence_threshold',
+                old.moderation_confidence_threshold::varchar,
+                new.moderation_confidence_threshold::varchar
+            ),
+            row('extra', old.extra, new.extra)
+        ]::struct(column_name varchar, value_before varchar, value_after varchar)[]) as value
+    from history.project_versions as old
+    inner join history.project_versions as new
+        on new.project_version_arn = old.project_version_arn
+        and new.valid_from = old.valid_to
+    where old.valid_to is not null
+),
+
+asset_changes as (
+    select
+        'version_assets' as table_name,
+        new.project_version_arn as arn,
+        new.data_result,
+        new.stage,
+        new.asset_index,
+        new.account_id,
+        new.region,
+        new.valid_from as changed_at,
+        unnest([
+            row('account_id', old.account_id, new.account_id),
+            row('region', old.region, new.region),
+            row('project_arn', old.project_arn, new.project_arn),
+            row('bucket', old.bucket, new.bucket),
+            row('key', old.key, new.key),
+            row('version', old.version, new.version),
+            row('extra', old.extra, new.extra)
+        ]::struct(column_name varchar, value_before varchar, value_after varchar)[]) as value
+    from history.version_assets as old
+    inner join history.version_assets as new
+        on new.project_version_arn = old.project_version_arn
+        and new.data_result = old.data_result
+        and new.stage = old.stage
+        and new.asset_index = old.asset_index
+        and new.valid_from = old.valid_to
+    where old.valid_to is not null
+),
+
+changes as (
+    select
+        * exclude (valid_from, valid_to),
+        'appeared' as change,
+        null as value
+    from appeared
+    union all by name
+    select
+        * exclude (valid_from, valid_to),
+        'went' as change,
+        null as value
+    from went
+    union all by name
+    select *, 'changed' as change from project_changes
+    union all by name
+    select *, 'changed' as change from dataset_changes
+    union all by name
+    select *, 'changed' as change from version_changes
+    union all by name
+    select *, 'changed' as change from asset_changes
+),
+
+first_listings as (
+    -- a listing may have found nothing, so the records count too
+    select
+        account_id,
+        region,
+        min(instant) as first_listed_at
+    from (
+        select account_id, region, min(valid_from) as instant from intervals group by account_id, region
+        union all
+        select account_id, region, min(listed_at) as instant from main.listings group by account_id, region
+    )
+    group by account_id, region
+    -- no lake has so many scopes; it tells DuckDB that this is the small side of the join
+    limit 100000
+)
+
+select
+    changes.changed_at,
+    listings.run_id,
+    changes.account_id,
+    changes.region,
+    changes.table_name,
+    nullif(split_part(split_part(changes.arn, ':', 6), '/', 2), '') as project_name,
+    case
+        when changes.table_name in ('project_versions', 'version_assets')
+            then nullif(split_part(split_part(changes.arn, ':', 6), '/', 4), '')
+    end as version_name,
+    changes.data_result || '/' || changes.stage || '/' || changes.asset_index as asset,
+    changes.change,
+    changes.changed_at = first_listings.first_listed_at as is_first_listing,
+    changes.value.column_name as column_name,
+    changes.value.value_before as value_before,
+    changes.value.value_after as value_after,
+    changes.arn
+from changes
+left join first_listings
+    on first_listings.account_id = changes.account_id
+    and first_listings.region = changes.region
+left join main.listings as listings
+    on listings.account_id = changes.account_id
+    and listings.region = changes.region
+    and listings.listed_at = changes.changed_at
+where changes.value.value_before is distinct from changes.value.value_after or changes.change <> 'changed'

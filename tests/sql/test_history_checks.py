@@ -1,0 +1,177 @@
+"""Each check of the histories finds what it is for in each table, and names the row."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pipeline.load import checks, sqlfiles
+from pipeline.model import TABLES
+from tests.sql import lakes
+
+CHECKS = {file.name: file for file in sqlfiles.read("checks") if file.name.startswith("history_")}
+ONE_ROW = {
+    "projects": {"project_name": "p"},
+    "datasets": {"dataset_arn": "p/d"},
+    "project_versions": {"version_name": "v"},
+    "version_assets": {"project_version_arn": "p/v", "stage": "output", "asset_index": "3"},
+}
+OTHER_ROW = {
+    "projects": {"project_name": "q"},
+    "datasets": {"dataset_arn": "p/e"},
+    "project_versions": {"version_name": "w"},
+    "version_assets": {"project_version_arn": "p/v", "stage": "output", "asset_index": "4"},
+}
+PLACE = {
+    "projects": (lakes.arn("p"), None),
+    "datasets": (lakes.arn("p/d"), None),
+    "project_versions": (lakes.arn("p/v"), None),
+    "version_assets": (lakes.arn("p/v"), "training/output/3"),
+}
+VALUES = {"string": ("a", "b"), "int64": ("1", "2"), "uint64": ("1", "2"), "double": ("0.1", "0.2"), "bool": ("0", "1")}
+INSTANTS = ("2020-01-01 00:00:00Z", "2020-01-01 00:00:00.000001Z")
+
+
+def values_of(column):
+    return VALUES.get(str(column.type), INSTANTS)
+
+
+def state(table, start, end=None, extra=None, **values):
+    """Return a state that began and ended on days of June 2024."""
+    begins, ends = (day and f"2024-06-{day:02} 00:00:00Z" for day in (start, end))
+    return ONE_ROW[table] | {"extra": extra, "valid_from": begins, "valid_to": ends} | values
+
+
+def found(lake, name):
+    with lakes.connect(lake, memory="256MB") as con:
+        return checks._run(con, CHECKS[name])
+
+
+def check(lake, name, table, *states, current=None, runs=()):
+    given = {f"history.{table}": list(states)}
+    lakes.make(lake, given if current is None else given | {table: current}, runs)
+    result = found(lake, name)
+    rows = result.sample.to_pylist()
+    assert {(row["table_name"], row["arn"], row["asset"]) for row in rows} <= {(table, *PLACE[table])}
+    return result.rows
+
+
+@pytest.fixture(params=[table.name for table in TABLES])
+def table(request):
+    return request.param
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_each_check_covers_every_table(name):
+    mentions = set(re.findall(r"\bhistory\.(\w+)", CHECKS[name].body))
+    assert mentions == {table.name for table in TABLES}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_life_of_changes_passes(name, table, tmp_path):
+    runs = [lakes.run_record(f"r{day}", at=f"2024-06-{day:02}T00:00:00Z", scopes=[{}]) for day in (1, 2, 3, 5, 8)]
+    states = [state(table, 1, 2, "a"), state(table, 2, 3, "b"), state(table, 5, 8, "b"), state(table, 8, None, "a")]
+    assert check(tmp_path, name, table, *states, runs=runs) == 0
+
+
+def test_states_that_overlap_are_found(table, tmp_path):
+    assert check(tmp_path, "history_overlap", table, state(table, 1, 3), state(table, 2, None, "a")) == 1
+
+
+def test_states_within_another_are_found(table, tmp_path):
+    states = [state(table, 1, 9), state(table, 2, 3, "a"), state(table, 4, 5, "b"), state(table, 9)]
+    assert check(tmp_path, "history_overlap", table, *states) == 2
+
+
+def test_a_state_within_one_that_lasts_is_found(table, tmp_path):
+    assert check(tmp_path, "history_overlap", table, state(table, 1), state(table, 2, 3)) == 1
+
+
+def test_a_state_without_a_beginning_is_found(table, tmp_path):
+    assert check(tmp_path, "history_order", table, state(table, None)) == 1
+
+
+def test_a_state_that_did_not_last_is_found(table, tmp_path):
+    assert check(tmp_path, "history_order", table, state(table, 2, 2), state(table, 3, 1), state(table, 4, 5)) == 2
+
+
+def test_a_change_between_listings_is_found(table, tmp_path):
+    runs = [lakes.run_record(f"r{day}", at=f"2024-06-{day:02}T00:00:00Z", scopes=[{}]) for day in (1, 3)]
+    states = [state(table, 1, 2, "a"), state(table, 2, 3, "b"), state(table, 3)]
+    assert check(tmp_path, "history_gap", table, *states, runs=runs) == 2
+
+
+def test_only_published_listings_of_the_scope_count(table, tmp_path):
+    runs = [
+        lakes.run_record("r1", at="2024-06-01T00:00:00Z", scopes=[{}]),
+        lakes.run_record("r2", at="2024-06-02T00:00:00Z", scopes=[{"outcome": "failed"}], outcome="partial"),
+        lakes.run_record("r3", at="2024-06-03T00:00:00Z", scopes=[{}], outcome="failed"),
+        lakes.run_record("r4", at="2024-06-04T00:00:00Z", scopes=[{"region": "eu-west-1"}]),
+    ]
+    states = [state(table, 1, 2, "a"), state(table, 2, 3, "b"), state(table, 3, 4, "c"), state(table, 4)]
+    # at each of the three later instants a state ended and the next began
+    assert check(tmp_path, "history_gap", table, *states, runs=runs) == 3 * 2
+
+
+def test_a_run_that_took_pages_of_an_earlier_one_tells_their_instant(table, tmp_path):
+    listed = {"listed_at": "2024-06-02T00:00:00Z", "resumed_from": "dead"}
+    runs = [
+        lakes.run_record("r1", at="2024-06-01T00:00:00Z", scopes=[{}]),
+        lakes.run_record("r2", at="2024-06-03T00:00:00Z", scopes=[listed]),
+    ]
+    assert check(tmp_path, "history_gap", table, state(table, 1, 2), state(table, 2), runs=runs) == 0
+
+
+def test_what_is_older_than_the_records_passes(table, tmp_path):
+    runs = [
+        lakes.run_record("old", at="2024-06-04T00:00:00Z", scopes=[{"listed_at": None}]),
+        lakes.run_record("r5", at="2024-06-05T00:00:00Z", scopes=[{}]),
+        # a rollback may name a listing whose own record is gone
+        lakes.run_record(
+            "r6", kind="rollback", at="2024-06-06T00:00:00Z", scopes=[{"listed_at": "2024-06-01T00:00:00Z"}]
+        ),
+    ]
+    states = [state(table, 1, 2, "a"), state(table, 2, 3, "b"), state(table, 3, 5), state(table, 5, None, "a")]
+    assert check(tmp_path, "history_gap", table, *states, runs=runs) == 0
+
+
+def test_a_current_row_without_a_lasting_state_is_found(table, tmp_path):
+    assert check(tmp_path, "history_open", table, state(table, 1, 2), current=[ONE_ROW[table]]) == 1
+
+
+def test_a_lasting_state_without_a_current_row_is_found(table, tmp_path):
+    assert check(tmp_path, "history_open", table, state(table, 1), current=[]) == 1
+
+
+def test_two_lasting_states_are_found(table, tmp_path):
+    states = [state(table, 1), state(table, 2, None, "a"), OTHER_ROW[table] | {"valid_from": "2024-06-01 00:00:00Z"}]
+    assert check(tmp_path, "history_open", table, *states, current=[ONE_ROW[table], OTHER_ROW[table]]) == 1
+
+
+@pytest.mark.parametrize("declared", TABLES, ids=[table.name for table in TABLES])
+def test_a_lasting_state_that_differs_in_any_column_is_found(declared, tmp_path):
+    columns = [column for column in declared.columns if column.name not in declared.key]
+    keys = [{declared.key[0]: f"p{number}/v"} for number in range(len(columns) + 1)]
+    current, past = [], []
+    for key, column in zip(keys, [*columns, None], strict=True):
+        row = {c.name: values_of(c)[0] for c in columns} | key
+        current.append(row)
+        past.append(row | ({column.name: values_of(column)[1]} if column else {}) | {"valid_from": INSTANTS[0]})
+    lakes.make(tmp_path, {declared.name: current, f"history.{declared.name}": past})
+    assert found(tmp_path, "history_matches_current").rows == len(columns)
+
+
+def test_a_value_that_became_null_is_found(table, tmp_path):
+    current = [ONE_ROW[table] | {"extra": "a"}]
+    assert check(tmp_path, "history_matches_current", table, state(table, 1), current=current) == 1
+
+
+def test_a_state_that_goes_on_from_an_equal_one_is_found(table, tmp_path):
+    states = [state(table, 1, 2, "a"), state(table, 2, 3, "a"), state(table, 3, 4), state(table, 4)]
+    assert check(tmp_path, "history_needless", table, *states) == 2
+
+
+def test_equal_states_that_do_not_touch_pass(table, tmp_path):
+    states = [state(table, 1, 2), state(table, 3, 4), state(table, 4, 5, "a"), state(table, 5)]
+    assert check(tmp_path, "history_needless", table, *states) == 0
