@@ -106,7 +106,9 @@ def land(lake: Lake, run_id: str, scope: Scope) -> Iterator[Writer]:
     """
     with lake.new_file(_name(run_id, scope)) as beside:
         failure: Exception | None = None
-        with pq.ParquetWriter(beside, SCHEMA, compression="zstd", compression_level=1) as file:
+        with pq.ParquetWriter(
+            beside, SCHEMA, compression="zstd", compression_level=1, write_page_checksum=True
+        ) as file:
             writer = Writer(file, scope)
             try:
                 yield writer
@@ -147,6 +149,17 @@ def scope_file(lake: Lake, run_id: str, scope: Scope) -> LandedScope:
     listed_at = _listed_at(file)
     is_complete = (file.metadata.metadata or {}).get(OUTCOME) == COMPLETE.encode() and listed_at > NEVER
     return LandedScope(scope, run_id, path, is_complete, listed_at)
+
+
+def is_sound(landed: LandedScope) -> bool:
+    """Whether the file can be read to its end, each page of it as it was written."""
+    file = _open(landed.path)
+    try:
+        for group in range(file.num_row_groups):
+            file.read_row_group(group, use_threads=False)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
 
 
 def take_over(lake: Lake, found: LandedScope, run_id: str) -> LandedScope:
@@ -190,6 +203,6 @@ def pages(path: Path, wanted: Callable[[int], bool]) -> Iterator[RawPage]:
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path, page_checksum_verification=True)
     except (OSError, pa.ArrowException) as error:
         raise LakeError(f"{path}: cannot be read as landed pages: {error}.") from error

@@ -220,7 +220,7 @@ def _publish(
     if run.outcome is not Outcome.FAILED:
         run.snapshot = run.run_id if new.is_changed or previous is None else previous.id
         observe(Event("published" if new.is_changed else "unchanged", detail=run.snapshot))
-    return conclude(settings, lake, run)
+    return conclude(settings, lake, run, new.doubt)
 
 
 def _write_scope(new: SnapshotWriter, landed: LandedScope, record: ScopeRecord) -> None:

@@ -38,9 +38,14 @@ def begin(lake: Lake) -> Snapshot | None:
 def orphans(lake: Lake, published: Snapshot | None) -> Iterator[str]:
     """Yield the snapshots whose run died, or lost the lake to another, before CURRENT named them."""
     for one in lake.entries(snapshot.FOLDER):
-        is_later = one > published.id if published else _is_first(lake, one)
+        is_later = _is_later(one, published.id) if published else _is_first(lake, one)
         if is_later and not record.has_published(record.read(lake, one)) and _is_dead(lake, one):
             yield one
+
+
+def _is_later(run_id: str, published: str) -> bool:
+    """Whether a run began after another, or in the same second: what follows the time in an id is chance."""
+    return run_id != published and run_id[: record.ID_TIME_LENGTH] >= published[: record.ID_TIME_LENGTH]
 
 
 def _is_first(lake: Lake, snapshot_id: str) -> bool:
@@ -71,7 +76,8 @@ def resumable(lake: Lake, within: timedelta, published: Snapshot | None) -> dict
     for run_id in _recent(lake):
         for one in () if record.has_published(records.get(run_id)) else _landed(lake, run_id):
             is_young = one.complete and now - within <= one.listed_at <= now
-            if is_young and (one.scope not in newest or one.listed_at > newest[one.scope]):
+            is_newest = one.scope not in newest or one.listed_at > newest[one.scope]
+            if is_young and is_newest and landing.is_sound(one):
                 newest[one.scope] = one.listed_at
                 found[one.scope] = one
     return found

@@ -36,13 +36,16 @@ class Result:
 
 @contextmanager
 def writing(lake: Lake, run: RunRecord) -> Iterator[None]:
-    """Be the lake's one writer, and see to it that a run which ends in an error, or is stopped, leaves a record."""
+    """Be the lake's one writer, and see to it that a run which ends in an error, or is stopped, leaves a record.
+
+    If it is stopped when it has published, the next sync writes the record: the snapshot carries it.
+    """
     try:
         with lake.locked(run.run_id):
             try:
                 yield
             except BaseException as error:
-                if run.snapshot is None:
+                if run.snapshot is None and not snapshot.is_published(lake, run.run_id):
                     run.end(Outcome.FAILED, str(error) or type(error).__name__)
                     with suppress(OSError, LakeError):  # the record of a full disk may not fit on it
                         run.write(lake)
@@ -54,11 +57,14 @@ def writing(lake: Lake, run: RunRecord) -> Iterator[None]:
         ) from error
 
 
-def conclude(settings: Settings, lake: Lake, run: RunRecord) -> Result:
-    """Keep the record, rebuild lake.duckdb over what is published now, and run the data checks on it."""
+def conclude(settings: Settings, lake: Lake, run: RunRecord, doubt: str | None = None) -> Result:
+    """Keep the record, rebuild lake.duckdb over what is published now, and run the data checks on it.
+
+    `doubt` is what there is to warn of already.
+    """
     found: tuple[CheckResult, ...] = ()
     rows: dict[str, int] = {}
-    warning = None
+    warning = doubt
     run.end(run.outcome)
     try:
         run.write(lake)
@@ -69,7 +75,7 @@ def conclude(settings: Settings, lake: Lake, run: RunRecord) -> Result:
     except (ReklakeError, OSError) as error:
         if run.snapshot is None:
             raise
-        warning = str(error)  # the snapshot stands; lake.duckdb still shows the one before
+        warning = f"the run's record or lake.duckdb is not up to date: {error}"  # it still shows the snapshot before
     return Result(run, rows, run.snapshot == run.run_id, found, warning)
 
 

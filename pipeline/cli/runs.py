@@ -184,7 +184,7 @@ def report(result: Result) -> None:
     for check in result.checks:
         typer.echo(f"check {check.name} ({check.severity}): {check.rows:,} rows; see `reklake check`")
     if result.warning:
-        typer.echo(f"published, but lake.duckdb is not up to date: {result.warning}")
+        typer.echo(f"the snapshot stands, but {result.warning}")
 
 
 def leave(results: Sequence[Result]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -146,6 +147,14 @@ def find(lake: Lake) -> Snapshot | None:
     if pointer is None:
         return None
     return read(lake, pointer.value, pointer)
+
+
+def is_published(lake: Lake, snapshot_id: str) -> bool:
+    """Whether the pointer names it; not if that cannot be told."""
+    with suppress(OSError, LakeError):
+        pointer = lake.pointer()
+        return pointer is not None and pointer.value == snapshot_id
+    return False
 
 
 def read(lake: Lake, snapshot_id: str, pointer: Pointer | None = None) -> Snapshot:

@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 
 from pipeline.errors import BusyError, LakeError
 from pipeline.load import history
-from pipeline.load.snapshot import FOLDER, FORMAT, MANIFEST, MEND, Snapshot, Source
+from pipeline.load.snapshot import FOLDER, FORMAT, MANIFEST, MEND, Snapshot, Source, is_published
 from pipeline.load.tables import TableFile, rows_of
 from pipeline.model import TABLES, parent_key, table
 from pipeline.model.page import Scope
-from pipeline.storage import Lake, sha256
+from pipeline.storage import POINTER, Lake, sha256
 
 HISTORY = "history"
 
@@ -36,6 +36,8 @@ class SnapshotWriter:
         self._listed: dict[Scope, datetime] = {}
         self.is_closed = False
         self.is_changed = False
+        self.doubt: str | None = None
+        """Why it may not stay published, though it is."""
 
     def add(self, tables: Mapping[str, pa.Table], settled: str | None = None) -> None:
         """Append rows of the scope that is being written, each table sorted by key; `settled` as in TableFile.add."""
@@ -174,6 +176,10 @@ def writer(lake: Lake, snapshot_id: str, previous: Snapshot | None) -> Iterator[
             with suppress(OSError, LakeError):  # should it stay, the next sync removes it
                 lake.remove(name)
             raise
+        except OSError as error:
+            if not is_published(lake, snapshot_id):
+                raise
+            snapshot.doubt = f"{POINTER}, which names it, may be lost in a power failure: {error}"
 
 
 def _entry(path: Path, name: str, rows: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline import run, settings
 from pipeline.emulator import Emulator
+from tests.service.bench import Bench, made_in
 from tests.service.worlds import ACCOUNT, OTHER
 
 
@@ -61,3 +62,9 @@ def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[
     yield start
     for endpoint in running:
         endpoint.close()
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with made_in(tmp_path_factory.mktemp("bench")) as made:
+        yield made

@@ -24,26 +24,50 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+HALF_WRITTEN = re.compile(r"\.\d+\.tmp")
 NEEDS_ROOM = frozenset(
     {"create", "write", "mkdir", "link", "pwrite", "parquet begin", "parquet write", "parquet end", "duckdb"}
 )
 """Kinds of steps that a full disk refuses; it still lets names be moved and taken away."""
 BUILDS = re.compile(r"attach|use|detach|create schema|.* view (main.projects|marts.model_inventory)\b")
 """Statements that stand for the many, all alike, that build lake.duckdb."""
-DIES, FULL, FAILS = "dies", "full", "fails"
-"""What happens at the step: the process is killed before it; the disk is full from then on; it fails with EIO."""
+DIES, FULL, FAILS, STOPS, READ_ONLY = "dies", "full", "fails", "stops", "read only"
+"""What happens at the step: the process is killed before it; the disk is full from then on; it fails with EIO; Ctrl-C
+comes once it is done. In a lake that is read only every step fails."""
+
+
+def footprint(lake: Path) -> tuple[Any, ...]:
+    """What the next sync finds; from equal ones it goes on equally.
+
+    Ids are named by their order, not by their time. What is half-written counts by its name alone: it is thrown away.
+    """
+    paths = [path for path in sorted(lake.rglob("*")) if not HALF_WRITTEN.search(str(path.parent.relative_to(lake)))]
+    ids = sorted({one for path in paths for one in RUN_ID.findall(path.name)})
+
+    def plain(text: str) -> str:
+        named = RUN_ID.sub(lambda found: f"<{ids.index(found[0])}>" if found[0] in ids else "<?>", text)
+        return HALF_WRITTEN.sub(".tmp", named)
+
+    def content(path: Path) -> Any:
+        if path.is_dir() or HALF_WRITTEN.search(path.name):
+            return None
+        if path.name == "CURRENT" or path.suffix == ".json":
+            return re.sub(r"[\d.:TZ-]+", "", plain(path.read_text(encoding="utf-8")))
+        return path.stat().st_size > 0
+
+    return tuple((plain(str(path.relative_to(lake))), content(path)) for path in paths)
 
 
 class Steps:
     """Counts the steps of this process under one folder, and strikes at the one that was asked for."""
 
-    def __init__(self, lake: Path, how: str | None, at: str | None) -> None:
+    def __init__(self, lake: Path, how: str | None, at: str | None, *, looking: bool) -> None:
         self.lake = os.path.realpath(lake)
-        self.how, self.at = how, at
+        self.how, self.at, self.looking = how, at, looking
         self.trace: list[dict[str, str]] = []
         self.is_full = False
         self._seen: Counter[str] = Counter()
@@ -71,18 +95,27 @@ class Steps:
             name = f"{kind} {self._named(path)}" + (f" -> {self._named(to)}" if to else "")
             self._seen[name] += 1
             label = f"{name} #{self._seen[name]}"
-            self.trace.append({"label": label, "kind": kind, "path": path, "to": to})
+            self.trace.append({"label": label, "kind": kind, "path": path, "to": to, "looks": self._looks()})
+            if self.how == READ_ONLY:
+                raise error(OSError(30, "Read-only file system", path))
             if label == self.at:
                 if self.how == DIES:
                     if half:
                         half()
                     os.kill(os.getpid(), signal.SIGKILL)
+                if self.how == STOPS:
+                    do()
+                    raise KeyboardInterrupt
                 if self.how == FAILS:
                     raise error(OSError(5, "Input/output error", path))
-                self.is_full = True
+                self.is_full = self.how == FULL
             if self.is_full and kind in NEEDS_ROOM:
                 raise error(OSError(28, "No space left on device", path))
             return do()
+
+    def _looks(self) -> str:
+        """How the lake looks before the step, if that is wanted: it takes a millisecond."""
+        return str(hash(footprint(Path(self.lake)))) if self.looking else ""
 
     def _named(self, path: str) -> str:
         short = os.path.relpath(path, self.lake).replace(f".{os.getpid()}.", ".<pid>.")
@@ -91,11 +124,12 @@ class Steps:
 
 def _path_of(path: Any, folder: int | None = None) -> str:
     if isinstance(path, int):
-        return os.readlink(f"/proc/self/fd/{path}")
+        return str(Path(f"/proc/self/fd/{path}").readlink())
     name = os.fsdecode(path)
     if folder is not None:
-        return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)  # noqa: PTH118  # as the kernel puts it
-    return os.path.join(os.path.realpath(os.path.dirname(os.path.abspath(name))), os.path.basename(name))  # noqa: PTH
+        return os.path.join(Path(f"/proc/self/fd/{folder}").readlink(), name)  # noqa: PTH118  # as the kernel puts it
+    at = Path(name).absolute()
+    return str(at.parent.resolve() / at.name)
 
 
 def intercept(steps: Steps) -> None:
@@ -189,46 +223,49 @@ def _intercept_parquet(steps: Steps) -> None:
     merge.pa.OSFile = os_file
 
 
+class _Building:
+    """A DuckDB connection: the statements that build lake.duckdb are steps, since DuckDB writes natively."""
+
+    def __init__(self, real: Any, steps: Steps) -> None:
+        self._real, self._steps = real, steps
+        self._file = ""
+
+    def execute(self, statement: str, *more: Any) -> Any:
+        if found := re.match(r"attach '(?P<path>[^']+)' as building", statement):
+            self._file = found["path"]
+        if self._file and statement.startswith("comment on"):  # hundreds of them: half of a sync's time
+            return None
+        if not (self._file and BUILDS.match(statement)):
+            return self._real.execute(statement, *more)
+        what = " ".join(re.sub(r"'[^']*'|[\s(]+", " ", statement).split()[:5])
+        return self._steps.step(
+            "duckdb", f"{self._file} {what}", lambda: self._real.execute(statement, *more), error=_as_duckdb
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._real.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+def _as_duckdb(error: OSError) -> Exception:
+    import duckdb
+
+    return duckdb.IOException(f"IO Error: Could not write file: {error.strerror}")
+
+
 def _intercept_duckdb(steps: Steps) -> None:
-    """DuckDB writes natively: each statement of those that build lake.duckdb is a step."""
     import duckdb
 
     from pipeline.load import warehouse
 
-    class Connection:
-        def __init__(self, real: Any) -> None:
-            self._real = real
-            self._building = ""
-
-        def execute(self, statement: str, *more: Any) -> Any:
-            if found := re.match(r"attach '(?P<path>[^']+)' as building", statement):
-                self._building = found["path"]
-            if not self._building:
-                return self._real.execute(statement, *more)
-            if statement.startswith("comment on"):  # hundreds of them: half of a sync's time
-                return None
-            if not BUILDS.match(statement):
-                return self._real.execute(statement, *more)
-            what = " ".join(re.sub(r"'[^']*'|[\s(]+", " ", statement).split()[:5])
-            return steps.step(
-                "duckdb",
-                f"{self._building} {what}",
-                lambda: self._real.execute(statement, *more),
-                error=lambda error: duckdb.IOException(f"IO Error: Could not write file: {error.strerror}"),
-            )
-
-        def __enter__(self) -> Connection:
-            return self
-
-        def __exit__(self, *error: object) -> None:
-            self._real.close()
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._real, name)
-
     class Watched:
-        def connect(self, *arguments: Any, **options: Any) -> Connection:
-            return Connection(duckdb.connect(*arguments, **options))
+        def connect(self, *arguments: Any, **options: Any) -> _Building:
+            return _Building(duckdb.connect(*arguments, **options), steps)
 
         def __getattr__(self, name: str) -> Any:
             return getattr(duckdb, name)
@@ -238,8 +275,13 @@ def _intercept_duckdb(steps: Steps) -> None:
 
 def _make_light() -> None:
     """Leave out what a sync only reads, and most of the marts' views: they make it three times as long."""
+    import duckdb
+
     from pipeline import run
     from pipeline.load import checks, sqlfiles, warehouse
+
+    connect = duckdb.connect
+    duckdb.connect = lambda *path, **options: connect(*path, **{"config": {"threads": 1}} | options)
 
     read = sqlfiles.read
 
@@ -278,7 +320,7 @@ def _child(job: dict[str, Any]) -> None:
 
     if job["seconds"] is not None:
         signal.setitimer(signal.ITIMER_REAL, job["seconds"])  # nobody handles SIGALRM: the kernel ends the process
-    steps = Steps(Path(job["lake"]), job["how"], job["at"])
+    steps = Steps(Path(job["lake"]), job["how"], job["at"], looking=job["looking"])
     intercept(steps)
     chosen = _settings(job)
     events: list[str] = []
@@ -303,7 +345,7 @@ def serve() -> None:
     import pytz  # noqa: F401
 
     import pipeline.run
-    import pipeline.settings  # noqa: F401
+    import pipeline.settings
 
     _share_models()
     _make_light()
@@ -345,18 +387,28 @@ class Workshop:
         how: str | None = None,
         at: str | None = None,
         *,
+        looking: bool = False,
         seconds: float | None = None,
         resume_within: float = 3600,
         **aws: Any,
     ) -> dict[str, Any]:
         """Sync in a process of its own, struck at the step `at`, or killed after so many `seconds`.
 
+        `looking`: of each step is told how the lake looks before it.
+
         `code` is how that ended (-9: killed), the rest is what it told. One scope is listed after the other
         (eu-west-1 is the first), so that the steps are the same each time.
         """
         self._told.unlink(missing_ok=True)
         chosen = {"regions": ["us-east-1", "eu-west-1"], "rate": 1000, "threads": 1, "scopes": 1} | aws
-        job = {"lake": str(lake), "how": how, "at": at, "seconds": seconds, "resume_within": resume_within}
+        job = {
+            "lake": str(lake),
+            "how": how,
+            "at": at,
+            "looking": looking,
+            "seconds": seconds,
+            "resume_within": resume_within,
+        }
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(job | {"told": str(self._told), "aws": chosen}) + "\n")
         self._process.stdin.flush()
