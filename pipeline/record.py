@@ -96,9 +96,9 @@ class RunRecord:
 
     @classmethod
     def begin(cls, kind: str, arguments: Mapping[str, Any]) -> RunRecord:
-        """Begin a run; its id sorts by time and is new on every machine."""
+        """Begin a run; its id sorts by time, to the microsecond, and is new on every machine."""
         started = datetime.now(UTC)
-        run_id = f"{started.strftime(ID_TIME)}-{secrets.token_hex(3)}"
+        run_id = f"{started.strftime(ID_TIME)}-{started.microsecond:05x}{secrets.token_hex(2)[1:]}"
         return cls(run_id, kind, text_of(started), dict(arguments), software=software())
 
     @contextmanager

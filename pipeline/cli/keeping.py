@@ -59,7 +59,7 @@ def rollback(
 
         reklake rollback
 
-        reklake rollback 20261123T040000Z-5d1f3a
+        reklake rollback 20261123T040000Z-5d1f3a07
     """
     from pipeline import settings
     from pipeline.rollback import rollback as return_to

@@ -140,7 +140,7 @@ def runs(
 
         reklake runs
 
-        reklake runs 20261123T040000Z-5d1f3a
+        reklake runs 20261123T040000Z-5d1f3a07
 
         reklake runs --format json --count 1
     """
@@ -183,7 +183,7 @@ def changes(
 
         reklake changes --since 2026-11-01 --format csv > november.csv
 
-        reklake changes --run 20261123T040000Z-5d1f3a
+        reklake changes --run 20261123T040000Z-5d1f3a07
     """
     from pipeline.load import queries
     from pipeline.settings import load

@@ -118,7 +118,7 @@ def replay(
 
     Examples:
 
-        reklake replay 20261123T040000Z-5d1f3a
+        reklake replay 20261123T040000Z-5d1f3a07
 
         reklake replay --all --lake rebuilt
     """
