@@ -33,7 +33,9 @@ NEEDS_ROOM = frozenset(
     {"create", "write", "mkdir", "link", "pwrite", "parquet begin", "parquet write", "parquet end", "duckdb"}
 )
 """Kinds of steps that a full disk refuses; it still lets names be moved and taken away."""
-BUILDS = re.compile(r"attach|use|detach|create schema|.* view (main.projects|marts.model_inventory)\b")
+BUILDS = re.compile(
+    r"attach|use|commit|detach|create schema if not exists marts|.* view (main.projects|marts.model_inventory)\b"
+)
 """Statements that stand for the many, all alike, that build lake.duckdb."""
 DIES, FULL, FAILS, STOPS, READ_ONLY = "dies", "full", "fails", "stops", "read only"
 """What happens at the step: the process is killed before it; the disk is full from then on; it fails with EIO; Ctrl-C

@@ -79,7 +79,7 @@ def test_the_steps_are_all_there_and_have_names_of_their_own(bench: Bench):
         steps = bench.steps(kept)
         assert len({one["label"] for one in steps}) == len(steps) >= least
         kinds = Counter(one["kind"] for one in steps)
-        assert kinds.keys() >= {"create", "write", "mkdir", "rename", "fsync", "truncate", "pwrite", "unlink", "duckdb"}
+        assert kinds.keys() >= {"create", "write", "mkdir", "rename", "fsync", "truncate", "pwrite", "duckdb"}
         assert min(kinds["parquet begin"], kinds["parquet write"], kinds["parquet end"]) >= 6
         assert kinds["fsync"] >= 20
         assert len(visible(bench, kept)) >= 12
