@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pipeline import run, settings
 from pipeline.emulator import Emulator, StaticWorld
+from pipeline.load import snapshot, warehouse
+from pipeline.storage import LocalLake
 from tests.service.worlds import ACCOUNT, project, version
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -23,18 +27,32 @@ def world(**statuses: str) -> StaticWorld:
     return StaticWorld({(ACCOUNT, REGION): [(one, [version(one, name, Status=at) for name, at in statuses.items()])]})
 
 
-@pytest.fixture
-def lake(reklake: Run, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake after three syncs: v1 trained, then ran while v2 appeared, then v2 was gone."""
+    folder = tmp_path_factory.mktemp("prepared") / "lake"
     worlds = (
         world(v1="TRAINING_COMPLETED"),
         world(v1="RUNNING", v2="TRAINING_IN_PROGRESS"),
         world(v1="RUNNING"),
     )
     for one in worlds:
-        with Emulator(one) as endpoint:
-            ran = reklake("sync", "--quiet", "--lake", "lake", "--region", REGION, **endpoint.environment())
-            assert ran.returncode == 0, ran.stderr
+        with Emulator(one) as endpoint, pytest.MonkeyPatch.context() as environment:
+            for name, value in endpoint.environment().items():
+                environment.setenv(name, value)
+            run.sync(settings.load(lake=str(folder), environment={}, regions=[REGION], rate=1000), lambda _: None)
+    return folder
+
+
+@pytest.fixture
+def lake(prepared: Path, tmp_path: Path) -> Path:
+    shutil.copytree(prepared, tmp_path / "lake")
+    prices = settings.Prices()
+    found = snapshot.current(LocalLake(tmp_path / "lake"))
+    # its views name files by absolute path
+    warehouse.build(
+        tmp_path / "lake" / "lake.duckdb", snapshot=found.folder(), runs=tmp_path / "lake/runs", prices=prices
+    )
     return tmp_path / "lake"
 
 

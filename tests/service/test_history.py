@@ -110,9 +110,8 @@ def denied(region: str | None, projects: Projects) -> list[Fault]:
     return [Fault("access_denied", region=region, operation="DescribeProjectVersions" if projects else None)]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_regions_that_fail_in_turn_leave_the_lake_as_the_model_says(serve: Serve, tmp_path: Path, seed: int):
-    dice = random.Random(seed)
+def test_regions_that_fail_in_turn_leave_the_lake_as_the_model_says(serve: Serve, tmp_path: Path):
+    dice = random.Random(1)
     lake = tmp_path / "lake"
     real: dict[str, Projects] = {region: {} for region in REGIONS}
     model = Model()
