@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import pytest
 
 from pipeline import run, settings
 from pipeline.emulator import Fault, StaticWorld
