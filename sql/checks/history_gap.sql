@@ -1,57 +1,7 @@
 -- Every state of a history began and ended when its scope was listed. What is older than the oldest record of a sync
 -- that says when it listed is left out.
 -- severity: error
-with intervals as not materialized (
-    select
-        'projects' as table_name,
-        project_arn as arn,
-        null::varchar as data_result,
-        null::varchar as stage,
-        null::bigint as asset_index,
-        account_id,
-        region,
-        valid_from,
-        valid_to
-    from history.projects
-    union all
-    select
-        'datasets' as table_name,
-        dataset_arn as arn,
-        null as data_result,
-        null as stage,
-        null as asset_index,
-        account_id,
-        region,
-        valid_from,
-        valid_to
-    from history.datasets
-    union all
-    select
-        'project_versions' as table_name,
-        project_version_arn as arn,
-        null as data_result,
-        null as stage,
-        null as asset_index,
-        account_id,
-        region,
-        valid_from,
-        valid_to
-    from history.project_versions
-    union all
-    select
-        'version_assets' as table_name,
-        project_version_arn as arn,
-        data_result,
-        stage,
-        asset_index,
-        account_id,
-        region,
-        valid_from,
-        valid_to
-    from history.version_assets
-),
-
-horizons as (
+with horizons as (
     select
         account_id,
         region,
@@ -65,9 +15,9 @@ horizons as (
 ),
 
 instants as (
-    select distinct account_id, region, valid_from as instant from intervals
+    select distinct account_id, region, valid_from as instant from main.intervals
     union
-    select distinct account_id, region, valid_to as instant from intervals
+    select distinct account_id, region, valid_to as instant from main.intervals
     where valid_to is not null
 ),
 
@@ -94,7 +44,7 @@ select
     intervals.valid_from,
     intervals.valid_to,
     unlisted.instant as not_listed_at
-from intervals
+from main.intervals as intervals
 inner join unlisted
     on unlisted.account_id = intervals.account_id
     and unlisted.region = intervals.region

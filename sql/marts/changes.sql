@@ -16,74 +16,12 @@
 --   value_before: Its value before, as text; instants are in UTC.
 --   value_after: Its value since, as text; instants are in UTC.
 --   arn: ARN of the project, dataset or version that the row is about or belongs to.
-with intervals as not materialized (
-    select
-        'projects' as table_name,
-        project_arn as arn,
-        null::varchar as data_result,
-        null::varchar as stage,
-        null::bigint as asset_index,
-        account_id,
-        region,
-        valid_from,
-        valid_to
-    from history.projects
-    union all
-    select
-        'datasets' as table_name,
-        dataset_arn as arn,
-        null as data_result,
-        null as stage,
-        null as asset_index,
-        account_id,
-        region,
-        valid_from,
-        valid_to
-    from history.datasets
-    union all
-    select
-        'project_versions' as table_name,
-        project_version_arn as arn,
-        null as data_result,
-        null as stage,
-        null as asset_index,
-        account_id,
-        region,
-        valid_from,
-        valid_to
-    from history.project_versions
-    union all
-    select
-        'version_assets' as table_name,
-        project_version_arn as arn,
-        data_result,
-        stage,
-        asset_index,
-        account_id,
-        region,
-        valid_from,
-        valid_to
-    from history.version_assets
-),
-
-ended as not materialized (
-    select * from intervals
-    where valid_to is not null
-),
-
-begun as not materialized (
-    -- only what began at an instant at which something ended can go on from it; most rows never changed
-    select intervals.*
-    from intervals
-    semi join (select distinct valid_to from ended) as instants on instants.valid_to = intervals.valid_from
-),
-
-appeared as (
+with appeared as (
     select
         intervals.*,
         intervals.valid_from as changed_at
-    from intervals
-    anti join ended
+    from main.intervals as intervals
+    anti join (from main.intervals where valid_to is not null) as ended
         on ended.table_name = intervals.table_name
         and ended.arn = intervals.arn
         and ended.data_result is not distinct from intervals.data_result
@@ -92,11 +30,19 @@ appeared as (
         and ended.valid_to = intervals.valid_from
 ),
 
+begun as (
+    -- only what began at an instant at which something ended can go on from it; most rows never changed
+    select intervals.*
+    from main.intervals as intervals
+    semi join (select distinct valid_to from main.intervals where valid_to is not null) as instants
+        on instants.valid_to = intervals.valid_from
+),
+
 went as (
     select
         ended.*,
         ended.valid_to as changed_at
-    from ended
+    from main.intervals as ended
     anti join begun
         on begun.table_name = ended.table_name
         and begun.arn = ended.arn
@@ -104,6 +50,7 @@ went as (
         and begun.stage is not distinct from ended.stage
         and begun.asset_index is not distinct from ended.asset_index
         and begun.valid_from = ended.valid_to
+    where ended.valid_to is not null
 ),
 
 -- what changed: two states of a row that touch, side by side
@@ -274,13 +221,13 @@ asset_changes as (
 
 changes as (
     select
-        * exclude (valid_from, valid_to),
+        * exclude (key_hash, valid_from, valid_to),
         'appeared' as change,
         null as value
     from appeared
     union all by name
     select
-        * exclude (valid_from, valid_to),
+        * exclude (key_hash, valid_from, valid_to),
         'went' as change,
         null as value
     from went
@@ -301,7 +248,7 @@ first_listings as (
         region,
         min(instant) as first_listed_at
     from (
-        select account_id, region, min(valid_from) as instant from intervals group by account_id, region
+        select account_id, region, min(valid_from) as instant from main.intervals group by account_id, region
         union all
         select account_id, region, min(listed_at) as instant from main.listings group by account_id, region
     )

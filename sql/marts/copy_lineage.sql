@@ -61,7 +61,7 @@ members as (
     select project_version_arn from copy_counts
 ),
 
-present as materialized (
+present as (
     select
         versions.account_id,
         versions.region,
@@ -93,4 +93,4 @@ select
 from present
 left join walk on walk.project_version_arn = present.project_version_arn
 left join copy_counts on copy_counts.project_version_arn = present.project_version_arn
-left join present as sources on sources.project_version_arn = present.source_project_version_arn
+left join main.project_versions as sources on sources.project_version_arn = present.source_project_version_arn

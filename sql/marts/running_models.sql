@@ -26,13 +26,7 @@
 --   training_ended_at: When training ended.
 --   project_arn: ARN of the project.
 --   project_version_arn: ARN of the version; the key.
-with running as (
-    select versions.*
-    from main.project_versions as versions
-    semi join (from main.version_statuses where is_started) as started on started.status = versions.status
-),
-
-states as (
+with states as (
     select
         history.account_id,
         history.region,
@@ -43,7 +37,13 @@ states as (
         -- a state without a status proves nothing
         history.status is not null and not coalesce(statuses.is_started, false) as is_other
     from history.project_versions as history
-    semi join running on running.project_version_arn = history.project_version_arn
+    -- named here and below: a CTE that is read twice can hang DuckDB 2.0 under a limit
+    semi join (
+        select versions.project_version_arn
+        from main.project_versions as versions
+        inner join main.version_statuses as statuses on statuses.status = versions.status
+        where statuses.is_started
+    ) as running on running.project_version_arn = history.project_version_arn
     left join main.version_statuses as statuses on statuses.status = history.status
 ),
 
@@ -85,16 +85,16 @@ sightings as (
 )
 
 select
-    running.account_id,
-    running.region,
-    running.project_name,
-    running.version_name,
-    running.status,
-    running.min_inference_units as inference_units,
-    running.max_inference_units,
-    running.min_inference_units::double * prices.inference_unit_hour as cost_per_hour,
-    running.min_inference_units::double * prices.inference_unit_hour * 24 as cost_per_day,
-    coalesce(running.max_inference_units, running.min_inference_units)::double * prices.inference_unit_hour * 24
+    versions.account_id,
+    versions.region,
+    versions.project_name,
+    versions.version_name,
+    versions.status,
+    versions.min_inference_units as inference_units,
+    versions.max_inference_units,
+    versions.min_inference_units::double * prices.inference_unit_hour as cost_per_hour,
+    versions.min_inference_units::double * prices.inference_unit_hour * 24 as cost_per_day,
+    coalesce(versions.max_inference_units, versions.min_inference_units)::double * prices.inference_unit_hour * 24
         as max_cost_per_day,
     prices.currency,
     sightings.running_since,
@@ -105,17 +105,19 @@ select
     ) / 86400 as running_days_at_least,
     (
         epoch(clock.now_at)
-        - epoch(greatest(running.created_at, running.training_ended_at, sightings.last_seen_not_running_at))
+        - epoch(greatest(versions.created_at, versions.training_ended_at, sightings.last_seen_not_running_at))
     ) / 86400 as running_days_at_most,
-    running.f1_score,
-    running.created_at,
-    running.training_ended_at,
-    running.project_arn,
-    running.project_version_arn
-from running
+    versions.f1_score,
+    versions.created_at,
+    versions.training_ended_at,
+    versions.project_arn,
+    versions.project_version_arn
+from main.project_versions as versions
+inner join main.version_statuses as statuses on statuses.status = versions.status
 cross join main.prices as prices
 cross join main.clock as clock
-left join sightings on sightings.project_version_arn = running.project_version_arn
+left join sightings on sightings.project_version_arn = versions.project_version_arn
 left join main.scopes as scopes
-    on scopes.account_id = running.account_id
-    and scopes.region = running.region
+    on scopes.account_id = versions.account_id
+    and scopes.region = versions.region
+where statuses.is_started
