@@ -177,6 +177,8 @@ def changes(
 ) -> None:
     """Show what appeared, changed or went, as the syncs saw it: the mart `changes`, the latest last.
 
+    What the first listing of an account and region found may have been there for long, and is only shown by --run.
+
     Examples:
 
         reklake changes --since 2d
@@ -189,10 +191,14 @@ def changes(
     from pipeline.settings import load
 
     output_to.check(form, output)
-    wanted = "run_id = $run" if run_id else "changed_at >= $since"
+    wanted = "run_id = $run" if run_id else "changed_at >= $since and not is_first_listing"
     parameters = {"run": run_id} if run_id else {"since": moment(since, "--since")}
     with _connected(load(lake=lake, config=config)) as con:
-        result = queries.ask(con, f"from changes where {wanted} order by all", parameters)
+        result = queries.ask(
+            con,
+            f"from changes where {wanted} order by changed_at, account_id, region, table_name, arn, asset, column_name",
+            parameters,
+        )
         output_to.write(result, form, output=output)
 
 
