@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
-RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]+")
 HALF_WRITTEN = re.compile(r"\.\d+\.tmp")
 NEEDS_ROOM = frozenset(
     {"create", "write", "mkdir", "link", "pwrite", "parquet begin", "parquet write", "parquet end", "duckdb"}

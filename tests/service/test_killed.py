@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.record import ID_TIME_LENGTH
 from pipeline.storage import LocalLake
 from tests.service.bench import Bench, Command, state
 from tests.service.killing import DIES, FAILS, FULL, NEEDS_ROOM, READ_ONLY, STOPS, footprint
@@ -137,7 +138,7 @@ def test_a_snapshot_that_died_in_the_second_of_the_published_one_is_cleared_too(
     published = LocalLake(bench.lake).pointer()
     assert published is not None
     (orphan,) = [path for path in (bench.lake / "snapshots").iterdir() if path.name != published.value]
-    orphan.rename(orphan.with_name(published.value[:-6] + "000000"))  # the last part of an id is chance
+    orphan.rename(orphan.with_name(published.value[:ID_TIME_LENGTH] + "-00000000"))  # as one of a clock set back
     bench.goes_on()
 
 
