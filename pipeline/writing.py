@@ -84,5 +84,8 @@ def _check(settings: Settings, lake: Lake, published: Snapshot) -> tuple[CheckRe
     folder, runs = published.folder(), lake.fetch_folder(RUNS)
     if lake.is_local:
         warehouse.build(lake.root / warehouse.FILE, snapshot=folder, runs=runs, prices=settings.prices)
-    with warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, memory=CHECK_MEMORY) as con:
+        opened = warehouse.open_built(lake.root, memory=CHECK_MEMORY)
+    else:
+        opened = warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, memory=CHECK_MEMORY)
+    with opened as con:
         return tuple(result for result in checks.run(con) if not result.passed)

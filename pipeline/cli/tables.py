@@ -26,7 +26,9 @@ def tables(
     ] = None,
     output: Annotated[TablesFormat, typer.Option("--format", help="How to show it.")] = TablesFormat.table,
 ) -> None:
-    """Show what can be queried: tables, views and marts, or the columns of one of them.
+    """Show what can be queried: tables, their histories, views and marts, or the columns of one of them.
+
+    Every table also has a macro that gives it as it stood at an instant: `from as_of.projects('2026-11-01')`.
 
     Examples:
 
@@ -34,14 +36,17 @@ def tables(
 
         reklake tables project_versions
 
+        reklake tables history.project_versions
+
         reklake tables --format markdown > docs/tables.md
     """
     from pipeline.load import sqlfiles
-    from pipeline.model import TABLES
+    from pipeline.model import TABLES, history_of
     from pipeline.model.document import markdown
 
     files = {file.name: file for folder in ("views", "marts") for file in sqlfiles.read(folder)}
-    declared = {table.name: table for table in TABLES}
+    histories = {f"history.{table.name}": history_of(table) for table in TABLES}
+    declared = {table.name: table for table in TABLES} | histories
     if name and name not in declared and name not in files:
         raise UsageError(f"{name}: no such table. There are {', '.join([*declared, *files])}.")
     if output is TablesFormat.markdown:
@@ -59,6 +64,7 @@ def tables(
     else:
         heading = ("name", "kind", "grain", "what it is")
         rows = [(one.name, "table", one.grain, one.description) for one in TABLES]
+        rows += [(name, "history", one.grain, one.description) for name, one in histories.items()]
         rows += [(one.name, one.folder.rstrip("s"), one.grain, one.description) for one in files.values()]
     _show(heading, rows, output)
 

@@ -112,19 +112,34 @@ def connect(
     """
     con = duckdb.connect()
     try:
-        con.execute("set timezone = 'UTC'")
-        if memory:
-            con.execute(f"set memory_limit = {literal(memory)}")
-        con.execute("set enable_progress_bar = false")
-        con.execute("set python_enable_replacements = false")  # a name is a table, never a Python variable
         define(con, snapshot=snapshot, runs=lake / "runs", prices=prices)
-        con.execute("set search_path = 'main,marts'")
-        if not allow_write:
-            guard.confine(con, lake)
+        _prepare(con, lake, memory=memory, allow_write=allow_write)
     except BaseException:
         con.close()
         raise
     return con
+
+
+def open_built(lake: Path, *, memory: str | None = None) -> duckdb.DuckDBPyConnection:
+    """Return a connection like `connect`'s to the lake's own `lake.duckdb`, just built: nothing is defined again."""
+    con = duckdb.connect(str(lake / FILE), read_only=True)
+    try:
+        _prepare(con, lake, memory=memory, allow_write=False)
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def _prepare(con: duckdb.DuckDBPyConnection, lake: Path, *, memory: str | None, allow_write: bool) -> None:
+    con.execute("set timezone = 'UTC'")
+    if memory:
+        con.execute(f"set memory_limit = {literal(memory)}")
+    con.execute("set enable_progress_bar = false")
+    con.execute("set python_enable_replacements = false")  # a name is a table, never a Python variable
+    con.execute("set search_path = 'main,marts'")
+    if not allow_write:
+        guard.confine(con, lake)
 
 
 def literal(text: str) -> str:

@@ -192,7 +192,7 @@ def test_ctrl_c_ends_a_sync_soon_and_says_so(endpoint: Emulator, tmp_path: Path)
 
 def test_tables_lists_and_describes(reklake: Run):
     listed = reklake("tables").stdout
-    for name in ("project_versions", "running_models", "scopes"):
+    for name in ("project_versions", "history.project_versions", "running_models", "scopes"):
         assert name in listed
     described = json.loads(reklake("tables", "project_versions", "--format", "json").stdout)
     assert {"column": "f1_score", "type": "double", "source": "EvaluationResult.F1Score"}.items() <= next(

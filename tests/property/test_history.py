@@ -87,7 +87,7 @@ def told(found: snapshot.Snapshot, name: str) -> list[dict]:
     return pq.read_table(found.file(name, history=True)).to_pylist()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(runs, st.integers(2, 9))
 def test_every_state_of_every_row_is_told_with_its_interval(runs: list, rows_a_range: int):
     model = Model()

@@ -114,7 +114,7 @@ def test_regions_that_fail_in_turn_leave_the_lake_as_the_model_says(serve: Serve
     lake = tmp_path / "lake"
     real: dict[str, Projects] = {region: {} for region in REGIONS}
     model = Model()
-    for number in range(9):
+    for number in range(8):
         real = {region: drift(projects, dice) for region, projects in real.items()}
         failing = (*REGIONS, None)[number % 4]
         faults = denied(failing, real[failing] if failing else {})
