@@ -35,8 +35,9 @@ class Outcome(StrEnum):
 class ScopeRecord:
     """How one scope ended. `seconds` is the time its listing took; `calls` counts every attempt.
 
-    `listed_at` is when the last page came of the listing that its rows are from; `resumed_from` is the run, if it was
-    another one, that made that listing and did not live to publish it.
+    `listed_at` is when the last page came of the listing that its published rows are from, to the instant at which the
+    histories change; `resumed_from` is the run, if it was another one, that made that listing and did not live to
+    publish it.
     """
 
     account_id: str
@@ -66,10 +67,6 @@ class ScopeRecord:
     def scope(self) -> Scope:
         """The scope it is about."""
         return Scope(self.region, self.account_id)
-
-    def listed(self, at: datetime) -> None:
-        """Note that it was listed to its end then."""
-        self.outcome, self.listed_at = Outcome.COMPLETE, text_of(at)
 
     def fail(self, error: ReklakeError) -> None:
         """Note the error that ended it."""
@@ -157,10 +154,10 @@ def has_published(document: Mapping[str, Any] | None) -> bool:
 
 
 def listings(documents: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Scope, datetime]]:
-    """Yield which scopes were listed to their end, and when, by the records of runs that published."""
+    """Yield which scopes were listed to their end, all pages readable or not, and when, by runs that published."""
     for document in documents:
         for one in document["scopes"] if has_published(document) else ():
-            if one["outcome"] == Outcome.COMPLETE and one.get("listed_at"):
+            if one.get("listed_at"):
                 yield Scope(one["region"], one["account_id"]), datetime.fromisoformat(one["listed_at"])
 
 

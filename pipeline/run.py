@@ -22,7 +22,7 @@ from pipeline.load.snapshot import Snapshot
 from pipeline.load.writer import SnapshotWriter, writer
 from pipeline.model.page import Scope
 from pipeline.pieces import flatten_scope
-from pipeline.record import Outcome, RunRecord, ScopeRecord, documents, has_published, now
+from pipeline.record import Outcome, RunRecord, ScopeRecord, documents, has_published, now, text_of
 from pipeline.settings import Settings
 from pipeline.storage import Lake, open_lake
 from pipeline.writing import Result, conclude, writing
@@ -150,7 +150,7 @@ def _extract(target: Target, *, lake: Lake, run_id: str, observe: Observer, stop
                 if stopped.is_set():
                     raise ScopeError(f"{target.scope}: the run was stopped. Sync again.", kind="stopped")
         landed = landing.scope_file(lake, run_id, target.scope)
-        record.listed(landed.listed_at)
+        record.outcome = Outcome.COMPLETE
     except ReklakeError as error:
         record.fail(error)
     record.ended_at, record.seconds = now(), round(time.perf_counter() - started, 6)
@@ -164,7 +164,7 @@ def _extract(target: Target, *, lake: Lake, run_id: str, observe: Observer, stop
 
 def _resumed(landed: LandedScope, of_run: str) -> Extracted:
     record = ScopeRecord.of(landed.scope)
-    record.listed(landed.listed_at)
+    record.outcome = Outcome.COMPLETE
     record.resumed_from = of_run
     return landed, record
 
@@ -176,8 +176,7 @@ def _replayed(found: LandedScope, previous: Snapshot | None) -> Extracted:
         why = f"{found.path}: the scope was not listed to its end in that run; its last complete rows stay."
         record.fail(ScopeError(why, kind="incomplete"))
         return None, record
-    record.listed(found.listed_at)
-    if shown and found.listed_at < shown.listed_at:
+    if shown and found.listed_at < shown.listed_at and found.run_id != shown.run_id:
         why = (
             f"{found.scope}: run {found.run_id} listed it at {found.listed_at:%FT%TZ}, and the rows there are of "
             f"{shown.listed_at:%FT%TZ}: a replay does not go back. Replay the runs in their order into a new lake, or "
@@ -185,6 +184,7 @@ def _replayed(found: LandedScope, previous: Snapshot | None) -> Extracted:
         )
         record.fail(ScopeError(why, kind="older"))
         return None, record
+    record.outcome = Outcome.COMPLETE
     return found, record
 
 
@@ -239,7 +239,7 @@ def _write_scope(new: SnapshotWriter, landed: LandedScope, record: ScopeRecord) 
         new.carry_beneath(landed.scope, {name: pa.concat_arrays(arns) for name, arns in present.items()})
         more = f" And {len(problems) - 1} more like it." if len(problems) > 1 else ""
         record.fail(PageError(f"{problems[0]}{more}"))
-    new.listed(landed.scope, landed.run_id, landed.listed_at, whole=not problems)
+    record.listed_at = text_of(new.listed(landed.scope, landed.run_id, landed.listed_at, whole=not problems))
 
 
 def _outcome(run: RunRecord) -> Outcome:

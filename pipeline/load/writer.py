@@ -44,11 +44,11 @@ class SnapshotWriter:
         for name, rows in tables.items():
             self._files[name].add(rows, settled)
 
-    def listed(self, scope: Scope, run_id: str, listed_at: datetime, *, whole: bool = True) -> None:
+    def listed(self, scope: Scope, run_id: str, listed_at: datetime, *, whole: bool = True) -> datetime:
         """Note that the scope's rows are those of that run's pages, of which the last came at `listed_at`.
 
-        What has changed has done so at that instant, in the scope's history; should a clock have gone back, just
-        after the listing before.
+        Returns the instant at which what has changed has done so, in the scope's history: that one or, should a clock
+        have gone back, just after the listing before.
         """
         before = self._before.get(scope)
         if before and listed_at <= before.listed_at:
@@ -56,6 +56,7 @@ class SnapshotWriter:
             listed_at = before.listed_at + again
         self._sources[scope] = Source(run_id, whole, listed_at)
         self._listed[scope] = listed_at
+        return listed_at
 
     def carry(self, scope: Scope) -> None:
         """Take the scope's rows over from the previous snapshot as they are."""

@@ -1,5 +1,5 @@
--- The listings that the lake's rows came from: those that ended well, in runs that published them. Histories change
--- at these instants only. Records written before histories do not say when a listing ended and are left out.
+-- The listings that the lake's rows came from: those that came to their end, be it with a page that could not be read
+-- whole, in runs that published them. Histories change at these instants only. Records written before histories do not say when a listing ended and are left out.
 -- grain: one row per scope (account and region) and instant at which such a listing ended
 -- columns:
 --   account_id: AWS account that was listed.
@@ -20,7 +20,6 @@ with published as (
     inner join main.runs as runs on runs.run_id = run_scopes.run_id
     where
         run_scopes.listed_at is not null
-        and run_scopes.outcome = 'complete'
         and run_scopes.run_outcome in ('complete', 'partial')
     window later as (
         partition by run_scopes.account_id, run_scopes.region

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
-from pipeline import run, settings
+from pipeline import landing, run, settings
 from pipeline.emulator import Fault, StaticWorld
 from pipeline.load import checks, snapshot, warehouse
 from pipeline.model import TABLES
@@ -163,6 +166,33 @@ def test_a_version_that_comes_back_has_a_new_interval(serve: Serve):
     last = [one for one in told(lake) if one["version_name"] == "v0002"]
     assert [one["valid_to"] is None for one in last] == [False, True]
     assert last[0]["valid_to"] < last[1]["valid_from"]
+
+
+def test_what_a_page_that_is_partly_unreadable_changed_is_history_too(serve: Serve):
+    lake = serve(world(cats=2)).lake
+    served = serve(world(cats=2), lake=lake)
+    served.sync()
+    cat = version(project("cats"), "v0000", Status="RUNNING")
+    body = json.dumps({"ProjectVersionDescriptions": [cat, {"Status": "RUNNING"}]}).encode()
+    result = serve(world(cats=2), lake=lake, faults=[Fault("raw_body", project="cats", body=body)]).sync()
+    assert result.record.outcome is Outcome.PARTIAL
+    assert [one["status"] for one in told(lake)] == ["TRAINING_COMPLETED", "RUNNING", "TRAINING_COMPLETED"]
+    assert failing_checks(lake) == []
+
+
+def test_a_clock_that_went_back_is_no_gap_in_the_history(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    lake = serve(world(cats=2)).lake
+    serve(world(cats=2), lake=lake).sync()
+    real = landing.scope_file
+
+    def earlier(*of: Any) -> landing.LandedScope:
+        return replace(real(*of), listed_at=datetime(2020, 1, 1, tzinfo=UTC))
+
+    monkeypatch.setattr(landing, "scope_file", earlier)
+    result = serve(world(cats=3), lake=lake).sync()
+    assert len(told(lake)) == 3
+    assert text(told(lake)[-1]["valid_from"]) == result.record.scopes[0].listed_at
+    assert failing_checks(lake) == []
 
 
 def test_after_a_rollback_the_next_sync_goes_on_from_there(serve: Serve):

@@ -44,7 +44,7 @@ def ran(lake: LocalLake, days: float, status: str | None, *scopes: Scope, failed
             new.add({"projects": pa.Table.from_pylist([row | {"status": status}], table("projects").schema)})
             new.listed(scope, one, at)
             seen = ScopeRecord(scope.account_id, scope.region)
-            seen.listed(at)
+            seen.outcome, seen.listed_at = Outcome.COMPLETE, record.text_of(at)
             run.scopes.append(seen)
         if failed:
             run.scopes.append(ScopeRecord(failed.account_id, failed.region, error="denied"))
