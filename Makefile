@@ -13,8 +13,7 @@ demo: $(READY)  ## export a made-up organisation from the built-in endpoint and 
 test: $(READY) $(OLD_DUCKDB)/.ready lint types  ## run everything, on both supported lines of DuckDB
 	$(BIN)/python -m pytest -n auto
 	PYTHONPATH=$(OLD_DUCKDB) $(BIN)/python -m pytest -n auto tests/sql tests/unit/load tests/cli/test_query.py \
-		tests/property/test_history.py tests/service/test_sync.py tests/service/test_replay.py \
-		tests/service/test_history.py
+		tests/property/test_history.py tests/service/test_replay.py tests/service/test_history.py
 
 check: lint types  ## what needs no test run
 
@@ -50,8 +49,9 @@ lock:  ## write the locks anew (needs uv)
 docs: $(READY)  ## write docs/tables.md from the declarations
 	$(BIN)/reklake tables --format markdown > docs/tables.md
 
-bench: $(READY)  ## page bodies to Parquet tables: versions a second and memory
+bench: $(READY)  ## page bodies to Parquet tables, and listings into histories: speed and memory
 	$(BIN)/python bench/flatten.py
+	$(BIN)/python bench/history.py
 
 clean:
 	rm -rf $(VENV) $(OLD_DUCKDB) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -98,8 +98,8 @@ def test_killed_at_any_step_of_a_later_sync_the_lake_is_old_or_new_and_goes_on(b
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_on_a_disk_that_is_full_or_broken_at_a_step_the_lake_stays_or_a_warning_is_given(bench: Bench, part: int):
-    every_other = labels(bench, "old")[::2]  # neighbours are much alike
-    assert strike(bench, "old", FAILS, every_other, part, PARTS) >= 5
+    some = labels(bench, "old")[::3]  # neighbours are much alike
+    assert strike(bench, "old", FAILS, some, part, PARTS) >= 4
 
 
 @pytest.mark.parametrize("part", range(2))
