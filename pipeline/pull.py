@@ -47,7 +47,7 @@ def pull(settings: Settings, folder: Path, snapshot_id: str | None = None) -> Sn
 
 def _copy_snapshot(wanted: Snapshot, target: LocalLake) -> None:
     if wanted.id in target.entries(snapshot.FOLDER):
-        if not snapshot.read(target, wanted.id).damage():
+        if _is_whole(target, wanted.id):
             return
         target.remove(f"{snapshot.FOLDER}/{wanted.id}")
     wanted.verify()
@@ -55,6 +55,13 @@ def _copy_snapshot(wanted: Snapshot, target: LocalLake) -> None:
         for name in [snapshot.MANIFEST, *wanted.files]:
             (new.path / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(wanted.folder() / name, new.path / name)
+
+
+def _is_whole(target: LocalLake, snapshot_id: str) -> bool:
+    try:
+        return not snapshot.read(target, snapshot_id).damage()
+    except LakeError:
+        return False
 
 
 def _copy_records(lake: Lake, target: LocalLake) -> None:

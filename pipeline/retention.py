@@ -51,7 +51,7 @@ def collect(settings: Settings, *, is_dry: bool) -> list[Removal]:
             for one in removals:
                 lake.remove(one.name)
     except OSError as error:
-        raise LakeError(f"{lake}: {error}. What could be removed is gone; run again.") from error
+        raise LakeError(f"{lake}: {error}. Mend that and run again; nothing that is needed was touched.") from error
     return removals
 
 

@@ -160,6 +160,9 @@ def test_pull_makes_a_lake_that_can_be_queried(reklake: Run, lake: Path, tmp_pat
     assert rows(reklake(*count)) == [{"status": "RUNNING"}]
     assert len(list((tmp_path / "copy" / "snapshots").iterdir())) == 2
     assert (tmp_path / "copy" / "lake.duckdb").exists()
+    (current,) = [path for path in (tmp_path / "copy" / "snapshots").iterdir() if path.name != first]
+    (current / "manifest.json").write_text("{")
+    assert "project_versions 1" in reklake("pull", "copy", "--lake", "lake").stdout  # a damaged copy is made anew
     assert len(rows(reklake("runs", "--lake", "copy", "--format", "csv"))) == 3
     refused = reklake("pull", "lake", "--lake", "copy")
     assert refused.returncode == 2
