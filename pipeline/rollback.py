@@ -15,11 +15,14 @@ from pipeline.writing import Result, conclude, writing
 def rollback(settings: Settings, snapshot_id: str | None) -> Result:
     """Publish that snapshot again; None: the last one before the current that is whole.
 
-    LakeError if it is not there or damaged, or there is none; UsageError if it is the current one; BusyError if another
-    writer has the lake.
+    LakeError if it is damaged, or none is whole; UsageError if there is no such snapshot or it is the current one;
+    BusyError if another writer has the lake.
     """
     lake = open_lake(settings.lake, settings.aws.profile)
     snapshot.check_exists(lake)
+    if snapshot_id is not None and snapshot_id not in lake.entries(snapshot.FOLDER):
+        known = _named(_earlier(lake, None)[:5])
+        raise UsageError(f"{lake}: there is no snapshot {snapshot_id}. Newest first: {known}.")
     run = RunRecord.begin("rollback", {"snapshot": snapshot_id})
     with writing(lake, run):
         lake.sweep()

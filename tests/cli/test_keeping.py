@@ -102,6 +102,9 @@ def test_doctor_finds_a_damaged_file_and_rollback_leaves_it_behind(reklake: Run,
         refused = reklake("sync", "--quiet", "--lake", "lake", "--region", REGION, **endpoint.environment())
         assert refused.returncode == 1
         assert "reklake rollback" in refused.stderr
+        unknown = reklake("rollback", "2020", "--lake", "lake")
+        assert unknown.returncode == 2
+        assert "there is no snapshot 2020. Newest first: 20" in unknown.stderr
         back = reklake("rollback", "--lake", "lake")
         assert back.returncode == 0, back.stderr
         assert (lake / "CURRENT").read_text().strip() in back.stdout
