@@ -20,6 +20,8 @@ ROW_GROUP_BYTES = 8 << 20
 """Bodies a row group holds: what a reader must take into memory at a time."""
 FOLDER, SUFFIX = "raw", ".parquet"
 OUTCOME = b"reklake.outcome"
+LISTED_PARTS = b"reklake.parts"
+"""Metadata: the parts (model.page.PARTS) that were asked about every resource, divided by commas."""
 COMPLETE, FAILED = "complete", "failed"
 NEVER = datetime.fromtimestamp(0, UTC)
 
@@ -32,17 +34,20 @@ SCHEMA = pa.schema(
     [
         _field("account_id", pa.string(), "AWS account that was asked."),
         _field("region", pa.string(), "AWS region that was asked."),
-        _field("operation", pa.string(), "DescribeProjects or DescribeProjectVersions."),
-        _field("project_arn", pa.string(), "ProjectArn of the request; empty for DescribeProjects."),
+        _field("operation", pa.string(), "The API operation, such as DescribeProjects."),
+        _field("project_arn", pa.string(), "Project that was asked about; empty for DescribeProjects."),
         _field("listing", pa.int64(), "Grows when a listing began again; only the last one counts. 1-based."),
         _field("page_number", pa.int64(), "Place of the page in its listing, 1-based; 0 for a vanished project."),
         _field("http_status", pa.int64(), "200, or 400 for the ResourceNotFoundException of a vanished project."),
         _field("observed_at", pa.timestamp("us", tz="UTC"), "When the answer was there."),
         _field("request_id", pa.string(), "AWS's id of the request, for AWS support."),
         _field("body", pa.binary(), "The answer's body, byte for byte."),
+        _field("resource_arn", pa.string(), "Dataset, project or version a part asked about; empty in listings."),
     ]
 )
 HEAD_COLUMNS = ("operation", "project_arn", "listing", "page_number", "http_status")
+_ADDED = frozenset({"resource_arn"})
+"""Columns that files of older versions lack; there they are empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class LandedScope:
     """A scope's landed file, as found.
 
     `complete` says whether the scope was listed to its end; `listed_at` is when its last page came (1970 if none
-    did, which is no listing).
+    did, which is no listing). `parts` are those of which every resource was asked about.
     """
 
     scope: Scope
@@ -58,12 +63,17 @@ class LandedScope:
     path: Path
     complete: bool
     listed_at: datetime
+    parts: frozenset[str] = frozenset()
 
 
 class Writer:
-    """Takes one scope's pages in the order they come, and keeps few of them in memory."""
+    """Takes one scope's pages in the order they come, and keeps few of them in memory.
+
+    `parts` are those whose pages are all there; whoever adds the pages says so.
+    """
 
     def __init__(self, file: pq.ParquetWriter, scope: Scope) -> None:
+        self.parts: set[str] = set()
         self._file = file
         self._scope = scope
         self._pages: list[RawPage] = []
@@ -90,7 +100,9 @@ class Writer:
     def close(self, outcome: str) -> None:
         """Write the rest and how the listing ended."""
         self.flush()
-        self._file.add_key_value_metadata({OUTCOME: outcome.encode()})
+        self._file.add_key_value_metadata(
+            {OUTCOME: outcome.encode(), LISTED_PARTS: ",".join(sorted(self.parts)).encode()}
+        )
 
 
 def folder(run_id: str) -> str:
@@ -147,8 +159,10 @@ def scope_file(lake: Lake, run_id: str, scope: Scope) -> LandedScope:
         raise LakeError(f"{lake}: {name}: the landed pages cannot be read: {error}.") from error
     file = _open(path)
     listed_at = _listed_at(file)
-    is_complete = (file.metadata.metadata or {}).get(OUTCOME) == COMPLETE.encode() and listed_at > NEVER
-    return LandedScope(scope, run_id, path, is_complete, listed_at)
+    said = file.metadata.metadata or {}
+    is_complete = said.get(OUTCOME) == COMPLETE.encode() and listed_at > NEVER
+    parts = frozenset(said.get(LISTED_PARTS, b"").decode().split(",")) - {""}
+    return LandedScope(scope, run_id, path, is_complete, listed_at, parts)
 
 
 def is_sound(landed: LandedScope) -> bool:
@@ -187,7 +201,7 @@ def heads(path: Path) -> list[dict[str, Any]]:
 def pages(path: Path, wanted: Callable[[int], bool]) -> Iterator[RawPage]:
     """Yield the file's pages whose position (0-based) is wanted, a row group in memory at a time."""
     file = _open(path)
-    names = SCHEMA.names[2:]
+    names = [name for name in SCHEMA.names[2:] if name in file.schema_arrow.names or name not in _ADDED]
     position = 0
     for group in range(file.num_row_groups):
         count = file.metadata.row_group(group).num_rows

@@ -29,6 +29,21 @@ class Outcome(StrEnum):
     COMPLETE = "complete"
     PARTIAL = "partial"
     FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(slots=True)
+class PartRecord:
+    """How one part of a scope ended (model.page.PARTS): what was asked about its resources, one by one.
+
+    Skipped is a part that was not asked for by name and is not permitted; a part that did not complete keeps its last
+    rows.
+    """
+
+    part: str
+    outcome: Outcome
+    error_kind: str | None = None
+    error: str | None = None
 
 
 @dataclass(slots=True)
@@ -57,6 +72,7 @@ class ScopeRecord:
     versions: int = 0
     unknown_members: int = 0
     seconds: float = 0.0
+    parts: list[PartRecord] = field(default_factory=list)
 
     @classmethod
     def of(cls, scope: Scope) -> ScopeRecord:

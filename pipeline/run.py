@@ -143,7 +143,7 @@ def _extract(target: Target, *, lake: Lake, run_id: str, observe: Observer, stop
     try:
         client, tap = target.client()
         with landing.land(lake, run_id, target.scope) as pages:
-            for page in list_scope(client, target.scope, threads=target.settings.threads):
+            for page in list_scope(client, target.scope, threads=target.settings.in_flight):
                 pages.add(page)
                 record.pages += 1
                 observe(Event("page", target.scope))
@@ -263,7 +263,7 @@ def _arguments(settings: Settings) -> dict[str, object]:
         "regions": list(aws.regions),
         "accounts": list(aws.accounts),
         "role": aws.role,
-        "profile": aws.profile,
+        "profiles": list(aws.profiles),
         "rate": aws.rate,
         "resume_within": settings.resume_within,
     }

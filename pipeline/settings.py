@@ -15,6 +15,8 @@ from pipeline.errors import UsageError
 CONFIG_FILE = "reklake.toml"
 DEFAULT_LAKE = "data/lake"
 RESUME_WITHIN = 3600.0
+SESSION_NAME = "reklake"
+"""RoleSessionName of assumed roles, which CloudTrail shows."""
 QUOTA = 5.0
 """Default quota of DescribeProjects and DescribeProjectVersions, in calls a second (AWS service quotas)."""
 
@@ -32,22 +34,41 @@ class Prices:
 class AwsSettings:
     """Whom to ask, and how fast.
 
-    `accounts` are assumed into through `role` (a role name, or an ARN pattern with `{account}`); without a role,
-    one account id only states whose credentials these are. `rate` is in calls a second for each operation,
-    account and region.
+    `accounts`, or with `organization` those of the AWS organization (of its `units`, if any are named), are assumed
+    into through `role` (a role name, or an ARN pattern with `{account}`); without a role, one account id only states
+    whose credentials these are. With several `profiles`, each is an account of its own. `rate` is in calls a second for
+    each operation, account and region.
     """
 
     regions: tuple[str, ...] = ()
+    exclude_regions: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
+    exclude_accounts: tuple[str, ...] = ()
+    organization: bool = False
+    units: tuple[str, ...] = ()
+    exclude_units: tuple[str, ...] = ()
     role: str | None = None
-    profile: str | None = None
+    external_id: str | None = None
+    session_name: str = SESSION_NAME
+    profiles: tuple[str, ...] = ()
+    parts: tuple[str, ...] | None = None
+    """What is asked for beside projects and versions (model.page.PARTS); None: the default, where it is permitted."""
     rate: float = QUOTA
+    burst: float | None = None
+    """Calls that may leave at once after a pause; None: BURST_SECONDS' worth."""
+    patience: float = 20.0
+    """Seconds without one answer after which what is throttled, cut or out of reach is given up."""
     max_attempts: int = 10
-    """Of one call, the first included; about a minute of waiting when all of them fail."""
-    threads: int = 8
-    """Projects of one scope that are listed at the same time."""
-    scopes: int = 8
+    """Of one call that is cut or out of reach, the first included."""
+    in_flight: int = 8
+    """Calls of one operation of a scope that are under way at the same time; more if the rate needs them."""
+    scopes: int = 256
     """Scopes that are listed at the same time."""
+
+    @property
+    def profile(self) -> str | None:
+        """The profile for everything that is not of one account, such as a lake on S3."""
+        return self.profiles[0] if self.profiles else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +111,7 @@ _KEYS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
         "profile": str,
         "rate": (int, float),
         "max_attempts": int,
-        "threads": int,
+        "in_flight": int,
         "scopes": int,
     },
     "prices": {"training_hour": (int, float), "inference_unit_hour": (int, float), "currency": str},
@@ -119,7 +140,9 @@ def load(
     file = _read(config or Path(CONFIG_FILE), required=config is not None)
     flags = {key: value for key, value in aws.items() if value not in (None, (), [])}
     chosen = {**file.get("aws", {}), **_from_environment(environment), **flags}
-    for key in ("regions", "accounts"):
+    if profile := chosen.pop("profile", None):
+        chosen["profiles"] = [profile]
+    for key in ("regions", "accounts", "profiles"):
         if key in chosen:
             chosen[key] = tuple(dict.fromkeys(chosen[key]))
     settings = AwsSettings(**chosen)
@@ -151,7 +174,7 @@ def _check(aws: AwsSettings) -> None:
             raise UsageError(f"--account {account}: an AWS account id has 12 digits.")
     if len(aws.accounts) > 1 and not aws.role:
         raise UsageError("Several accounts need --role NAME, the role to assume in each of them.")
-    for name in ("max_attempts", "threads", "scopes"):
+    for name in ("max_attempts", "in_flight", "scopes"):
         if getattr(aws, name) < 1:
             raise UsageError(f"{name} is {getattr(aws, name)}: it must be 1 or more.")
 

@@ -55,7 +55,7 @@ class Target:
         """Make the scope's Rekognition client with its hooks; ScopeError if there are no credentials for it."""
         config = Config(
             retries={"mode": "standard", "total_max_attempts": self.settings.max_attempts},
-            max_pool_connections=self.settings.threads + 1,
+            max_pool_connections=self.settings.in_flight + 1,
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
             user_agent_extra="reklake",

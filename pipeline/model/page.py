@@ -8,14 +8,32 @@ from types import MappingProxyType
 
 DESCRIBE_PROJECTS = "DescribeProjects"
 DESCRIBE_PROJECT_VERSIONS = "DescribeProjectVersions"
+DESCRIBE_DATASET = "DescribeDataset"
+LIST_TAGS_FOR_RESOURCE = "ListTagsForResource"
+LIST_PROJECT_POLICIES = "ListProjectPolicies"
+
+PARTS = MappingProxyType(
+    {
+        "datasets": DESCRIBE_DATASET,
+        "tags": LIST_TAGS_FOR_RESOURCE,
+        "policies": LIST_PROJECT_POLICIES,
+    }
+)
+"""What a sync can ask for beside projects and versions, each with its operation: one call (or more) a resource."""
+DEFAULT_PARTS = ("datasets",)
+"""Taken where they are permitted, unless others are asked for."""
 
 RESULT_KEYS = MappingProxyType(
     {
         DESCRIBE_PROJECTS: "ProjectDescriptions",
         DESCRIBE_PROJECT_VERSIONS: "ProjectVersionDescriptions",
+        DESCRIBE_DATASET: "DatasetDescription",
+        LIST_TAGS_FOR_RESOURCE: "Tags",
+        LIST_PROJECT_POLICIES: "ProjectPolicies",
     }
 )
-"""The member of each operation's answer that holds the listed descriptions."""
+"""The member of each operation's answer that holds what was asked for: a list of descriptions, but for DescribeDataset
+(one object) and ListTagsForResource (an object of strings)."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,9 +51,11 @@ class Scope:
 class RawPage:
     """One answer of one listing, body byte for byte.
 
-    `project_arn` is "" for DescribeProjects. `listing` counts from 1 and grows when a listing had to start
+    `project_arn` is "" for DescribeProjects. `resource_arn` is the ARN that a part asked about (a dataset, a project, a
+    version), "" for the two listings; `project_arn` is then the project it belongs to.
+    `listing` counts from 1 and grows when a listing had to start
     again (an expired token): only the pages of the last listing count. `page_number` counts from 1 within it.
-    `http_status` is 200, or 400 for the ResourceNotFoundException of a project that vanished while listed.
+    `http_status` is 200, or 400 for the ResourceNotFoundException of a project (or resource) that vanished meanwhile.
     """
 
     operation: str
@@ -46,8 +66,10 @@ class RawPage:
     observed_at: datetime
     request_id: str
     body: bytes
+    resource_arn: str = ""
 
     def describe(self, scope: Scope) -> str:
         """Say which page this is, for messages."""
-        project = f", project {self.project_arn}" if self.project_arn else ""
+        arn = self.resource_arn or self.project_arn
+        project = f", {'project ' if arn == self.project_arn else ''}{arn}" if arn else ""
         return f"account {scope.account_id}, region {scope.region}{project}, {self.operation} page {self.page_number}"

@@ -58,7 +58,7 @@ def test_repeated_regions_count_once():
         ("[price]\ntraining_hour = 1", "price is no setting"),
         ("lake = ", "cannot be read as TOML"),
         ("[aws]\nrate = -1", "above 0"),
-        ("[aws]\nthreads = 0", "must be 1 or more"),
+        ("[aws]\nin_flight = 0", "must be 1 or more"),
         ("[prices]\ntraining_hour = nan", "prices.training_hour is nan: give a price of 0 or more"),
         ("[prices]\ninference_unit_hour = -1", "prices.inference_unit_hour is -1"),
     ],
