@@ -1,6 +1,8 @@
 """The only place that knows AWS: plans the scopes, paces the calls, yields the pages as they come."""
 
-from pipeline.extract.pages import list_scope
-from pipeline.extract.targets import CUSTOM_LABELS_REGIONS, Target, plan
+from pipeline.extract.lister import Lister
+from pipeline.extract.listing import Listed, Sink
+from pipeline.extract.sessions import Sessions
+from pipeline.extract.targets import CUSTOM_LABELS_REGIONS, Plan, Target, plan
 
-__all__ = ["CUSTOM_LABELS_REGIONS", "Target", "list_scope", "plan"]
+__all__ = ["CUSTOM_LABELS_REGIONS", "Listed", "Lister", "Plan", "Sessions", "Sink", "Target", "plan"]

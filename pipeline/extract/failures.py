@@ -1,20 +1,34 @@
-"""What went wrong with a scope, in words: botocore's errors as ScopeError, each with its remedy."""
+"""What went wrong with a call: whether to try again and, if not, in words: a ScopeError with its remedy."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import botocore.exceptions as aws
+from botocore.parsers import ResponseParserError
 
 from pipeline.errors import ScopeError
-from pipeline.extract.tap import THROTTLES
-from pipeline.model.page import Scope
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, Scope
 
+THROTTLES = frozenset(
+    {
+        "ThrottlingException",
+        "ProvisionedThroughputExceededException",
+        "TooManyRequestsException",
+        "Throttling",
+        "RequestLimitExceeded",
+        "SlowDown",
+    }
+)
+HTTP_SERVER_ERROR = 500
+_TRANSIENT = frozenset({"RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete"})
 _DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
+_UNKNOWN_CALLER = frozenset({"UnrecognizedClientException", "InvalidClientTokenId"})
+"""What a region answers that is not enabled for the account, as every region does to keys that do not exist."""
 _CREDENTIALS = frozenset(
     {
-        "UnrecognizedClientException",
-        "InvalidClientTokenId",
+        *_UNKNOWN_CALLER,
         "InvalidSignatureException",
         "SignatureDoesNotMatch",
         "ExpiredTokenException",
@@ -22,20 +36,66 @@ _CREDENTIALS = frozenset(
         "IncompleteSignature",
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
+        "OptInRequired",
+        "RequestExpired",
+    }
+)
+_UNSUPPORTED = frozenset(
+    {
+        "UnknownOperationException",
+        "UnknownOperation",
+        "InvalidAction",
+        "UnsupportedOperation",
+        "UnsupportedOperationException",
+        "NotImplemented",
+        "ServiceUnavailableInRegion",
     }
 )
 
 
-def explain(error: Exception, scope: Scope, doing: str) -> ScopeError:  # noqa: PLR0911  # one return a kind
-    """Turn an exception of a call into one that says where, what, and what to do; `doing` names the call."""
+def code_of(error: Exception) -> str:
+    """Return AWS's code of the error; empty if AWS did not answer."""
+    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, aws.ClientError) else ""
+
+
+def is_throttle(error: Exception) -> bool:
+    """Whether the service asks to be asked more slowly."""
+    return code_of(error) in THROTTLES
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether the same call may succeed in a moment: the network, or the service's own trouble.
+
+    Not where assuming the role failed: that has been tried again already.
+    """
+    if isinstance(error, aws.ClientError):
+        if error.operation_name == "AssumeRole" or code_of(error) in _UNSUPPORTED:
+            return False
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= HTTP_SERVER_ERROR or code_of(error) in _TRANSIENT
+    return isinstance(error, aws.HTTPClientError | aws.ConnectionError | aws.IncompleteReadError | ResponseParserError)
+
+
+def explain(
+    error: Exception, scope: Scope, doing: str, *, is_accepted_elsewhere: Callable[[], bool] = lambda: False
+) -> ScopeError:
+    """Turn an exception of a call into one that says where, what, and what to do; `doing` names the call.
+
+    `is_accepted_elsewhere` asks whether the credentials are good as such.
+    """
     where = f"account {scope.account_id}, region {scope.region}, {doing}"
     if isinstance(error, ScopeError):
         return error
     if isinstance(error, aws.ClientError):
-        return _explain_answer(error, scope, where)
+        return _explain_answer(error, scope, where, is_accepted_elsewhere)
+    return _explain_silence(error, scope, doing, where)
+
+
+def _explain_silence(error: Exception, scope: Scope, doing: str, where: str) -> ScopeError:
+    """Explain an error that is none of the service's answers."""
     if isinstance(error, aws.NoCredentialsError | aws.PartialCredentialsError | aws.CredentialRetrievalError):
         return ScopeError(f"{where}: {_sentence(error)} Check the profile or the AWS_ variables.", kind="credentials")
-    if isinstance(error, aws.HTTPClientError | aws.ConnectionError):
+    if isinstance(error, aws.HTTPClientError | aws.ConnectionError | aws.IncompleteReadError):
         return ScopeError(
             f"{where}: the endpoint cannot be reached: {_sentence(error)} "
             f"Check the network, AWS_ENDPOINT_URL, and that Rekognition is offered in {scope.region}.",
@@ -43,8 +103,8 @@ def explain(error: Exception, scope: Scope, doing: str) -> ScopeError:  # noqa: 
         )
     if isinstance(error, aws.ParamValidationError):
         return bad_answer(scope, doing, f"the API does not take that ARN back: {' '.join(str(error).split())}")
-    if isinstance(error, aws.PaginationError):
-        return bad_answer(scope, doing, "the service sent the same page token twice, which would never end")
+    if isinstance(error, ResponseParserError):
+        return bad_answer(scope, doing, f"the answer cannot be parsed: {' '.join(str(error).split())}"[:300])
     return ScopeError(f"{where}: {type(error).__name__}: {_sentence(error)} Sync again.", kind="service")
 
 
@@ -57,31 +117,60 @@ def bad_answer(scope: Scope, doing: str, what: str) -> ScopeError:
     )
 
 
-def _explain_answer(error: aws.ClientError, scope: Scope, where: str) -> ScopeError:
-    code = error.response.get("Error", {}).get("Code", "")
+def _explain_answer(  # noqa: PLR0911  # one return a kind
+    error: aws.ClientError, scope: Scope, where: str, is_accepted_elsewhere: Callable[[], bool]
+) -> ScopeError:
+    code = code_of(error)
     message = str(error.response.get("Error", {}).get("Message") or "no message").strip()
     said = f"{where}: {code}: {message.rstrip('.')}."
     if error.operation_name == "AssumeRole":
         return ScopeError(
-            f"{said} The role must exist in account {scope.account_id} and trust these credentials.",
+            f"account {scope.account_id}: the role cannot be assumed: {code}: {message.rstrip('.')}. The role must "
+            f"exist in account {scope.account_id} and trust these credentials (and --external-id, if it asks for one); "
+            "`reklake iam-policy --trust` prints what it needs.",
             kind="credentials",
         )
     if code in _DENIED:
-        actions = "rekognition:DescribeProjects (on *) and rekognition:DescribeProjectVersions"
-        return ScopeError(f"{said} Allow {actions} for these credentials.", kind="denied")
+        return ScopeError(f"{said} {_permission(error.operation_name, message)}", kind="denied")
+    if code in _UNKNOWN_CALLER and is_accepted_elsewhere():
+        return ScopeError(
+            f"{said} The credentials are good, so {scope.region} is not enabled for account {scope.account_id}: enable "
+            f"it there, or leave it out with --exclude-region {scope.region}.",
+            kind="region_not_enabled",
+        )
     if code in _CREDENTIALS:
         return ScopeError(
             f"{said} The credentials are not accepted there: renew them, or check that {scope.region} is "
             "enabled for the account.",
             kind="credentials",
         )
+    if code in _UNSUPPORTED:
+        return ScopeError(
+            f"{said} Custom Labels is not offered in {scope.region}: leave it out with --exclude-region "
+            f"{scope.region}.",
+            kind="unsupported",
+        )
     if code in THROTTLES:
-        return ScopeError(f"{said} Throttled in spite of retries: lower --rate, or sync later.", kind="throttled")
+        return ScopeError(
+            f"{said} Throttled in spite of waiting: lower --rate, find out who else calls there, or sync later.",
+            kind="throttled",
+        )
     return ScopeError(f"{said} Sync again; if it stays, ask AWS support.", kind="service")
 
 
+def _permission(operation: str, message: str) -> str:
+    if "service control policy" in message:
+        return "A service control policy of the organization forbids it: allow it there, or leave the region out."
+    if operation in {DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS}:
+        return (
+            f"Allow rekognition:{DESCRIBE_PROJECTS} (on *) and rekognition:{DESCRIBE_PROJECT_VERSIONS} for these "
+            "credentials; `reklake iam-policy` prints the policy."
+        )
+    return f"Allow rekognition:{operation} for these credentials; `reklake iam-policy` prints the policy."
+
+
 def _sentence(error: Exception) -> str:
-    return without_userinfo(str(error).strip().rstrip(".") + ".")
+    return without_userinfo(" ".join(str(error).split()).rstrip(".") + ".")
 
 
 def without_userinfo(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Hooks on a boto3 client: pace every attempt, take each body before it is parsed, retry bodies that are cut.
+"""Hooks on a boto3 client: take each body before it is parsed, and see whether it can be believed.
 
 botocore turns a 200 answer whose body is not JSON (cut short, or a proxy's HTML page) into a response without
 items and without token, and a paginator then ends as if the listing were complete. So each body is examined
@@ -12,32 +12,18 @@ botocore's parser, which takes most of a page's time, has next to nothing to do.
 from __future__ import annotations
 
 import json
-import random
-import threading
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from pipeline.extract.pacing import Pace
 from pipeline.model.page import RESULT_KEYS
 
 BODY = "reklake:body"
 FLAW = "reklake:flaw"
 """Members added to botocore's parsed response: the raw body, and why it cannot be believed (or None)."""
 
-THROTTLES = frozenset(
-    {
-        "ThrottlingException",
-        "ProvisionedThroughputExceededException",
-        "TooManyRequestsException",
-        "Throttling",
-    }
-)
 HTTP_REDIRECT = 300
 """Below it an answer claims to be one: 200, or what a proxy makes of it."""
-FIRST_DELAY = 0.2
-LONGEST_DELAY = 20.0
 
 
 class _Projects(msgspec.Struct):
@@ -50,20 +36,32 @@ class _Versions(msgspec.Struct):
     token: str | None = msgspec.field(name="NextToken", default=None)
 
 
+class _Dataset(msgspec.Struct):
+    described: dict[str, msgspec.Raw] = msgspec.field(name="DatasetDescription")
+    token: str | None = None
+
+
+class _Tags(msgspec.Struct):
+    tags: dict[str, msgspec.Raw] = msgspec.field(name="Tags")
+    token: str | None = None
+
+
+class _Policies(msgspec.Struct):
+    listed: list[msgspec.Raw] = msgspec.field(name="ProjectPolicies")
+    token: str | None = msgspec.field(name="NextToken", default=None)
+
+
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     "ProjectDescriptions": msgspec.json.Decoder(_Projects),
     "ProjectVersionDescriptions": msgspec.json.Decoder(_Versions),
+    "DatasetDescription": msgspec.json.Decoder(_Dataset),
+    "Tags": msgspec.json.Decoder(_Tags),
+    "ProjectPolicies": msgspec.json.Decoder(_Policies),
 }
 
 
-@dataclass(slots=True)
-class Counters:
-    """What a scope's calls came to; `calls` counts every attempt, retries included."""
-
-    calls: int = 0
-    retries: int = 0
-    throttles: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+_OBJECTS = frozenset({"DatasetDescription", "Tags"})
+"""Result keys that hold one object; the others hold a list."""
 
 
 def examine(body: bytes, operation: str) -> tuple[str | None, str | None]:
@@ -86,8 +84,9 @@ def _examine_with_care(body: bytes, key: str) -> str | None:
     ValueError if the body is no page.
     """
     page = json.loads(body, parse_constant=_refuse)
-    if not isinstance(page, dict) or not isinstance(page.get(key), list):
-        raise ValueError(f"it has no list {key}")  # noqa: TRY004  # the body is at fault, not an argument
+    kind = dict if key in _OBJECTS else list
+    if not isinstance(page, dict) or not isinstance(page.get(key), kind):
+        raise ValueError(f"it has no {kind.__name__} {key}")  # noqa: TRY004  # the body is at fault, not an argument
     token = page.get("NextToken")
     if not isinstance(token, str | None):
         raise ValueError("its token is no string")  # noqa: TRY004  # same
@@ -98,80 +97,32 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-class Tap:
-    """The hooks of one client, and the counters they keep."""
+def attach(client: Any, *, before_parse: bool = True) -> None:
+    """Register the hooks on a client's Rekognition calls.
 
-    def __init__(self, pace: Pace, *, max_attempts: int, before_parse: bool = True) -> None:
-        """`before_parse=False` leaves the body to botocore's parser, as a botocore without the event would."""
-        self.counters = Counters()
-        self._pace = pace
-        self._max_attempts = max_attempts
-        self._before_parse = before_parse
-
-    def attach(self, client: Any) -> None:
-        """Register the hooks on the client's Rekognition calls."""
-        events = client.meta.events
-        events.register_first("request-created.rekognition", self._on_request)
-        if self._before_parse:
-            events.register("before-parse.rekognition", self._on_answer)
-        # first, because botocore's own handler answers False ("no retry") where it sees a fine 200
-        events.register_first("needs-retry.rekognition", self._on_attempt_ended)
-        events.register("after-call.rekognition", self._on_parsed)
-
-    def _on_request(self, *, operation_name: str, **_: Any) -> None:
-        """Before signing, so that a wait does not age the signature."""
-        self._pace.wait(operation_name)
-        with self.counters.lock:
-            self.counters.calls += 1
-
-    def _on_answer(
-        self,
-        *,
-        operation_model: Any,
-        response_dict: dict[str, Any],
-        customized_response_dict: dict[str, Any],
-        **_: Any,
-    ) -> None:
-        if operation_model.name not in RESULT_KEYS:
-            return
-        body = response_dict["body"]
-        customized_response_dict[BODY] = body
-        if response_dict["status_code"] < HTTP_REDIRECT:
-            token, flaw = examine(body, operation_model.name)
-            customized_response_dict[FLAW] = flaw
-            response_dict["body"] = msgspec.json.encode({"NextToken": token} if token else {})
-
-    def _on_attempt_ended(self, *, response: Any, operation: Any, attempts: int, **_: Any) -> float | None:
-        """Ask for a retry of throttles and flawed bodies; botocore's own rules see everything else.
-
-        botocore's standard mode pays for retries out of a small budget that a throttled listing of thousands
-        of pages would use up; throttles are therefore waited out here, without one.
-        """
-        if attempts > 1:
-            with self.counters.lock:
-                self.counters.retries += 1
-        if response is None or operation.name not in RESULT_KEYS:
-            return None
-        http, parsed = response
-        throttled = parsed.get("Error", {}).get("Code") in THROTTLES
-        if throttled:
-            with self.counters.lock:
-                self.counters.throttles += 1
-        if not throttled and (http.status_code >= HTTP_REDIRECT or _flaw(http, parsed, operation.name) is None):
-            return None
-        if attempts >= self._max_attempts:
-            return None
-        ceiling = min(LONGEST_DELAY, FIRST_DELAY * 2**attempts)
-        return random.uniform(ceiling / 2, ceiling)  # noqa: S311  # jitter, not a secret
-
-    def _on_parsed(self, *, http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
-        if model.name in RESULT_KEYS and BODY not in parsed:
-            parsed[BODY] = http_response.content
-            parsed[FLAW] = _flaw(http_response, parsed, model.name)
+    `before_parse=False` leaves the body to botocore's parser, as a botocore without the event would.
+    """
+    if before_parse:
+        client.meta.events.register("before-parse.rekognition", _on_answer)
+    client.meta.events.register("after-call.rekognition", _on_parsed)
 
 
-def _flaw(http: Any, parsed: dict[str, Any], operation: str) -> str | None:
-    if FLAW in parsed:
-        flaw: str | None = parsed[FLAW]
-        return flaw
-    return examine(http.content, operation)[1] if http.status_code < HTTP_REDIRECT else None
+def _on_answer(
+    *, operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
+) -> None:
+    if operation_model.name not in RESULT_KEYS:
+        return
+    body = response_dict["body"]
+    customized_response_dict[BODY] = body
+    if response_dict["status_code"] < HTTP_REDIRECT:
+        token, flaw = examine(body, operation_model.name)
+        customized_response_dict[FLAW] = flaw
+        response_dict["body"] = msgspec.json.encode({"NextToken": token} if token else {})
+
+
+def _on_parsed(*, http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    if model.name in RESULT_KEYS and BODY not in parsed:
+        parsed[BODY] = http_response.content
+        parsed[FLAW] = (
+            examine(http_response.content, model.name)[1] if http_response.status_code < HTTP_REDIRECT else None
+        )

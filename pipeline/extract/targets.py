@@ -1,23 +1,17 @@
-"""Whom to ask: the scopes (account x region) that the settings name, each with a client for it."""
+"""Whom to ask: the scopes (account x region) that the settings name, and whose credentials each is asked with."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import boto3
 import botocore.exceptions as aws
-import botocore.session
 from botocore.config import Config
-from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.parsers import ResponseParserError
 
 from pipeline.errors import UsageError
-from pipeline.extract.failures import explain, without_userinfo
-from pipeline.extract.pacing import Pace
-from pipeline.extract.tap import Tap
+from pipeline.extract.failures import without_userinfo
+from pipeline.extract.sessions import Sessions
 from pipeline.model.page import Scope
 from pipeline.settings import AwsSettings
 
@@ -36,81 +30,66 @@ CUSTOM_LABELS_REGIONS = (
 )
 """Where AWS offers Custom Labels (AWS regional services; botocore's list for Rekognition is longer)."""
 
-SESSION_NAME = "reklake"
-_CREATING = threading.Lock()
-"""Sessions are shared by the scopes' threads, and making a client is not safe there (boto3 guide, Session)."""
-CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
-"""Seconds; a page takes well under one."""
+CONNECT_TIMEOUT = 10
+"""Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose credentials: a profile's own (None: boto3's default), or those of a role assumed with them.
+
+    `home` is the region whose STS is asked.
+    """
+
+    account_id: str
+    profile: str | None
+    role_arn: str | None
+    home: str
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One scope and how to reach it."""
+    """One scope, and whose credentials it is asked with."""
 
     scope: Scope
-    session: boto3.Session
-    settings: AwsSettings
-
-    def client(self) -> tuple[Any, Tap]:
-        """Make the scope's Rekognition client with its hooks; ScopeError if there are no credentials for it."""
-        config = Config(
-            retries={"mode": "standard", "total_max_attempts": self.settings.max_attempts},
-            max_pool_connections=self.settings.in_flight + 1,
-            connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
-            user_agent_extra="reklake",
-        )
-        try:
-            with _CREATING:
-                client = self.session.client("rekognition", region_name=self.scope.region, config=config)
-        except (aws.BotoCoreError, ValueError) as error:
-            raise explain(error, self.scope, "client") from error
-        tap = Tap(Pace(self.settings.rate), max_attempts=self.settings.max_attempts)
-        tap.attach(client)
-        return client, tap
+    caller: Caller
 
 
-def plan(settings: AwsSettings) -> list[Target]:
-    """Return the targets in the order of their scopes; UsageError if the settings cannot be carried out.
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An account that the settings cover and that is not asked, and why: such as one that is suspended."""
+
+    account_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a sync will ask: the targets in the order of their scopes, and what it leaves out."""
+
+    targets: tuple[Target, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def plan(settings: AwsSettings, sessions: Sessions) -> Plan:
+    """Work out whom to ask; UsageError if the settings cannot be carried out.
 
     Asks STS whose credentials these are, unless a role is assumed in named accounts.
     """
-    base = _session(settings.profile)
+    base = sessions.of(settings.profile)
     regions = _regions(settings, base)
+    home = regions[0]
     if settings.role and settings.accounts:
-        sessions = {
-            account: _assumed(base, _role_arn(settings.role, account, regions[0], base), regions[0])
+        callers = [
+            Caller(account, settings.profile, _role_arn(settings.role, account, home, base), home)
             for account in settings.accounts
-        }
+        ]
     elif settings.role:
         raise UsageError("--role needs --account: name the accounts to assume it in.")
     else:
-        sessions = {_own_account(base, regions[0], settings.accounts): base}
-    return sorted(
-        (
-            Target(Scope(region, account), session, settings)
-            for account, session in sessions.items()
-            for region in regions
-        ),
-        key=lambda target: target.scope,
-    )
-
-
-def _session(profile: str | None) -> boto3.Session:
-    try:
-        session = boto3.Session(profile_name=profile)
-        credentials = session.get_credentials()
-    except aws.ProfileNotFound as error:
-        known = ", ".join(botocore.session.Session(profile="default").available_profiles) or "none"
-        raise UsageError(f"{error}. Profiles on this machine: {known}.") from error
-    except aws.BotoCoreError as error:
-        raise UsageError(f"The AWS configuration cannot be used: {error}.") from error
-    if credentials is None:
-        raise UsageError(
-            "No AWS credentials found. Set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-            "or run `aws configure`; to try reklake without an account, run `reklake demo`."
-        )
-    return session
+        callers = [Caller(_own_account(base, home, settings.accounts), settings.profile, None, home)]
+    targets = [Target(Scope(region, caller.account_id), caller) for caller in callers for region in regions]
+    return Plan(tuple(sorted(targets, key=lambda target: target.scope)))
 
 
 def _regions(settings: AwsSettings, session: boto3.Session) -> tuple[str, ...]:
@@ -172,22 +151,3 @@ def _role_arn(role: str, account: str, region: str, session: boto3.Session) -> s
     if role.startswith("arn:"):
         return role.replace("{account}", account)
     return f"arn:{session.get_partition_for_region(region)}:iam::{account}:role/{role}"
-
-
-def _assumed(base: boto3.Session, role_arn: str, region: str) -> boto3.Session:
-    """Return a session that assumes the role at its first call and again whenever its credentials run out."""
-    source = base._session  # noqa: SLF001  # boto3 offers no way from its session to botocore's
-
-    def sts_client(service: str, **options: Any) -> Any:
-        return source.create_client(service, region_name=region, **options)
-
-    fetch: Callable[[], Any] = AssumeRoleCredentialFetcher(
-        client_creator=sts_client,
-        source_credentials=source.get_credentials(),
-        role_arn=role_arn,
-        extra_args={"RoleSessionName": SESSION_NAME},
-    ).fetch_credentials
-    inner = botocore.session.Session(profile=source.profile)
-    refreshed = DeferredRefreshableCredentials(method="assume-role", refresh_using=fetch)
-    vars(inner)["_credentials"] = refreshed  # there is no public way to give a session refreshable ones
-    return boto3.Session(botocore_session=inner)

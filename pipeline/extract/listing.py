@@ -1,0 +1,367 @@
+"""List one scope: its projects, every project's versions, and what parts ask of each resource, call by call.
+
+Every answer decides what is asked next, so a listing is a state that answers move on; it never waits.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Protocol
+
+from pipeline.errors import ScopeError
+from pipeline.extract.clients import Client
+from pipeline.extract.crew import Crew, Lane
+from pipeline.extract.failures import bad_answer, code_of, explain, is_passing, is_throttle
+from pipeline.extract.pacing import TokenBucket
+from pipeline.extract.resources import projects_on, versions_on
+from pipeline.extract.tap import BODY, FLAW
+from pipeline.model.page import (
+    DESCRIBE_DATASET,
+    DESCRIBE_PROJECT_VERSIONS,
+    DESCRIBE_PROJECTS,
+    LIST_PROJECT_POLICIES,
+    LIST_TAGS_FOR_RESOURCE,
+    PARTS,
+    RawPage,
+    Scope,
+)
+from pipeline.settings import AwsSettings
+
+PAGE_SIZE, POLICY_PAGE_SIZE = 100, 5
+"""The most that the operations give at a time (API reference, MaxResults)."""
+FEATURES = ("CUSTOM_LABELS", "CONTENT_MODERATION")
+"""DescribeProjects leaves adapters out unless both are asked for."""
+MAX_LISTINGS = 5
+"""How often a listing is begun again when its token expires, before the scope is given up."""
+FIRST_DELAY, LONGEST_DELAY = 0.2, 20.0
+"""Seconds before a call that was cut or not answered is made again, and before the last of many times."""
+
+_METHODS = {
+    DESCRIBE_PROJECTS: "describe_projects",
+    DESCRIBE_PROJECT_VERSIONS: "describe_project_versions",
+    DESCRIBE_DATASET: "describe_dataset",
+    LIST_TAGS_FOR_RESOURCE: "list_tags_for_resource",
+    LIST_PROJECT_POLICIES: "list_project_policies",
+}
+_PART_OF = {operation: part for part, operation in PARTS.items()}
+_STATED_IN = {
+    DESCRIBE_PROJECTS: "",
+    DESCRIBE_PROJECT_VERSIONS: "ProjectArn",
+    DESCRIBE_DATASET: "DatasetArn",
+    LIST_TAGS_FOR_RESOURCE: "ResourceArn",
+    LIST_PROJECT_POLICIES: "ProjectArn",
+}
+"""The parameter that names the resource asked about."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a scope's calls came to; every attempt counts."""
+
+    by_operation: Counter[str] = field(default_factory=Counter)
+    retries: int = 0
+    throttles: int = 0
+
+    @property
+    def calls(self) -> int:
+        """Attempts of all operations."""
+        return self.by_operation.total()
+
+
+@dataclass(slots=True)
+class Listed:
+    """How a scope's listing ended: with an error, or whole. `parts` maps each part asked for to its error, if any."""
+
+    error: ScopeError | None
+    counters: Counters
+    parts: dict[str, ScopeError | None]
+    seconds: float
+
+
+class Sink(Protocol):
+    """Where a scope's pages go. Called by several threads, one at a time; what it raises ends the whole run."""
+
+    def begin(self) -> None:
+        """Get ready: the first call is about to leave."""
+
+    def page(self, page: RawPage) -> None:
+        """Take a page."""
+
+    def end(self, listed: Listed) -> Any:
+        """Be done; what this returns is the result of the listing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One page of one listing, to be asked for; `tokens` are those that the listing has shown so far."""
+
+    operation: str
+    project_arn: str = ""
+    resource_arn: str = ""
+    listing: int = 1
+    number: int = 1
+    token: str = ""
+    tokens: set[str] = field(default_factory=set)
+    attempts: int = 0
+    failed_since: float | None = None
+
+    @property
+    def part(self) -> str | None:
+        return _PART_OF.get(self.operation)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        asked: dict[str, Any] = {"NextToken": self.token} if self.token else {}
+        if name := _STATED_IN[self.operation]:
+            asked[name] = self.resource_arn or self.project_arn
+        if self.operation == DESCRIBE_PROJECTS:
+            asked["Features"] = list(FEATURES)
+        if self.operation in {DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS}:
+            asked["MaxResults"] = PAGE_SIZE
+        if self.operation == LIST_PROJECT_POLICIES:
+            asked["MaxResults"] = POLICY_PAGE_SIZE
+        return asked
+
+    @property
+    def doing(self) -> str:
+        """Which page is asked for, for messages."""
+        what = f"{self.operation} page {self.number}"
+        if self.resource_arn and self.resource_arn != self.project_arn:
+            return f"{self.resource_arn}, {what}"
+        return f"project {self.project_arn}, {what}" if self.project_arn else what
+
+    def again(self, **changed: Any) -> _Request:
+        """Return the request with something changed."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return _Request(**fields | changed)
+
+
+class Listing:
+    """One scope on its way. `parts` are asked too; their failures are their own."""
+
+    def __init__(
+        self, scope: Scope, client: Client, crew: Crew, settings: AwsSettings, sink: Sink, parts: Collection[str]
+    ) -> None:
+        self.scope = scope
+        self.counters = Counters()
+        self._client = client
+        self._crew = crew
+        self._settings = settings
+        self._sink = sink
+        self._lock = threading.Lock()
+        self._lanes: dict[str, Lane] = {}
+        self._answered_at: dict[str, float] = {}
+        self._open: dict[str | None, int] = dict.fromkeys([None, *parts], 0)
+        """Requests that are waiting or under way: of the scope itself (None), and of each part."""
+        self._parts: dict[str, ScopeError | None] = dict.fromkeys(parts)
+        self._started = 0.0
+        self._on_end: Callable[[Any, BaseException | None], None] = lambda *_: None
+        self._asked: set[tuple[str, str]] = set()
+        """Operations with the ARNs that they were asked about: a repeated item is asked about once."""
+        self._is_ended = False
+
+    def start(self, on_end: Callable[[Any, BaseException | None], None]) -> None:
+        """Begin; `on_end` is called once, with what the sink made of it or with what broke the run."""
+        self._on_end = on_end
+        self._started = time.monotonic()
+        self._guarded(self._begin)
+
+    def stop(self, error: ScopeError) -> None:
+        """End it here and now; what is still under way is forgotten."""
+        self._guarded(partial(self._end, error))
+
+    def _begin(self) -> None:
+        self._sink.begin()
+        self._ask(_Request(DESCRIBE_PROJECTS))
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Take one step, alone; what goes wrong in it that is no ScopeError is the run's."""
+        with self._lock:
+            if self._is_ended:
+                return
+            try:
+                try:
+                    step()
+                except ScopeError as error:
+                    self._end(error)
+            except BaseException as error:  # noqa: BLE001  # raised again by whoever waits for the listing
+                self._is_ended = True
+                self._on_end(None, error)
+
+    # -- asking
+
+    def _ask(self, request: _Request, *, is_next: bool = False) -> None:
+        if request.part and self._parts[request.part]:
+            return  # it has failed already
+        self._open[request.part] += 1
+        self._lane(request.operation).add(partial(self._make, request), is_next=is_next)
+
+    def _ask_about(self, operation: str, project_arn: str, resources: Iterable[str]) -> None:
+        """Ask about each resource, unless its part is not wanted or it has been asked about."""
+        part = _PART_OF.get(operation)
+        for arn in resources if part is None or part in self._parts else ():
+            if (operation, arn) not in self._asked:
+                self._asked.add((operation, arn))
+                self._ask(_Request(operation, project_arn, resource_arn=arn if part else ""))
+
+    def _lane(self, operation: str) -> Lane:
+        if operation not in self._lanes:
+            settings = self._settings
+            in_flight = max(settings.in_flight, round(settings.rate))  # enough for answers that take a second
+            bucket = TokenBucket(settings.rate, settings.burst)
+            self._lanes[operation] = self._crew.lane(bucket, in_flight)
+        return self._lanes[operation]
+
+    def _make(self, request: _Request) -> None:
+        """Make the call, in a thread of the crew."""
+        if self._is_ended:
+            return
+        sent_at = time.monotonic()
+        answer: Mapping[str, Any] | None = None
+        failure: Exception | None = None
+        try:
+            answer = self._client.call(_METHODS[request.operation], request.parameters)
+        except Exception as error:  # noqa: BLE001  # looked at below, whatever it is
+            failure = error
+        self._guarded(partial(self._settle, request, answer, failure, sent_at))
+
+    # -- settling what came
+
+    def _settle(
+        self, request: _Request, answer: Mapping[str, Any] | None, failure: Exception | None, sent_at: float
+    ) -> None:
+        self.counters.by_operation[request.operation] += 1
+        self.counters.retries += request.attempts > 0
+        if request.part and self._parts[request.part]:
+            return  # its part has failed meanwhile
+        try:
+            if failure is not None:
+                self._settle_failure(request, failure, sent_at)
+            elif answer is not None:
+                self._settle_answer(request, answer)
+        except ScopeError as error:
+            if request.part is None:
+                raise
+            self._fail_part(request.part, error)
+        self._end_if_done()
+
+    def _settle_answer(self, request: _Request, answer: Mapping[str, Any]) -> None:
+        lane = self._lanes[request.operation]
+        if flaw := answer.get(FLAW):
+            lane.answered(lambda bucket, now: bucket.answered(now))
+            if self._asked_again(request):
+                return
+            raise bad_answer(self.scope, request.doing, flaw)
+        self._answered_at[request.operation] = time.monotonic()
+        lane.answered(lambda bucket, now: bucket.accepted(now))
+        self._take(request, answer)
+        token = answer.get("NextToken")
+        if token and token in request.tokens:
+            raise bad_answer(
+                self.scope, request.doing, "the service sent a page token it had sent before, which would never end"
+            )
+        if token:
+            request.tokens.add(token)
+            self._ask(
+                request.again(token=token, number=request.number + 1, attempts=0, failed_since=None), is_next=True
+            )
+        self._close(request)
+
+    def _settle_failure(self, request: _Request, failure: Exception, sent_at: float) -> None:
+        lane = self._lanes[request.operation]
+        if is_throttle(failure):
+            self.counters.throttles += 1
+            lane.answered(lambda bucket, now: bucket.throttled(now, sent_at))
+            if self._is_patient(request):
+                again = request.again(attempts=request.attempts + 1, failed_since=request.failed_since or sent_at)
+                lane.add(partial(self._make, again), is_next=True)
+                return
+        elif is_passing(failure):
+            lane.answered(lambda bucket, now: bucket.answered(now))
+            if self._asked_again(request):
+                return
+        else:
+            lane.answered(lambda bucket, now: bucket.answered(now))
+        code = code_of(failure)
+        if code == "ResourceNotFoundException" and request.project_arn:
+            self._sink.page(self._page(request.again(number=0), failure.response))  # type: ignore[attr-defined]  # AWS's
+        elif code == "InvalidPaginationTokenException" and request.token and request.listing < MAX_LISTINGS:
+            first = {"listing": request.listing + 1, "number": 1, "token": "", "tokens": set()}
+            self._ask(request.again(**first, attempts=0, failed_since=None), is_next=True)
+        else:
+            raise explain(failure, self.scope, request.doing, is_accepted_elsewhere=self._client.is_accepted_at_home)
+        self._close(request)
+
+    def _asked_again(self, request: _Request) -> bool:
+        """Ask again in a moment for what was cut or not answered, unless it has been too often or too long."""
+        attempts = request.attempts + 1
+        if attempts >= self._settings.max_attempts or not self._is_patient(request):
+            return False
+        ceiling = min(LONGEST_DELAY, FIRST_DELAY * 2**attempts)
+        delay = random.uniform(ceiling / 2, ceiling)  # noqa: S311  # jitter, not a secret
+        again = request.again(attempts=attempts, failed_since=request.failed_since or time.monotonic())
+        self._lanes[request.operation].add(partial(self._make, again), delay=delay)
+        return True
+
+    def _is_patient(self, request: _Request) -> bool:
+        """Whether to go on asking: something was answered a short while ago, or this call has not failed for long."""
+        since = max(request.failed_since or time.monotonic(), self._answered_at.get(request.operation, 0.0))
+        return time.monotonic() - since < self._settings.patience
+
+    def _take(self, request: _Request, answer: Mapping[str, Any]) -> None:
+        """Hand a page over, and ask about what stands on it."""
+        page = self._page(request, answer)
+        self._sink.page(page)
+        try:
+            if request.operation == DESCRIBE_PROJECTS:
+                for arn, datasets in projects_on(page):
+                    self._ask_about(DESCRIBE_PROJECT_VERSIONS, arn, [arn])
+                    self._ask_about(DESCRIBE_DATASET, arn, datasets)
+                    self._ask_about(LIST_PROJECT_POLICIES, arn, [arn])
+                    self._ask_about(LIST_TAGS_FOR_RESOURCE, arn, [arn, *datasets])
+            elif request.operation == DESCRIBE_PROJECT_VERSIONS and "tags" in self._parts:
+                self._ask_about(LIST_TAGS_FOR_RESOURCE, request.project_arn, versions_on(page))
+        except ValueError as error:  # JSON all the same, such as a number of 5,000 digits
+            raise bad_answer(self.scope, request.doing, f"what it lists cannot be read: {error}") from error
+
+    def _page(self, request: _Request, answer: Mapping[str, Any]) -> RawPage:
+        metadata = answer["ResponseMetadata"]
+        return RawPage(
+            operation=request.operation,
+            project_arn=request.project_arn,
+            listing=request.listing,
+            page_number=request.number,
+            http_status=metadata["HTTPStatusCode"],
+            observed_at=datetime.now(UTC),
+            request_id=metadata.get("RequestId", ""),
+            body=answer[BODY],
+            resource_arn=request.resource_arn,
+        )
+
+    # -- ending
+
+    def _close(self, request: _Request) -> None:
+        self._open[request.part] -= 1
+
+    def _fail_part(self, part: str, error: ScopeError) -> None:
+        self._parts[part] = error
+        self._open[part] = 0
+        self._lanes[PARTS[part]].clear()
+
+    def _end_if_done(self) -> None:
+        if not any(self._open.values()):
+            self._end(None)
+
+    def _end(self, error: ScopeError | None) -> None:
+        self._is_ended = True
+        for lane in self._lanes.values():
+            lane.clear()
+        seconds = time.monotonic() - self._started
+        self._on_end(self._sink.end(Listed(error, self.counters, self._parts, seconds)), None)
