@@ -48,7 +48,10 @@ class PartRecord:
 
 @dataclass(slots=True)
 class ScopeRecord:
-    """How one scope ended. `seconds` is the time its listing took; `calls` counts every attempt.
+    """How one scope ended.
+
+    `seconds` is the time its listing took; `calls` counts every attempt, and `calls_by_operation` those of each
+    operation, which has a quota of its own.
 
     `listed_at` is when the last page came of the listing that its published rows are from, to the instant at which the
     histories change; `resumed_from` is the run, if it was another one, that made that listing and did not live to
@@ -65,6 +68,7 @@ class ScopeRecord:
     started_at: str | None = None
     ended_at: str | None = None
     calls: int = 0
+    calls_by_operation: dict[str, int] = field(default_factory=dict)
     retries: int = 0
     throttles: int = 0
     pages: int = 0

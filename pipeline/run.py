@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -14,15 +12,15 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from pipeline import landing, tidy
-from pipeline.errors import BusyError, LakeError, PageError, ReklakeError, ScopeError
-from pipeline.extract import Target, list_scope, plan
+from pipeline.errors import BusyError, LakeError, PageError, ScopeError
+from pipeline.extract import Listed, Lister, Sessions, plan
 from pipeline.landing import LandedScope
 from pipeline.load import snapshot
 from pipeline.load.snapshot import Snapshot
 from pipeline.load.writer import SnapshotWriter, writer
-from pipeline.model.page import Scope
+from pipeline.model.page import DEFAULT_PARTS, RawPage, Scope
 from pipeline.pieces import flatten_scope
-from pipeline.record import Outcome, RunRecord, ScopeRecord, documents, has_published, now, text_of
+from pipeline.record import Outcome, PartRecord, RunRecord, ScopeRecord, documents, has_published, now, text_of
 from pipeline.settings import Settings
 from pipeline.storage import Lake, open_lake
 from pipeline.writing import Result, conclude, writing
@@ -58,26 +56,19 @@ def sync(settings: Settings, observe: Observer) -> Result:
     snapshot.check_usable(lake)
     if holder := lake.holder():
         raise BusyError(f"{lake}: is in use: {holder}. Run again when that has ended.")
-    targets = plan(settings.aws)
+    sessions = Sessions(settings.aws)
+    targets = plan(settings.aws, sessions).targets
     run = RunRecord.begin("sync", _arguments(settings))
-    stopped = threading.Event()
-    with writing(lake, run), ThreadPoolExecutor(settings.aws.scopes, thread_name_prefix="scope") as pool:
-        try:
-            observe(
-                Event("started", detail=f"{len(targets)} scope{'s' if len(targets) != 1 else ''}, run {run.run_id}")
-            )
-            previous = tidy.begin(lake)
-            resumed = _resume(settings, lake, run, previous, [target.scope for target in targets], observe)
-            extract = partial(_extract, lake=lake, run_id=run.run_id, observe=observe, stopped=stopped)
-            under_way = {
-                target.scope: pool.submit(extract, target) for target in targets if target.scope not in resumed
-            }
-            extracted = {scope: listing.result for scope, listing in under_way.items()}
-            return _publish(settings, lake, run, previous, {**extracted, **resumed}, observe)
-        except BaseException:  # also Ctrl-C: the other scopes need not be listed any more
-            stopped.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with writing(lake, run), landing.one_hand() as hand, Lister(sessions) as lister:
+        observe(Event("started", detail=f"{len(targets)} scope{'s' if len(targets) != 1 else ''}, run {run.run_id}"))
+        previous = tidy.begin(lake)
+        extracted = _resume(settings, lake, run, previous, [target.scope for target in targets], observe)
+        for target in targets:
+            if target.scope not in extracted:
+                named = settings.aws.parts is not None
+                sink = _Landing(lake, run.run_id, target.scope, observe, hand, is_asked_by_name=named)
+                extracted[target.scope] = lister.begin(target, sink).result
+        return _publish(settings, lake, run, previous, extracted, observe)
 
 
 def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
@@ -124,7 +115,9 @@ def _resume(
     settings: Settings, lake: Lake, run: RunRecord, previous: Snapshot | None, wanted: list[Scope], observe: Observer
 ) -> dict[Scope, Callable[[], Extracted]]:
     """Take over what runs have listed and did not live to publish, and clear the rest of what they left."""
-    found = tidy.resumable(lake, timedelta(seconds=settings.resume_within), previous)
+    parts = set(DEFAULT_PARTS if settings.aws.parts is None else settings.aws.parts)
+    resumable = tidy.resumable(lake, timedelta(seconds=settings.resume_within), previous)
+    found = {scope: one for scope, one in resumable.items() if parts <= one.parts}
     taken: dict[Scope, Callable[[], Extracted]] = {}
     for scope in [scope for scope in wanted if scope in found]:
         left = found.pop(scope)
@@ -134,39 +127,71 @@ def _resume(
     return taken
 
 
-def _extract(target: Target, *, lake: Lake, run_id: str, observe: Observer, stopped: threading.Event) -> Extracted:
-    """List one scope into the landing; what ends it early is in its record."""
-    record = ScopeRecord.of(target.scope)
-    started = time.perf_counter()
-    tap = None
-    landed = None
-    try:
-        client, tap = target.client()
-        with landing.land(lake, run_id, target.scope) as pages:
-            for page in list_scope(client, target.scope, threads=target.settings.in_flight):
-                pages.add(page)
-                record.pages += 1
-                observe(Event("page", target.scope))
-                if stopped.is_set():
-                    raise ScopeError(f"{target.scope}: the run was stopped. Sync again.", kind="stopped")
-        landed = landing.scope_file(lake, run_id, target.scope)
-        record.outcome = Outcome.COMPLETE
-    except ReklakeError as error:
-        record.fail(error)
-    record.ended_at, record.seconds = now(), round(time.perf_counter() - started, 6)
-    if tap:
-        record.calls, record.retries = tap.counters.calls, tap.counters.retries
-        record.throttles = tap.counters.throttles
-    told = record.error or f"{record.outcome}, {record.pages} pages"
-    observe(Event("scope", target.scope, told, is_whole=record.outcome is Outcome.COMPLETE))
-    return landed, record
+class _Landing:
+    """Where one scope's pages go: into the landing, and what becomes of them into its record."""
+
+    def __init__(
+        self, lake: Lake, run_id: str, scope: Scope, observe: Observer, hand: landing.Hand, *, is_asked_by_name: bool
+    ) -> None:
+        """`is_asked_by_name` says whether parts were asked for, or are taken because they are the default."""
+        self._lake = lake
+        self._hand = hand
+        self._run_id = run_id
+        self._record = ScopeRecord.of(scope)
+        self._observe = observe
+        self._is_asked_by_name = is_asked_by_name
+        self._open = ExitStack()
+        self._file: landing.Writer | None = None
+
+    def begin(self) -> None:
+        """Open the landed file."""
+        self._record.started_at = now()
+        self._file = self._open.enter_context(landing.land(self._lake, self._run_id, self._record.scope, self._hand))
+
+    def page(self, page: RawPage) -> None:
+        """Keep a page."""
+        if self._file:
+            self._file.add(page)
+        self._record.pages += 1
+        self._observe(Event("page", self._record.scope))
+
+    def end(self, listed: Listed) -> Extracted:
+        """Close the landed file, and tell how the listing went."""
+        record = self._record
+        record.parts = [self._part(name, error) for name, error in listed.parts.items()] if not listed.error else []
+        if self._file:
+            self._file.is_whole = listed.error is None
+            self._file.parts.update(one.part for one in record.parts if one.outcome is Outcome.COMPLETE)
+        self._open.close()
+        if listed.error:
+            record.fail(listed.error)
+        else:
+            record.outcome = Outcome.COMPLETE
+        record.ended_at, record.seconds = now(), round(listed.seconds, 6)
+        record.calls, record.calls_by_operation = listed.counters.calls, dict(listed.counters.by_operation)
+        record.retries, record.throttles = listed.counters.retries, listed.counters.throttles
+        told = record.error or f"{record.outcome}, {record.pages} pages"
+        self._observe(Event("scope", record.scope, told, is_whole=record.outcome is Outcome.COMPLETE))
+        landed = None if listed.error else landing.scope_file(self._lake, self._run_id, record.scope)
+        return landed, record
+
+    def _part(self, name: str, error: ScopeError | None) -> PartRecord:
+        if error is None:
+            return PartRecord(name, Outcome.COMPLETE)
+        is_optional = not self._is_asked_by_name and error.kind in {"denied", "unsupported"}
+        return PartRecord(name, Outcome.SKIPPED if is_optional else Outcome.FAILED, error.kind, str(error))
 
 
 def _resumed(landed: LandedScope, of_run: str) -> Extracted:
     record = ScopeRecord.of(landed.scope)
     record.outcome = Outcome.COMPLETE
     record.resumed_from = of_run
+    record.parts = _parts_of(landed)
     return landed, record
+
+
+def _parts_of(landed: LandedScope) -> list[PartRecord]:
+    return [PartRecord(part, Outcome.COMPLETE) for part in sorted(landed.parts)]
 
 
 def _replayed(found: LandedScope, previous: Snapshot | None) -> Extracted:
@@ -185,6 +210,7 @@ def _replayed(found: LandedScope, previous: Snapshot | None) -> Extracted:
         record.fail(ScopeError(why, kind="older"))
         return None, record
     record.outcome = Outcome.COMPLETE
+    record.parts = _parts_of(found)
     return found, record
 
 
@@ -244,7 +270,8 @@ def _write_scope(new: SnapshotWriter, landed: LandedScope, record: ScopeRecord) 
 
 def _outcome(run: RunRecord) -> Outcome:
     """Complete, partial, or failed: nothing to publish because no scope was listed to its end."""
-    if all(scope.outcome is Outcome.COMPLETE for scope in run.scopes):
+    whole = all(scope.outcome is Outcome.COMPLETE for scope in run.scopes)
+    if whole and not any(part.outcome is Outcome.FAILED for scope in run.scopes for part in scope.parts):
         return Outcome.COMPLETE
     listed = any(scope.outcome is Outcome.COMPLETE or scope.versions or scope.projects for scope in run.scopes)
     return Outcome.PARTIAL if listed else Outcome.FAILED

@@ -61,7 +61,7 @@ class AwsSettings:
     max_attempts: int = 10
     """Of one call that is cut or out of reach, the first included."""
     in_flight: int = 8
-    """Calls of one operation of a scope that are under way at the same time; more if the rate needs them."""
+    """Calls of one operation of a scope that are under way at the same time; more if a higher rate needs them."""
     scopes: int = 256
     """Scopes that are listed at the same time."""
 

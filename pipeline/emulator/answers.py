@@ -70,6 +70,10 @@ def fault_error(fault: Fault, site: CallSite) -> ServiceError | None:
         ),
         "internal_error": ServiceError("InternalServerError", "Internal server error", 500),
         "access_denied": ServiceError("AccessDeniedException", denial),
+        "region_not_enabled": ServiceError(
+            "UnrecognizedClientException", "The security token included in the request is invalid."
+        ),
+        "unknown_operation": ServiceError("UnknownOperationException", "The operation is not known"),
         "expired_token": ServiceError("InvalidPaginationTokenException", "The pagination token has expired"),
         "vanished": ServiceError("ResourceNotFoundException", missing),
     }

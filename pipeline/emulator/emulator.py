@@ -47,10 +47,11 @@ class Emulator:
         host: str = "127.0.0.1",
         port: int = 0,
         default_account: str = DEFAULT_ACCOUNT,
+        refused: Iterable[str] = (),
         on_call: Callable[[Call], None] | None = None,
         **options: Any,
     ) -> None:
-        """`port` 0 takes a free one; `options` are the fields of `Options` (seed, tps, latency, ...)."""
+        """`port` 0 takes a free one; roles of `refused` accounts cannot be assumed; `options` are the fields of `Options` (seed, tps, latency, ...)."""
         try:
             from pipeline.emulator import neighbours, server  # noqa: PLC0415  moto is an extra
         except ImportError as error:
@@ -64,7 +65,7 @@ class Emulator:
         self._host = host
         self._port = port
         self._make_server = server.EmulatorServer
-        self._neighbours: Neighbours = neighbours.Neighbours(default_account)
+        self._neighbours: Neighbours = neighbours.Neighbours(default_account, list(refused))
         self._default_account = default_account
         self._service = RekognitionService(
             world if world is not None else default_world(),

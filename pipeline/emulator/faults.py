@@ -19,6 +19,8 @@ FaultKind = Literal[
     "provisioned_throughput",
     "internal_error",
     "access_denied",
+    "region_not_enabled",
+    "unknown_operation",
     "expired_token",
     "vanished",
     "cut_body",
@@ -65,6 +67,8 @@ class Fault:
     | provisioned_throughput | ProvisionedThroughputExceededException, 400 |
     | internal_error | InternalServerError, 500 |
     | access_denied | AccessDeniedException, 400 |
+    | region_not_enabled | UnrecognizedClientException, 400: as a region answers that the account has not enabled |
+    | unknown_operation | UnknownOperationException, 400 |
     | expired_token | InvalidPaginationTokenException for a call that carries a token; once without `times` |
     | vanished | ResourceNotFoundException from DescribeProjectVersions |
     | cut_body | 200 whose JSON ends in the middle, Content-Length to match |

@@ -15,9 +15,14 @@ from pipeline.emulator.accounts import account_in_key
 from pipeline.emulator.wire import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 _LOG = logging.getLogger(__name__)
+_ROLE = re.compile(rb"Action=AssumeRole&.*RoleArn=arn%3A[^%]*%3Aiam%3A%3A(\d{12})%3Arole")
+_REFUSED = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>
+<Code>AccessDenied</Code><Message>User: arn:aws:iam::{caller}:user/emulated is not authorized to perform: sts:AssumeRole
+ on resource: arn:aws:iam::{account}:role</Message></Error><RequestId>00000000-0000-0000-0000-000000000000</RequestId>
+</ErrorResponse>"""
 _ASSUMED_KEY = re.compile(r"ASIA[A-Z0-9]{16}")
 _LOOK_UP = "get_account_id_from"
 
@@ -27,8 +32,10 @@ Headers = list[tuple[str, str]]
 class Neighbours:
     """moto in this process. Its state is global: `open` resets it, `close` gives it back."""
 
-    def __init__(self, default_account: str) -> None:
+    def __init__(self, default_account: str, refused: Collection[str] = ()) -> None:
+        """`refused` are accounts whose roles nobody may assume."""
         self._default_account = default_account
+        self._refused = frozenset(refused)
         self._application = DomainDispatcherApplication(create_backend_app)
         self._moto_account_of: Callable[[str], str] | None = None
         self._accounts: dict[str, str] = {}
@@ -64,6 +71,8 @@ class Neighbours:
 
     def answer(self, environ: dict[str, Any]) -> tuple[str, Headers, Iterable[bytes]]:
         """Status line, headers and body of moto's answer."""
+        if self._refused and (refusal := self._refusal(environ)):
+            return refusal
         try:
             body, status, headers = run_wsgi_app(self._application, environ, buffered=True)
         except NotImplementedError as error:
@@ -73,6 +82,15 @@ class Neighbours:
             _LOG.exception("moto failed on %s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
             return _failure("500 Internal Server Error", f"{type(error).__name__}: {error}")
         return status, headers.to_wsgi_list(), body
+
+    def _refusal(self, environ: dict[str, Any]) -> tuple[str, Headers, Iterable[bytes]] | None:
+        stream = environ["wsgi.input"]
+        asked = _ROLE.search(stream.read())
+        stream.seek(0)
+        if asked is None or (account := asked[1].decode()) not in self._refused:
+            return None
+        said = _REFUSED.format(caller=self._default_account, account=account)
+        return "403 Forbidden", [("Content-Type", "text/xml")], [said.encode()]
 
 
 def _failure(status: str, message: str) -> tuple[str, Headers, Iterable[bytes]]:

@@ -55,7 +55,7 @@ class Signer:
         return self._credentials.get_frozen_credentials()
 
 
-class _OfTheCaller(Credentials):  # type: ignore[misc]  # botocore is untyped
+class _OfTheCaller(Credentials):
     """What a shared client signs with: the credentials of the account that the calling thread calls for."""
 
     def __init__(self) -> None:

@@ -98,7 +98,7 @@ class Crew:
         threading.Thread(target=self._keep_time, name="reklake-time", daemon=True).start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Let no more calls leave. Nobody waits for those under way: the threads are daemons."""
         with self.lock:
             self._is_closed = True

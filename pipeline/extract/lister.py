@@ -34,7 +34,7 @@ class Lister:
         self._crew.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *raised: object) -> None:
         with self._lock:
             left, waiting = list(self._under_way), list(self._waiting)
             self._waiting.clear()
@@ -42,7 +42,7 @@ class Lister:
             listing.stop(ScopeError(f"{listing.scope}: the run was stopped. Sync again.", kind="stopped"))
         for _, future in waiting:
             future.cancel()
-        self._crew.__exit__()
+        self._crew.__exit__(*raised)
 
     def begin(self, target: Target, sink: Sink) -> Future[Any]:
         """List a scope into the sink, now or when its turn has come; the future has what the sink makes of the end.

@@ -40,6 +40,8 @@ FEATURES = ("CUSTOM_LABELS", "CONTENT_MODERATION")
 """DescribeProjects leaves adapters out unless both are asked for."""
 MAX_LISTINGS = 5
 """How often a listing is begun again when its token expires, before the scope is given up."""
+SLOW_ANSWER, MOST_IN_FLIGHT = 0.5, 32
+"""Seconds that an answer may take without the rate suffering, and the most calls under way for that."""
 FIRST_DELAY, LONGEST_DELAY = 0.2, 20.0
 """Seconds before a call that was cut or not answered is made again, and before the last of many times."""
 
@@ -214,7 +216,7 @@ class Listing:
     def _lane(self, operation: str) -> Lane:
         if operation not in self._lanes:
             settings = self._settings
-            in_flight = max(settings.in_flight, round(settings.rate))  # enough for answers that take a second
+            in_flight = max(settings.in_flight, min(MOST_IN_FLIGHT, round(settings.rate * SLOW_ANSWER)))
             bucket = TokenBucket(settings.rate, settings.burst)
             self._lanes[operation] = self._crew.lane(bucket, in_flight)
         return self._lanes[operation]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import random
 
-BURST_SECONDS = 0.9
+BURST_SECONDS = 0.95
 """A bucket saves up so many seconds' worth of calls. The service's own is taken to hold one second's worth; the rest is
 left for clocks and networks that are not as even as ours."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.4, 5.0

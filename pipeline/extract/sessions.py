@@ -24,7 +24,7 @@ class Sessions:
         """Making sessions and clients is not safe on several threads (boto3 guide, Session); using clients is."""
 
     def of(self, profile: str | None) -> boto3.Session:
-        """Return the session of a profile (None: boto3's default); UsageError if it is unknown or has no credentials."""
+        """Return the session of a profile (None: boto3's default); UsageError if it is unknown or has none."""
         with self.lock:
             if profile not in self._made:
                 self._made[profile] = self._begin(profile)

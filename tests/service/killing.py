@@ -351,11 +351,12 @@ def serve() -> None:
 
     _share_models()
     _make_light()
-    pipeline.extract.tap.FIRST_DELAY = 0.001  # type: ignore[attr-defined]
+    pipeline.extract.listing.FIRST_DELAY = 0.001  # type: ignore[attr-defined]
+    pipeline.extract.pacing.FIRST_PAUSE = 0.001  # type: ignore[attr-defined]
     print("ready", flush=True)  # noqa: T201  # the protocol
     for line in sys.stdin:
         job = json.loads(line)
-        pipeline.run.plan(_settings(job).aws)
+        pipeline.run.plan(_settings(job).aws, pipeline.run.Sessions(_settings(job).aws))
         pid = os.fork()
         if pid == 0:
             try:

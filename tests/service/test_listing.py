@@ -69,9 +69,7 @@ def test_adapters_are_listed_too(serve: Serve):
 )
 @pytest.mark.parametrize("before_parse", [True, False], ids=["before-parse", "plain parser"])
 def test_a_passing_fault_costs_no_row(serve: Serve, monkeypatch: pytest.MonkeyPatch, fault: Fault, before_parse: bool):
-    # standard retries of botocore back off by seconds; the pause is not what is tested
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.001, raising=True)
-    monkeypatch.setattr(tap.Tap.__init__, "__kwdefaults__", {"before_parse": before_parse})
+    monkeypatch.setattr(tap.attach, "__kwdefaults__", {"before_parse": before_parse})
     sizes = {f"p{number:03}": 1 for number in range(101)} | {"big": 250}
     served = serve(world(**sizes), faults=[fault])
     result = served.sync()
@@ -93,12 +91,9 @@ def test_a_passing_fault_costs_no_row(serve: Serve, monkeypatch: pytest.MonkeyPa
     ],
     ids=lambda value: value.kind if isinstance(value, Fault) else "",
 )
-def test_a_lasting_fault_fails_the_scope_and_says_where(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch, fault: Fault, kind: str, said: str
-):
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.001, raising=True)
+def test_a_lasting_fault_fails_the_scope_and_says_where(serve: Serve, fault: Fault, kind: str, said: str):
     served = serve(world(cats=250), faults=[fault])
-    result = served.sync(max_attempts=3)
+    result = served.sync(max_attempts=3, patience=0.3)
     scope = only_scope(result)
     assert (scope.outcome, scope.error_kind) == (Outcome.FAILED, kind)
     for part in ("111122223333", "us-east-1", said):
@@ -119,7 +114,7 @@ def test_a_cut_body_is_asked_for_again_rather_than_taken_for_the_end(serve: Serv
 
 @pytest.mark.parametrize("before_parse", [True, False], ids=["before-parse", "plain parser"])
 def test_a_project_that_vanishes_is_a_deletion(serve: Serve, monkeypatch: pytest.MonkeyPatch, before_parse: bool):
-    monkeypatch.setattr(tap.Tap.__init__, "__kwdefaults__", {"before_parse": before_parse})
+    monkeypatch.setattr(tap.attach, "__kwdefaults__", {"before_parse": before_parse})
     served = serve(world(cats=2, dogs=150), faults=[Fault("vanished", project="dogs", page=2)])
     result = served.sync()
     assert result.record.outcome is Outcome.COMPLETE
@@ -152,7 +147,7 @@ def test_the_body_is_landed_as_it_came_with_either_way_to_take_it(
 ):
     import pyarrow.parquet as pq
 
-    monkeypatch.setattr(tap.Tap.__init__, "__kwdefaults__", {"before_parse": before_parse})
+    monkeypatch.setattr(tap.attach, "__kwdefaults__", {"before_parse": before_parse})
     one = project("cats")
     body = '{ "ProjectVersionDescriptions" : [],\r\n "Größe": 1.50, "NextToken": null}'.encode()
     served = serve(
@@ -205,8 +200,8 @@ def test_a_failure_in_mid_listing_names_its_page(serve: Serve):
 def test_a_failure_stops_the_listings_beside_it(serve: Serve):
     sizes = {f"p{number:02}": 100 for number in range(40)}
     served = serve(world(**sizes), page_size=10, latency=0.02, faults=[Fault("access_denied", project="p00", page=2)])
-    served.sync(threads=4)
-    assert served.calls(VERSIONS) < 40  # of 400
+    served.sync(in_flight=4)
+    assert served.calls(VERSIONS) < 100  # of 400
 
 
 @pytest.mark.parametrize("status", [200, 500])
