@@ -43,6 +43,10 @@ $(OLD_DUCKDB)/.ready: $(READY) requirements-duckdb-1.5.lock
 
 lock:  ## write the locks anew (needs uv)
 	uv export --quiet --format requirements-txt --no-emit-project --all-extras --all-groups --no-header -o requirements.lock
+	uv export --quiet --format requirements-txt --no-emit-project --no-default-groups --no-annotate --no-header \
+		-o requirements-run.lock
+	printf 'hatchling\n' | uv pip compile --quiet --no-header --no-annotate --generate-hashes \
+		--universal --no-emit-index-url --constraint requirements.lock - -o requirements-build.lock
 	printf 'duckdb==1.5.5\n' | uv pip compile --quiet --no-header --no-annotate --no-deps --generate-hashes \
 		--universal --no-emit-index-url - -o requirements-duckdb-1.5.lock
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2] / "pipeline"
 LAYERS = {
     "cli": {
         "run",
+        "metrics",
         "rollback",
         "pull",
         "retention",
@@ -41,6 +42,7 @@ LAYERS = {
     "pull": {"landing", "load", "record", "settings", "storage", "errors"},
     "retention": {"landing", "tidy", "load", "record", "settings", "storage", "errors"},
     "doctor": {"landing", "tidy", "load", "record", "settings", "storage", "errors"},
+    "metrics": {"writing", "load", "record", "storage", "model", "errors"},
     "writing": {"load", "record", "settings", "storage", "errors"},
     "tidy": {"landing", "load", "record", "storage", "model", "errors"},
     "pieces": {"landing", "flatten", "parallel", "model"},
