@@ -46,7 +46,7 @@ class Repeated:
         for number in range(self._versions):
             bucket, prefix = "custom-labels-console-0123456789", f"evaluation/p/v{number:04}"
             asset = {"Assets": [{"GroundTruthManifest": {"S3Object": {"Bucket": bucket, "Name": f"{prefix}/x.json"}}}]}
-            stages = {stage: asset for stage in ("Input", "Output", "Validation")}
+            stages = dict.fromkeys(("Input", "Output", "Validation"), asset)
             made.append(
                 {
                     "ProjectVersionArn": f"{base}/version/v{number:04}/1690556751958",
@@ -118,9 +118,8 @@ def main() -> None:
     calls = sum(scope["calls"] for scope in record["scopes"])
     busiest = max(max(scope["calls_by_operation"].values()) for scope in record["scopes"])
     print(f"{len(record['scopes'])} scopes, {calls} calls ({answered} answered, {refused} refused), {took:.1f} s")
-    print(
-        f"{calls / record['seconds']['extract'] if 'extract' in record['seconds'] else 0:.0f} calls a second waiting for listings"
-    )
+    listing = max(scope["seconds"] for scope in record["scopes"])
+    print(f"{calls / listing:.0f} calls a second over {listing:.1f} s of listing")
     print(f"CPU {cpu:.1f} s, {1000 * cpu / calls:.2f} ms a call; peak memory {used.ru_maxrss / 1024:.0f} MB")
     if given.quota:
         print(f"quota's own shortest time {(busiest - given.quota) / given.quota:.1f} s")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 
 class ReklakeError(Exception):
     """Root of the tree. The message says where, what happened, and what to do next; it stands alone."""
@@ -23,11 +25,28 @@ class BusyError(ReklakeError):
     """Another writer has the lake, or has moved its pointer; nothing is lost, and the same command can run again."""
 
 
+SCOPE_ERRORS = MappingProxyType(
+    {
+        "denied": "the credentials may not list there",
+        "credentials": "there are no good credentials, or the role cannot be assumed",
+        "region_not_enabled": "the credentials are good, but the account has not enabled the region",
+        "unsupported": "Custom Labels is not offered in the region",
+        "throttled": "throttles only, for longer than patience lasts",
+        "unreachable": "no connection, or no answer",
+        "bad_answer": "an answer that is no page, or cannot be understood",
+        "service": "an error of the service that has no remedy of ours",
+        "stopped": "the run was stopped",
+        "incomplete": "replayed, but not listed to its end by that run",
+        "older": "replayed, but older than the rows that are there",
+    }
+)
+"""Why a scope failed, by kind."""
+
+
 class ScopeError(ReklakeError):
     """One account and region could not be listed to its end; the other scopes go on.
 
-    `kind` is a short stable word for machines (denied, throttled, unreachable, bad_answer, credentials, service,
-    stopped); the message is for people.
+    `kind` is a short stable word for machines, one of SCOPE_ERRORS; the message is for people.
     """
 
     def __init__(self, message: str, *, kind: str) -> None:

@@ -173,6 +173,16 @@ def has_published(document: Mapping[str, Any] | None) -> bool:
     return document is not None and document["outcome"] in {Outcome.COMPLETE, Outcome.PARTIAL}
 
 
+def last_calls(documents: Mapping[str, Mapping[str, Any]]) -> dict[Scope, int]:
+    """Return how many calls each scope took when it was last listed to its end; `documents` are oldest first."""
+    found: dict[Scope, int] = {}
+    for document in documents.values():
+        for one in document["scopes"] if document["kind"] == "sync" else ():
+            if one["outcome"] == Outcome.COMPLETE and not one.get("resumed_from"):
+                found[Scope(one["region"], one["account_id"])] = one["calls"] - one["retries"]
+    return found
+
+
 def listings(documents: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Scope, datetime]]:
     """Yield which scopes were listed to their end, all pages readable or not, and when, by runs that published."""
     for document in documents:

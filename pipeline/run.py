@@ -3,50 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TypeAlias
 
 import pyarrow as pa
 
 from pipeline import landing, tidy
+from pipeline.arrivals import Arrivals, Extracted
 from pipeline.errors import BusyError, LakeError, PageError, ScopeError
-from pipeline.extract import Listed, Lister, Sessions, plan
+from pipeline.events import Event, Forecast, Observer
+from pipeline.extract import Lister, Sessions, plan
 from pipeline.landing import LandedScope
 from pipeline.load import snapshot
 from pipeline.load.snapshot import Snapshot
 from pipeline.load.writer import SnapshotWriter, writer
-from pipeline.model.page import DEFAULT_PARTS, RawPage, Scope
+from pipeline.model.page import DEFAULT_PARTS, Scope
 from pipeline.pieces import flatten_scope
-from pipeline.record import Outcome, PartRecord, RunRecord, ScopeRecord, documents, has_published, now, text_of
+from pipeline.record import (
+    Outcome,
+    PartRecord,
+    RunRecord,
+    ScopeRecord,
+    documents,
+    has_published,
+    last_calls,
+    now,
+    text_of,
+)
 from pipeline.settings import Settings
 from pipeline.storage import Lake, open_lake
 from pipeline.writing import Result, conclude, writing
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something worth showing while a run is under way.
-
-    `name` is one of started, resumed, page, scope, flattening, published, unchanged; `scope` is the scope it is about,
-    if any; `detail` is what there is to say of it. `is_whole` tells of an ended scope that it was listed to its end.
-    """
-
-    name: str
-    scope: Scope | None = None
-    detail: str = ""
-    is_whole: bool = False
-
-
-Observer = Callable[[Event], None]
-Extracted: TypeAlias = tuple[LandedScope | None, ScopeRecord]
-"""What came of listing a scope: its landed pages, unless it broke off, and the record of it."""
-
-
-def sync(settings: Settings, observe: Observer) -> Result:
+def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Result:
     """List every scope, publish what was found, and keep what could not be listed as it was.
+
+    With `strict`, nothing is published unless all of it was listed; the next sync then need not ask again for what was.
 
     Raises UsageError before any scope is asked or anything is written if the settings cannot be carried out,
     BusyError if another writer has the lake, and FatalError if the lake cannot be read or written. Failed scopes raise
@@ -60,15 +52,18 @@ def sync(settings: Settings, observe: Observer) -> Result:
     targets = plan(settings.aws, sessions).targets
     run = RunRecord.begin("sync", _arguments(settings))
     with writing(lake, run), landing.one_hand() as hand, Lister(sessions) as lister:
-        observe(Event("started", detail=f"{len(targets)} scope{'s' if len(targets) != 1 else ''}, run {run.run_id}"))
         previous = tidy.begin(lake)
+        expected = last_calls(documents(lake))
+        forecast = Forecast(len(targets), expected, settings.aws.rate, lister.reading)
+        said = f"{len(targets)} scope{'s' if len(targets) != 1 else ''}, run {run.run_id}"
+        observe(Event("started", None, said, facts={"scopes": len(targets), "run_id": run.run_id}, forecast=forecast))
         extracted = _resume(settings, lake, run, previous, [target.scope for target in targets], observe)
         for target in targets:
             if target.scope not in extracted:
                 named = settings.aws.parts is not None
-                sink = _Landing(lake, run.run_id, target.scope, observe, hand, is_asked_by_name=named)
+                sink = Arrivals(lake, run.run_id, target.scope, observe, hand, is_asked_by_name=named)
                 extracted[target.scope] = lister.begin(target, sink).result
-        return _publish(settings, lake, run, previous, extracted, observe)
+        return _publish(settings, lake, run, previous, extracted, observe, strict=strict)
 
 
 def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
@@ -127,61 +122,6 @@ def _resume(
     return taken
 
 
-class _Landing:
-    """Where one scope's pages go: into the landing, and what becomes of them into its record."""
-
-    def __init__(
-        self, lake: Lake, run_id: str, scope: Scope, observe: Observer, hand: landing.Hand, *, is_asked_by_name: bool
-    ) -> None:
-        """`is_asked_by_name` says whether parts were asked for, or are taken because they are the default."""
-        self._lake = lake
-        self._hand = hand
-        self._run_id = run_id
-        self._record = ScopeRecord.of(scope)
-        self._observe = observe
-        self._is_asked_by_name = is_asked_by_name
-        self._open = ExitStack()
-        self._file: landing.Writer | None = None
-
-    def begin(self) -> None:
-        """Open the landed file."""
-        self._record.started_at = now()
-        self._file = self._open.enter_context(landing.land(self._lake, self._run_id, self._record.scope, self._hand))
-
-    def page(self, page: RawPage) -> None:
-        """Keep a page."""
-        if self._file:
-            self._file.add(page)
-        self._record.pages += 1
-        self._observe(Event("page", self._record.scope))
-
-    def end(self, listed: Listed) -> Extracted:
-        """Close the landed file, and tell how the listing went."""
-        record = self._record
-        record.parts = [self._part(name, error) for name, error in listed.parts.items()] if not listed.error else []
-        if self._file:
-            self._file.is_whole = listed.error is None
-            self._file.parts.update(one.part for one in record.parts if one.outcome is Outcome.COMPLETE)
-        self._open.close()
-        if listed.error:
-            record.fail(listed.error)
-        else:
-            record.outcome = Outcome.COMPLETE
-        record.ended_at, record.seconds = now(), round(listed.seconds, 6)
-        record.calls, record.calls_by_operation = listed.counters.calls, dict(listed.counters.by_operation)
-        record.retries, record.throttles = listed.counters.retries, listed.counters.throttles
-        told = record.error or f"{record.outcome}, {record.pages} pages"
-        self._observe(Event("scope", record.scope, told, is_whole=record.outcome is Outcome.COMPLETE))
-        landed = None if listed.error else landing.scope_file(self._lake, self._run_id, record.scope)
-        return landed, record
-
-    def _part(self, name: str, error: ScopeError | None) -> PartRecord:
-        if error is None:
-            return PartRecord(name, Outcome.COMPLETE)
-        is_optional = not self._is_asked_by_name and error.kind in {"denied", "unsupported"}
-        return PartRecord(name, Outcome.SKIPPED if is_optional else Outcome.FAILED, error.kind, str(error))
-
-
 def _resumed(landed: LandedScope, of_run: str) -> Extracted:
     record = ScopeRecord.of(landed.scope)
     record.outcome = Outcome.COMPLETE
@@ -221,6 +161,8 @@ def _publish(
     previous: Snapshot | None,
     extracted: Mapping[Scope, Callable[[], Extracted]],
     observe: Observer,
+    *,
+    strict: bool = False,
 ) -> Result:
     """Write the new snapshot scope by scope in key order, swap the pointer, and tell how it went.
 
@@ -240,6 +182,8 @@ def _publish(
             else:
                 new.carry(scope)
         run.end(_outcome(run))
+        if strict and run.outcome is Outcome.PARTIAL:
+            run.end(Outcome.FAILED, "nothing is published unless all scopes are complete (--strict)")
         if run.outcome is not Outcome.FAILED:
             with run.timed("load"):
                 new.seal(created_at=now(), software=run.software, run=partial(_as_published, run))

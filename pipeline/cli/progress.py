@@ -1,4 +1,4 @@
-"""What is seen of a run while it is under way: a live line on a terminal, a JSON line an event elsewhere."""
+"""What is seen of a run while it is under way: a live view on a terminal, a JSON line an event elsewhere."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,9 +18,18 @@ from pipeline.cli.exits import Exit
 from pipeline.record import now
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from pipeline.events import Event, Forecast
 
-    from pipeline.run import Event
+HEARTBEAT = 30.0
+"""Seconds between the lines that tell, not on a terminal, how far a run has come."""
+
+
+class LogFormat(StrEnum):
+    """How a run tells what it does."""
+
+    auto = "auto"
+    json = "json"
+    text = "text"
 
 
 class Terminated(KeyboardInterrupt):
@@ -26,7 +37,7 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def watching(*, quiet: bool) -> Iterator[Callable[[Event], None]]:
+def watching(*, quiet: bool, form: LogFormat = LogFormat.auto) -> Iterator[Callable[[Event], None]]:
     """Give the observer for a run; everything goes to stderr. Stopped, it says what is kept."""
     seen: list[Event] = []
 
@@ -36,7 +47,7 @@ def watching(*, quiet: bool) -> Iterator[Callable[[Event], None]]:
         observe(event)
 
     try:
-        with _stopped_by_sigterm(), _shown(quiet=quiet) as observe:
+        with _stopped_by_sigterm(), _shown(quiet=quiet, form=form) as observe:
             yield note
     except KeyboardInterrupt as error:
         sys.stderr.write(f"reklake: stopped. {_kept(seen)}\n")
@@ -58,17 +69,19 @@ def _stopped_by_sigterm() -> Iterator[None]:
 
 
 @contextmanager
-def _shown(*, quiet: bool) -> Iterator[Callable[[Event], None]]:
+def _shown(*, quiet: bool, form: LogFormat) -> Iterator[Callable[[Event], None]]:
     from rich.console import Console
 
     console = Console(stderr=True)
     if quiet:
         yield lambda _: None
-    elif console.is_terminal:
-        with _live(console) as observe:
-            yield observe
+    elif form is LogFormat.auto and console.is_terminal:
+        from pipeline.cli.live import LiveView
+
+        with LiveView(console) as view:
+            yield view.observe
     else:
-        yield _log
+        yield _Log(_as_text if form is LogFormat.text else _as_json).observe
 
 
 def _kept(seen: Iterable[Event]) -> str:
@@ -82,35 +95,55 @@ def _kept(seen: Iterable[Event]) -> str:
     return f"What was published before is as it was{again}. Run again to go on."
 
 
-def _log(event: Event) -> None:
-    if event.name == "page":  # one line a page would drown the rest
-        return
-    line = {"at": now(), "event": event.name}
+class _Log:
+    """One line an event, and one now and then that tells how far the listings are."""
+
+    def __init__(self, written: Callable[[str, Event], str]) -> None:
+        self._written = written
+        self._lock = threading.Lock()  # scopes report from several threads
+        self._forecast: Forecast | None = None
+        self._told_at = time.monotonic()
+
+    def observe(self, event: Event) -> None:
+        """Write the event's line; one line a page would drown the rest."""
+        with self._lock:
+            if event.forecast:
+                self._forecast = event.forecast
+            if event.name != "page":
+                sys.stderr.write(self._written(now(), event) + "\n")
+            elif self._forecast and time.monotonic() - self._told_at > HEARTBEAT:
+                self._told_at = time.monotonic()
+                sys.stderr.write(self._written(now(), _progress(self._forecast)) + "\n")
+
+
+def _progress(forecast: Forecast) -> Event:
+    from pipeline.events import Event
+
+    reading = forecast.read()
+    facts = {
+        "scopes": forecast.scopes,
+        "running": reading.running,
+        "calls": sum(reading.calls.values()),
+        "pages": reading.pages,
+        "versions": reading.versions,
+        "throttles": reading.throttles,
+    }
+    return Event("progress", detail=f"{reading.versions:,} versions on {reading.pages:,} pages so far", facts=facts)
+
+
+def _as_json(at: str, event: Event) -> str:
+    line: dict[str, object] = {"at": at, "level": "warning" if _is_failure(event) else "info", "event": event.name}
     if event.scope:
         line |= {"account_id": event.scope.account_id, "region": event.scope.region}
     if event.detail:
         line["detail"] = event.detail
-    sys.stderr.write(json.dumps(line, ensure_ascii=False) + "\n")
+    return json.dumps(line | dict(event.facts), ensure_ascii=False)
 
 
-@contextmanager
-def _live(console: Console) -> Iterator[Callable[[Event], None]]:
-    pages = 0
-    lock = threading.Lock()  # scopes report from their own threads
-    with console.status("starting") as status:
+def _as_text(at: str, event: Event) -> str:
+    scope = f" {event.scope}" if event.scope else ""
+    return f"{at} {'WARNING' if _is_failure(event) else 'INFO'} {event.name}{scope}: {' '.join(event.detail.split())}"
 
-        def observe(event: Event) -> None:
-            nonlocal pages
-            with lock:
-                match event.name:
-                    case "page":
-                        pages += 1
-                        status.update(f"listing {event.scope}: {pages:,} pages so far")
-                    case "flattening":
-                        status.update(f"flattening {event.scope}")
-                    case "scope":
-                        console.print(f"{event.scope}: {event.detail}", highlight=False, markup=False)
-                    case _:
-                        console.print(f"{event.name}: {event.detail}", highlight=False, markup=False)
 
-        yield observe
+def _is_failure(event: Event) -> bool:
+    return event.name == "scope" and not event.is_whole

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.exits import Exit
+from pipeline.cli.exits import ANY_FAILURE, Exit, FailOn
 from pipeline.cli.options import Config, Lake
+from pipeline.cli.progress import LogFormat
+from pipeline.cli.summary import lines
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.writing import Result
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing while it runs.")]
+Log = Annotated[
+    LogFormat,
+    typer.Option(
+        "--log-format", help="How it tells what it does: auto is a live view on a terminal, JSON lines elsewhere."
+    ),
+]
 SHOWN = 20
 
 
@@ -66,6 +75,23 @@ def sync(
             show_default=False,
         ),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Publish nothing unless every scope is complete; exit 1 then.")
+    ] = False,
+    fail_on: Annotated[
+        str,
+        typer.Option(
+            "--fail-on",
+            metavar="any|all|KINDS",
+            help="Which failed scopes make the exit code 3: any, only if all failed (which exits 1), or those of some "
+            "kinds, such as denied,credentials.",
+        ),
+    ] = "any",
+    metrics_file: Annotated[
+        Path | None,
+        typer.Option("--metrics-file", help="Write how it ended to this file, for Prometheus.", show_default=False),
+    ] = None,
+    log_format: Log = LogFormat.auto,
     config: Config = None,
     quiet: Quiet = False,
 ) -> None:
@@ -81,8 +107,11 @@ def sync(
         reklake sync --region us-east-1 --region eu-west-1 --profile production
 
         reklake sync --region all --account 111122223333 --account 444455556666 --role ReadModels
+
+        reklake sync --quiet --metrics-file /var/lib/node_exporter/reklake.prom
     """
     from pipeline import run, settings
+    from pipeline.cli.measures import measured
     from pipeline.cli.progress import watching
 
     chosen = settings.load(
@@ -95,10 +124,13 @@ def sync(
         profile=profile,
         rate=rate,
     )
-    with watching(quiet=quiet) as observe:
-        result = run.sync(chosen, observe)
-    report(result)
-    leave([result])
+    accepted = FailOn.parse(fail_on)
+    with measured(metrics_file, chosen) as measure:
+        with watching(quiet=quiet, form=log_format) as observe:
+            result = run.sync(chosen, observe, strict=strict)
+        report(result)
+        measure(result)
+    leave([result], accepted)
 
 
 def replay(
@@ -108,6 +140,7 @@ def replay(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Replay every landed run, in the order they were made.")] = False,
     lake: Lake = None,
+    log_format: Log = LogFormat.auto,
     config: Config = None,
     quiet: Quiet = False,
 ) -> None:
@@ -129,7 +162,7 @@ def replay(
         raise UsageError("give one run, or --all")
     chosen = settings.load(lake=lake, config=config)
     results = []
-    with watching(quiet=quiet) as observe:
+    with watching(quiet=quiet, form=log_format) as observe:
         for one in [run_id] if run_id else run.replayable(chosen):
             results.append(run.replay(chosen, one, observe))
             report(results[-1])
@@ -164,34 +197,15 @@ def verify(lake: Lake = None, config: Config = None) -> None:
 
 def report(result: Result) -> None:
     """Print what a run came to, and what a person should act on."""
-    from pipeline.record import Outcome
-
-    record = result.record
-    typer.echo(f"run {record.run_id}: {record.outcome}")
-    for scope in record.scopes:
-        typer.echo(f"  {scope.scope}: {scope.outcome}, {scope.projects:,} projects, {scope.versions:,} versions")
-        if scope.resumed_from:
-            typer.echo(f"    not asked again: listed by run {scope.resumed_from}, which did not live to publish it")
-        if scope.error:
-            typer.echo(f"    {scope.error}")
-    if result.is_published:
-        rows = ", ".join(f"{name} {count:,}" for name, count in result.rows.items())
-        typer.echo(f"snapshot {record.snapshot}: {rows}")
-    elif record.outcome is Outcome.FAILED:
-        typer.echo("nothing was published; the lake is as it was")
-    else:
-        typer.echo(f"nothing changed; snapshot {record.snapshot} stays")
-    for check in result.checks:
-        typer.echo(f"check {check.name} ({check.severity}): {check.rows:,} rows; see `reklake check`")
-    if result.warning:
-        typer.echo(f"the snapshot stands, but {result.warning}")
+    for line in lines(result):
+        typer.echo(line)
 
 
-def leave(results: Sequence[Result]) -> None:
+def leave(results: Sequence[Result], fail_on: FailOn = ANY_FAILURE) -> None:
     """End the command with the exit code of its runs: failed only if all of them are."""
     from pipeline.record import Outcome
 
     if all(result.record.outcome is Outcome.FAILED for result in results):
         raise typer.Exit(Exit.FAILED)
-    if any(result.record.outcome is not Outcome.COMPLETE or result.warning for result in results):
+    if any(fail_on.is_met(result) for result in results):
         raise typer.Exit(Exit.PARTIAL)

@@ -51,7 +51,10 @@ class Emulator:
         on_call: Callable[[Call], None] | None = None,
         **options: Any,
     ) -> None:
-        """`port` 0 takes a free one; roles of `refused` accounts cannot be assumed; `options` are the fields of `Options` (seed, tps, latency, ...)."""
+        """`port` 0 takes a free one; roles of `refused` accounts cannot be assumed.
+
+        `options` are the fields of `Options` (seed, tps, latency, ...).
+        """
         try:
             from pipeline.emulator import neighbours, server  # noqa: PLC0415  moto is an extra
         except ImportError as error:

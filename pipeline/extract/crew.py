@@ -60,6 +60,11 @@ class Lane:
             tell(self.bucket, time.monotonic())
             self._crew.look_at(self)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether calls wait or are under way."""
+        return bool(self._waiting or self._later or self._under_way)
+
     def ready(self, now: float) -> float:
         """Return when the next call can leave; infinity if none waits, or nothing but an answer will let it."""
         if self._under_way >= self._limit or not (self._waiting or self._later):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
@@ -15,7 +15,19 @@ from pipeline.extract.crew import Crew
 from pipeline.extract.listing import Listing, Sink
 from pipeline.extract.sessions import Sessions
 from pipeline.extract.targets import Target
-from pipeline.model.page import DEFAULT_PARTS
+from pipeline.model.page import DEFAULT_PARTS, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far listings have come: scopes under way, calls of each, and sums; `quota` is in calls a second."""
+
+    running: int
+    calls: dict[Scope, int]
+    pages: int
+    versions: int
+    throttles: int
+    quota: float
 
 
 class Lister:
@@ -58,10 +70,19 @@ class Lister:
         self._start_next()
         return future
 
-    @property
-    def listings(self) -> Sequence[Listing]:
-        """All listings so far, to see how they are getting on."""
-        return self._listings
+    def reading(self) -> Reading:
+        """Return how far all listings have come."""
+        with self._lock:
+            listings, under_way = list(self._listings), list(self._under_way)
+        counted = [listing.counters for listing in listings]
+        return Reading(
+            running=len(under_way),
+            calls={listing.scope: listing.counters.calls for listing in listings},
+            pages=sum(one.pages for one in counted),
+            versions=sum(one.versions for one in counted),
+            throttles=sum(one.throttles for one in counted),
+            quota=sum(listing.quota for listing in under_way),
+        )
 
     def _start_next(self) -> None:
         with self._lock:

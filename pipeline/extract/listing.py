@@ -21,7 +21,7 @@ from pipeline.extract.crew import Crew, Lane
 from pipeline.extract.failures import bad_answer, code_of, explain, is_passing, is_throttle
 from pipeline.extract.pacing import TokenBucket
 from pipeline.extract.resources import projects_on, versions_on
-from pipeline.extract.tap import BODY, FLAW
+from pipeline.extract.tap import BODY, COUNT, FLAW
 from pipeline.model.page import (
     DESCRIBE_DATASET,
     DESCRIBE_PROJECT_VERSIONS,
@@ -68,6 +68,8 @@ class Counters:
     """What a scope's calls came to; every attempt counts."""
 
     by_operation: Counter[str] = field(default_factory=Counter)
+    pages: int = 0
+    versions: int = 0
     retries: int = 0
     throttles: int = 0
 
@@ -178,6 +180,11 @@ class Listing:
     def stop(self, error: ScopeError) -> None:
         """End it here and now; what is still under way is forgotten."""
         self._guarded(partial(self._end, error))
+
+    @property
+    def quota(self) -> float:
+        """Calls a second that it may make as things stand: the rates of the operations that have something to ask."""
+        return sum(lane.bucket.base for lane in list(self._lanes.values()) if lane.is_busy)
 
     def _begin(self) -> None:
         self._sink.begin()
@@ -321,6 +328,9 @@ class Listing:
         """Hand a page over, and ask about what stands on it."""
         page = self._page(request, answer)
         self._sink.page(page)
+        self.counters.pages += 1
+        if request.operation == DESCRIBE_PROJECT_VERSIONS:
+            self.counters.versions += answer.get(COUNT, 0)
         try:
             if request.operation == DESCRIBE_PROJECTS:
                 for arn, datasets in projects_on(page):

@@ -29,7 +29,7 @@ class TokenBucket:
 
     def __init__(self, rate: float, burst: float | None = None) -> None:
         """Take the rate in calls a second, and how many may leave at once (at least 1; None: BURST_SECONDS' worth)."""
-        self._base = rate
+        self.base = rate
         self.rate = rate
         self._burst = max(1.0, rate * BURST_SECONDS if burst is None else burst)
         self._next = -math.inf
@@ -63,7 +63,7 @@ class TokenBucket:
         """Count an answer that was no throttle: what was lost to throttles comes back bit by bit."""
         self.answered(now)
         self._throttles_in_a_row = 0
-        self.rate = min(self._base, self.rate + self._base * RECOVERY)
+        self.rate = min(self.base, self.rate + self.base * RECOVERY)
 
     def throttled(self, now: float, sent_at: float) -> None:
         """Step back: half the rate, no more bursts, and a pause that grows with each throttle in a row.
@@ -75,7 +75,7 @@ class TokenBucket:
             return
         self._stepped_back_at = now
         self._burst = 1.0
-        self.rate = max(self.rate / 2, self._base * SLOWEST)
+        self.rate = max(self.rate / 2, self.base * SLOWEST)
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._throttles_in_a_row)
         self._throttles_in_a_row += 1
         self._paused_until = now + pause * random.uniform(0.5, 1.0)  # noqa: S311  # jitter, not a secret

@@ -12,7 +12,7 @@ botocore's parser, which takes most of a page's time, has next to nothing to do.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,7 +20,8 @@ from pipeline.model.page import RESULT_KEYS
 
 BODY = "reklake:body"
 FLAW = "reklake:flaw"
-"""Members added to botocore's parsed response: the raw body, and why it cannot be believed (or None)."""
+COUNT = "reklake:count"
+"""Members added to botocore's parsed response: the body, why it cannot be believed (or None), how many it lists."""
 
 HTTP_REDIRECT = 300
 """Below it an answer claims to be one: 200, or what a proxy makes of it."""
@@ -37,12 +38,12 @@ class _Versions(msgspec.Struct):
 
 
 class _Dataset(msgspec.Struct):
-    described: dict[str, msgspec.Raw] = msgspec.field(name="DatasetDescription")
+    listed: dict[str, msgspec.Raw] = msgspec.field(name="DatasetDescription")
     token: str | None = None
 
 
 class _Tags(msgspec.Struct):
-    tags: dict[str, msgspec.Raw] = msgspec.field(name="Tags")
+    listed: dict[str, msgspec.Raw] = msgspec.field(name="Tags")
     token: str | None = None
 
 
@@ -64,22 +65,33 @@ _OBJECTS = frozenset({"DatasetDescription", "Tags"})
 """Result keys that hold one object; the others hold a list."""
 
 
-def examine(body: bytes, operation: str) -> tuple[str | None, str | None]:
-    """Return (token, flaw): the page's NextToken if any, and what is wrong with the body if anything is."""
+class Examined(NamedTuple):
+    """A page's NextToken if any, what is wrong with the body if anything is, and how many items it lists."""
+
+    token: str | None
+    flaw: str | None
+    items: int = 0
+
+
+def examine(body: bytes, operation: str) -> Examined:
+    """See whether a body is a page of the operation."""
     key = RESULT_KEYS[operation]
     try:
         body.decode("utf-8")
         try:
-            return _DECODERS[key].decode(body).token, None
+            page = _DECODERS[key].decode(body)
+            return Examined(page.token, None, len(page.listed))
         except msgspec.DecodeError:
-            return _examine_with_care(body, key), None
+            return _examine_with_care(body, key)
     except (ValueError, RecursionError) as error:
         start = body[:60].decode("utf-8", "replace")
-        return None, f"the answer is no {operation} page ({error}); it has {len(body)} bytes and starts {start!r}"
+        return Examined(
+            None, f"the answer is no {operation} page ({error}); it has {len(body)} bytes and starts {start!r}"
+        )
 
 
-def _examine_with_care(body: bytes, key: str) -> str | None:
-    """Return the token of a page that msgspec refuses: it takes no half of a surrogate pair, which JSON allows.
+def _examine_with_care(body: bytes, key: str) -> Examined:
+    """Examine a page that msgspec refuses: it takes no half of a surrogate pair, which JSON allows.
 
     ValueError if the body is no page.
     """
@@ -90,7 +102,7 @@ def _examine_with_care(body: bytes, key: str) -> str | None:
     token = page.get("NextToken")
     if not isinstance(token, str | None):
         raise ValueError("its token is no string")  # noqa: TRY004  # same
-    return token
+    return Examined(token, None, len(page[key]))
 
 
 def _refuse(constant: str) -> None:
@@ -115,14 +127,15 @@ def _on_answer(
     body = response_dict["body"]
     customized_response_dict[BODY] = body
     if response_dict["status_code"] < HTTP_REDIRECT:
-        token, flaw = examine(body, operation_model.name)
-        customized_response_dict[FLAW] = flaw
-        response_dict["body"] = msgspec.json.encode({"NextToken": token} if token else {})
+        page = examine(body, operation_model.name)
+        customized_response_dict[FLAW] = page.flaw
+        customized_response_dict[COUNT] = page.items
+        response_dict["body"] = msgspec.json.encode({"NextToken": page.token} if page.token else {})
 
 
 def _on_parsed(*, http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
     if model.name in RESULT_KEYS and BODY not in parsed:
         parsed[BODY] = http_response.content
-        parsed[FLAW] = (
-            examine(http_response.content, model.name)[1] if http_response.status_code < HTTP_REDIRECT else None
-        )
+        if http_response.status_code < HTTP_REDIRECT:
+            page = examine(http_response.content, model.name)
+            parsed[FLAW], parsed[COUNT] = page.flaw, page.items

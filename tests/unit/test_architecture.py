@@ -26,6 +26,8 @@ LAYERS = {
         "errors",
     },
     "run": {
+        "arrivals",
+        "events",
         "extract",
         "landing",
         "pieces",
@@ -38,6 +40,8 @@ LAYERS = {
         "model",
         "errors",
     },
+    "arrivals": {"events", "extract", "landing", "record", "storage", "model", "errors"},
+    "events": {"extract", "model"},
     "rollback": {"writing", "load", "record", "settings", "storage", "errors"},
     "pull": {"landing", "load", "record", "settings", "storage", "errors"},
     "retention": {"landing", "tidy", "load", "record", "settings", "storage", "errors"},

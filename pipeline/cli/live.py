@@ -1,0 +1,127 @@
+"""The live view of a sync on a terminal: how far it has come, how fast it is, what has failed, what is left."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.events import Event, Forecast
+    from pipeline.extract import Reading
+    from pipeline.model.page import Scope
+
+REFRESH = 4
+"""Times a second."""
+WINDOW = 5.0
+"""Seconds over which calls a second are counted."""
+SHOWN_FAILURES = 8
+
+
+class LiveView:
+    """One view that stays in its place; what is worth keeping is printed above it. Use as a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=REFRESH, transient=True)
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+        self._forecast: Forecast | None = None
+        self._ended: dict[Scope, Event] = {}
+        self._doing = "starting"
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._live.stop()
+
+    def observe(self, event: Event) -> None:
+        """Take in an event; comes from several threads."""
+        with self._lock:
+            match event.name:
+                case "page":
+                    pass
+                case "flattening":
+                    self._doing = f"flattening {event.scope}"
+                case "scope" | "resumed" if event.scope:
+                    self._ended[event.scope] = event
+                    if event.name == "resumed":
+                        self._say(f"{event.scope}: {event.detail}")
+                case _:
+                    self._forecast = event.forecast or self._forecast
+                    self._doing = "listing"
+                    self._say(f"{event.name}: {event.detail}")
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False, markup=False)
+
+    def _render(self) -> Group:
+        with self._lock:
+            if self._forecast is None:
+                return Group(Text(self._doing))
+            reading = self._forecast.read()
+            failed = [one for one in self._ended.values() if one.name == "scope" and not one.is_whole]
+            return Group(self._figures(self._forecast, reading, len(failed)), *_failures(failed))
+
+    def _figures(self, forecast: Forecast, reading: Reading, failed: int) -> Table:
+        now = time.monotonic()
+        calls = sum(reading.calls.values())
+        done = len(self._ended) - failed
+        table = Table.grid(padding=(0, 2))
+        table.add_row("scopes", ProgressBar(forecast.scopes, len(self._ended), width=40))
+        waiting = max(0, forecast.scopes - len(self._ended) - reading.running)
+        told = f"{done:,} done, {reading.running:,} running, {failed:,} failed, {waiting:,} waiting"
+        table.add_row("", f"{told} of {forecast.scopes:,}")
+        table.add_row("pages", f"{reading.pages:,} with {reading.versions:,} versions")
+        pace = f"{self._calls_a_second(now, calls):,.1f} a second of {reading.quota:,.0f} that the quotas allow"
+        table.add_row("calls", f"{calls:,}, {pace}, {reading.throttles:,} throttled")
+        left = seconds_left(forecast, reading.calls, self._ended)
+        spent = f"{_clock(now - self._started)} so far"
+        table.add_row("time", f"{spent}, about {_clock(left)} left" if left is not None else spent)
+        table.add_row("now", self._doing)
+        return table
+
+    def _calls_a_second(self, now: float, calls: int) -> float:
+        self._samples.append((now, calls))
+        while self._samples[0][0] < now - WINDOW:
+            self._samples.popleft()
+        since, before = self._samples[0]
+        return (calls - before) / (now - since) if now > since else 0.0
+
+
+def seconds_left(forecast: Forecast, calls: Mapping[Scope, int], ended: Mapping[Scope, object]) -> float | None:
+    """Return how long the slowest scope needs at its quota, by its calls of last time; None if any scope is new."""
+    left = 0.0
+    for scope, made in calls.items():
+        if scope not in ended:
+            if scope not in forecast.calls:
+                return None
+            left = max(left, (forecast.calls[scope] - made) / forecast.rate)
+    return left
+
+
+def _failures(failed: list[Event]) -> list[Text]:
+    lines = [
+        Text(f"{one.scope}: {one.facts.get('error_kind', 'failed')}", style="red") for one in failed[:SHOWN_FAILURES]
+    ]
+    if len(failed) > SHOWN_FAILURES:
+        lines.append(Text(f"and {len(failed) - SHOWN_FAILURES:,} more", style="red"))
+    return lines
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

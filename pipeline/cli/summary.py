@@ -1,0 +1,113 @@
+"""The end of a run in a few lines that a person can act on: what failed, where, and what to do about it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.record import PartRecord, ScopeRecord
+    from pipeline.writing import Result
+
+FEW_SCOPES = 12
+"""Up to so many scopes have a line each."""
+SHOWN_FAILURES = 10
+"""Causes of failure that are told in full."""
+
+
+def lines(result: Result) -> Iterator[str]:
+    """Yield the lines of the summary."""
+    from pipeline.record import Outcome
+
+    record = result.record
+    scopes = record.scopes
+    failed = [one for one in scopes if one.outcome is Outcome.FAILED]
+    yield _headline(result, len(failed))
+    if len(scopes) <= FEW_SCOPES:
+        for one in scopes:
+            yield f"  {one.scope}: {one.outcome}, {one.projects:,} projects, {one.versions:,} versions"
+            if one.resumed_from:
+                yield f"    not asked again: listed by run {one.resumed_from}, which did not live to publish it"
+            if one.error:
+                yield f"    {one.error}"
+    else:
+        yield from _in_sum(scopes, failed)
+    yield from _parts(scopes)
+    if result.is_published:
+        rows = ", ".join(f"{name} {count:,}" for name, count in result.rows.items())
+        yield f"snapshot {record.snapshot}: {rows}"
+    elif record.outcome is Outcome.FAILED:
+        why = f": {record.error}" if record.error else ""
+        yield f"nothing was published; the lake is as it was{why}"
+    else:
+        yield f"nothing changed; snapshot {record.snapshot} stays"
+    for check in result.checks:
+        yield f"check {check.name} ({check.severity}): {check.rows:,} rows; see `reklake check`"
+    if result.warning:
+        yield f"the snapshot stands, but {result.warning}"
+
+
+def _headline(result: Result, failed: int) -> str:
+    record = result.record
+    scopes = record.scopes
+    calls, throttles = sum(one.calls for one in scopes), sum(one.throttles for one in scopes)
+    told = f"run {record.run_id}: {record.outcome}"
+    if failed and len(scopes) > failed:
+        told += f", {len(scopes) - failed:,} of {len(scopes):,} scopes"
+    if calls:
+        told += f", {calls:,} calls in {record.seconds.get('total', 0.0):,.1f} s"
+    return told + (f", {throttles:,} throttled" if throttles else "")
+
+
+def _in_sum(scopes: Sequence[ScopeRecord], failed: Sequence[ScopeRecord]) -> Iterator[str]:
+    whole = [one for one in scopes if one not in failed]
+    projects, versions = sum(one.projects for one in whole), sum(one.versions for one in whole)
+    yield f"  {len(whole):,} scopes complete: {projects:,} projects, {versions:,} versions"
+    resumed = Counter(one.resumed_from for one in whole if one.resumed_from)
+    for run_id, count in resumed.items():
+        yield f"    {count:,} not asked again: listed by run {run_id}, which did not live to publish them"
+    if failed:
+        yield f"  {len(failed):,} scopes failed; their last rows are kept:"
+    groups = list(_groups(scopes, failed))
+    for where, of in groups[:SHOWN_FAILURES]:
+        such = "such as: " if len(of) > 1 else ""
+        yield f"    {where}: {of[0].error_kind}: {such}{of[0].error}"
+    if len(groups) > SHOWN_FAILURES:
+        yield f"    and {sum(len(of) for _, of in groups[SHOWN_FAILURES:]):,} more: `reklake runs RUN` has them all"
+
+
+def _groups(
+    scopes: Sequence[ScopeRecord], failed: Iterable[ScopeRecord]
+) -> Iterator[tuple[str, Sequence[ScopeRecord]]]:
+    """Yield failures by cause: where a whole account, or a region in every account, failed alike, as one."""
+    left = list(failed)
+    sizes = {of: Counter(getattr(one, of) for one in scopes) for of in ("account_id", "region")}
+    for of, name, others in (("account_id", "account", "regions"), ("region", "region", "accounts")):
+        alike: dict[tuple[str, str | None], list[ScopeRecord]] = defaultdict(list)
+        for one in left:
+            alike[getattr(one, of), one.error_kind].append(one)
+        for (value, _), group in sorted(alike.items(), key=lambda item: str(item[0])):
+            is_all = of == "account_id" and len(group) == sizes[of][value]
+            # of a region, those accounts are missing that have failed altogether
+            is_most = of == "region" and 2 * len(group) > sizes[of][value]
+            if len(group) > 1 and (is_all or is_most):
+                yield f"{name} {value} ({len(group):,} {others})", group
+                left = [one for one in left if one not in group]
+    for one in left:
+        yield str(one.scope), [one]
+
+
+def _parts(scopes: Sequence[ScopeRecord]) -> Iterator[str]:
+    """Yield what could not be had beside the listings, a line for each part and reason."""
+    from pipeline.record import Outcome
+
+    alike: dict[tuple[str, Outcome, str | None], list[tuple[ScopeRecord, PartRecord]]] = defaultdict(list)
+    for scope in scopes:
+        for part in scope.parts:
+            if part.outcome is not Outcome.COMPLETE:
+                alike[part.part, part.outcome, part.error_kind].append((scope, part))
+    for (name, outcome, _), group in alike.items():
+        count = f"{len(group):,} scope{'s' if len(group) > 1 else ''}"
+        kept = "; its last rows are kept" if outcome is Outcome.FAILED else " and not asked for by name (--with)"
+        yield f"  {name} {outcome} in {count}{kept}: {group[0][1].error}"
