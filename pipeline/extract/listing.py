@@ -20,6 +20,7 @@ from pipeline.extract.clients import Client
 from pipeline.extract.crew import Crew, Lane
 from pipeline.extract.failures import bad_answer, code_of, explain, is_passing, is_throttle
 from pipeline.extract.pacing import TokenBucket
+from pipeline.extract.request import PART_OF, Request
 from pipeline.extract.resources import projects_on, versions_on
 from pipeline.extract.tap import BODY, COUNT, FLAW
 from pipeline.model.page import (
@@ -34,33 +35,12 @@ from pipeline.model.page import (
 )
 from pipeline.settings import AwsSettings
 
-PAGE_SIZE, POLICY_PAGE_SIZE = 100, 5
-"""The most that the operations give at a time (API reference, MaxResults)."""
-FEATURES = ("CUSTOM_LABELS", "CONTENT_MODERATION")
-"""DescribeProjects leaves adapters out unless both are asked for."""
 MAX_LISTINGS = 5
 """How often a listing is begun again when its token expires, before the scope is given up."""
 SLOW_ANSWER, MOST_IN_FLIGHT = 0.5, 32
 """Seconds that an answer may take without the rate suffering, and the most calls under way for that."""
 FIRST_DELAY, LONGEST_DELAY = 0.2, 20.0
 """Seconds before a call that was cut or not answered is made again, and before the last of many times."""
-
-_METHODS = {
-    DESCRIBE_PROJECTS: "describe_projects",
-    DESCRIBE_PROJECT_VERSIONS: "describe_project_versions",
-    DESCRIBE_DATASET: "describe_dataset",
-    LIST_TAGS_FOR_RESOURCE: "list_tags_for_resource",
-    LIST_PROJECT_POLICIES: "list_project_policies",
-}
-_PART_OF = {operation: part for part, operation in PARTS.items()}
-_STATED_IN = {
-    DESCRIBE_PROJECTS: "",
-    DESCRIBE_PROJECT_VERSIONS: "ProjectArn",
-    DESCRIBE_DATASET: "DatasetArn",
-    LIST_TAGS_FOR_RESOURCE: "ResourceArn",
-    LIST_PROJECT_POLICIES: "ProjectArn",
-}
-"""The parameter that names the resource asked about."""
 
 
 @dataclass(slots=True)
@@ -100,51 +80,6 @@ class Sink(Protocol):
 
     def end(self, listed: Listed) -> Any:
         """Be done; what this returns is the result of the listing."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """One page of one listing, to be asked for; `tokens` are those that the listing has shown so far."""
-
-    operation: str
-    project_arn: str = ""
-    resource_arn: str = ""
-    listing: int = 1
-    number: int = 1
-    token: str = ""
-    tokens: set[str] = field(default_factory=set)
-    attempts: int = 0
-    failed_since: float | None = None
-
-    @property
-    def part(self) -> str | None:
-        return _PART_OF.get(self.operation)
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        asked: dict[str, Any] = {"NextToken": self.token} if self.token else {}
-        if name := _STATED_IN[self.operation]:
-            asked[name] = self.resource_arn or self.project_arn
-        if self.operation == DESCRIBE_PROJECTS:
-            asked["Features"] = list(FEATURES)
-        if self.operation in {DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS}:
-            asked["MaxResults"] = PAGE_SIZE
-        if self.operation == LIST_PROJECT_POLICIES:
-            asked["MaxResults"] = POLICY_PAGE_SIZE
-        return asked
-
-    @property
-    def doing(self) -> str:
-        """Which page is asked for, for messages."""
-        what = f"{self.operation} page {self.number}"
-        if self.resource_arn and self.resource_arn != self.project_arn:
-            return f"{self.resource_arn}, {what}"
-        return f"project {self.project_arn}, {what}" if self.project_arn else what
-
-    def again(self, **changed: Any) -> _Request:
-        """Return the request with something changed."""
-        fields = {name: getattr(self, name) for name in self.__slots__}
-        return _Request(**fields | changed)
 
 
 class Listing:
@@ -188,7 +123,7 @@ class Listing:
 
     def _begin(self) -> None:
         self._sink.begin()
-        self._ask(_Request(DESCRIBE_PROJECTS))
+        self._ask(Request(DESCRIBE_PROJECTS))
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """Take one step, alone; what goes wrong in it that is no ScopeError is the run's."""
@@ -206,7 +141,7 @@ class Listing:
 
     # -- asking
 
-    def _ask(self, request: _Request, *, is_next: bool = False) -> None:
+    def _ask(self, request: Request, *, is_next: bool = False) -> None:
         if request.part and self._parts[request.part]:
             return  # it has failed already
         self._open[request.part] += 1
@@ -214,11 +149,11 @@ class Listing:
 
     def _ask_about(self, operation: str, project_arn: str, resources: Iterable[str]) -> None:
         """Ask about each resource, unless its part is not wanted or it has been asked about."""
-        part = _PART_OF.get(operation)
+        part = PART_OF.get(operation)
         for arn in resources if part is None or part in self._parts else ():
             if (operation, arn) not in self._asked:
                 self._asked.add((operation, arn))
-                self._ask(_Request(operation, project_arn, resource_arn=arn if part else ""))
+                self._ask(Request(operation, project_arn, resource_arn=arn if part else ""))
 
     def _lane(self, operation: str) -> Lane:
         if operation not in self._lanes:
@@ -228,7 +163,7 @@ class Listing:
             self._lanes[operation] = self._crew.lane(bucket, in_flight)
         return self._lanes[operation]
 
-    def _make(self, request: _Request) -> None:
+    def _make(self, request: Request) -> None:
         """Make the call, in a thread of the crew."""
         if self._is_ended:
             return
@@ -236,7 +171,7 @@ class Listing:
         answer: Mapping[str, Any] | None = None
         failure: Exception | None = None
         try:
-            answer = self._client.call(_METHODS[request.operation], request.parameters)
+            answer = self._client.call(request.method, request.parameters)
         except Exception as error:  # noqa: BLE001  # looked at below, whatever it is
             failure = error
         self._guarded(partial(self._settle, request, answer, failure, sent_at))
@@ -244,7 +179,7 @@ class Listing:
     # -- settling what came
 
     def _settle(
-        self, request: _Request, answer: Mapping[str, Any] | None, failure: Exception | None, sent_at: float
+        self, request: Request, answer: Mapping[str, Any] | None, failure: Exception | None, sent_at: float
     ) -> None:
         self.counters.by_operation[request.operation] += 1
         self.counters.retries += request.attempts > 0
@@ -261,7 +196,7 @@ class Listing:
             self._fail_part(request.part, error)
         self._end_if_done()
 
-    def _settle_answer(self, request: _Request, answer: Mapping[str, Any]) -> None:
+    def _settle_answer(self, request: Request, answer: Mapping[str, Any]) -> None:
         lane = self._lanes[request.operation]
         if flaw := answer.get(FLAW):
             lane.answered(lambda bucket, now: bucket.answered(now))
@@ -283,7 +218,7 @@ class Listing:
             )
         self._close(request)
 
-    def _settle_failure(self, request: _Request, failure: Exception, sent_at: float) -> None:
+    def _settle_failure(self, request: Request, failure: Exception, sent_at: float) -> None:
         lane = self._lanes[request.operation]
         if is_throttle(failure):
             self.counters.throttles += 1
@@ -308,7 +243,7 @@ class Listing:
             raise explain(failure, self.scope, request.doing, is_accepted_elsewhere=self._client.is_accepted_at_home)
         self._close(request)
 
-    def _asked_again(self, request: _Request) -> bool:
+    def _asked_again(self, request: Request) -> bool:
         """Ask again in a moment for what was cut or not answered, unless it has been too often or too long."""
         attempts = request.attempts + 1
         if attempts >= self._settings.max_attempts or not self._is_patient(request):
@@ -319,12 +254,12 @@ class Listing:
         self._lanes[request.operation].add(partial(self._make, again), delay=delay)
         return True
 
-    def _is_patient(self, request: _Request) -> bool:
+    def _is_patient(self, request: Request) -> bool:
         """Whether to go on asking: something was answered a short while ago, or this call has not failed for long."""
         since = max(request.failed_since or time.monotonic(), self._answered_at.get(request.operation, 0.0))
         return time.monotonic() - since < self._settings.patience
 
-    def _take(self, request: _Request, answer: Mapping[str, Any]) -> None:
+    def _take(self, request: Request, answer: Mapping[str, Any]) -> None:
         """Hand a page over, and ask about what stands on it."""
         page = self._page(request, answer)
         self._sink.page(page)
@@ -343,7 +278,7 @@ class Listing:
         except ValueError as error:  # JSON all the same, such as a number of 5,000 digits
             raise bad_answer(self.scope, request.doing, f"what it lists cannot be read: {error}") from error
 
-    def _page(self, request: _Request, answer: Mapping[str, Any]) -> RawPage:
+    def _page(self, request: Request, answer: Mapping[str, Any]) -> RawPage:
         metadata = answer["ResponseMetadata"]
         return RawPage(
             operation=request.operation,
@@ -359,7 +294,7 @@ class Listing:
 
     # -- ending
 
-    def _close(self, request: _Request) -> None:
+    def _close(self, request: Request) -> None:
         self._open[request.part] -= 1
 
     def _fail_part(self, part: str, error: ScopeError) -> None:

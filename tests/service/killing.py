@@ -403,7 +403,7 @@ class Workshop:
         (eu-west-1 is the first), so that the steps are the same each time.
         """
         self._told.unlink(missing_ok=True)
-        chosen = {"regions": ["us-east-1", "eu-west-1"], "rate": 1000, "threads": 1, "scopes": 1} | aws
+        chosen = {"regions": ["us-east-1", "eu-west-1"], "rate": 1000, "scopes": 1} | aws
         job = {
             "lake": str(lake),
             "how": how,

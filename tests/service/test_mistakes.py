@@ -139,7 +139,7 @@ def test_when_a_run_is_stopped_its_other_listings_stop_too(serve: Serve, monkeyp
     real = run.landing.land
     pages = []
 
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run.landing, "land", lambda *of: pages.append(of) or real(*of))

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2] / "pipeline"
 LAYERS = {
     "cli": {
         "run",
+        "events",
         "metrics",
         "rollback",
         "pull",
