@@ -51,7 +51,7 @@ LAYERS = {
     "load": {"storage", "settings", "model", "errors"},
     "record": {"storage", "model", "errors"},
     "rebuild": {"model"},
-    "settings": {"errors"},
+    "settings": {"model", "errors"},
     "storage": {"errors"},
     "parallel": set(),
     "model": set(),
