@@ -131,7 +131,9 @@ def naming(where: str, value: object = None, verb: str = "is") -> str:
     """Return `--rate 0` where a flag said it, `reklake.toml:3: aws.rate is 0` or the like where another place did."""
     if value is None:
         return where
-    return f"{where} {value}" if where.startswith("--") else f"{where} {verb} {shown(value)}"
+    if where.startswith("--"):
+        return f"{where} {value:g}" if isinstance(value, float) else f"{where} {value}"
+    return f"{where} {verb} {shown(value)}"
 
 
 def shown(value: object) -> str:
