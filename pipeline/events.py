@@ -15,7 +15,7 @@ class Event:
 
     `name` is one of started, resumed, page, scope, flattening, published, unchanged; `scope` is the scope it is about,
     if any; `detail` is what there is to say of it, `facts` are the same for machines. `is_whole` tells of an ended
-    scope that it was listed to its end. `forecast` comes with started.
+    scope that it was listed to its end. `outlook` comes with started.
     """
 
     name: str
@@ -23,11 +23,11 @@ class Event:
     detail: str = ""
     is_whole: bool = False
     facts: Mapping[str, object] = field(default_factory=dict)
-    forecast: Forecast | None = None
+    outlook: Outlook | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class Outlook:
     """What a sync is about to do, and how to see how far it has come.
 
     `calls` are those that each scope took when it was last listed to its end; scopes without are new. `rate` is in

@@ -110,6 +110,8 @@ class RunRecord:
     software: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     scopes: list[ScopeRecord] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Accounts that the settings cover and that were not asked, and why: such as those that are suspended."""
 
     @classmethod
     def begin(cls, kind: str, arguments: Mapping[str, Any]) -> RunRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 from pipeline import landing, tidy
 from pipeline.arrivals import Arrivals, Extracted
 from pipeline.errors import BusyError, LakeError, PageError, ScopeError
-from pipeline.events import Event, Forecast, Observer
+from pipeline.events import Event, Observer, Outlook
 from pipeline.extract import Lister, Sessions, plan
 from pipeline.landing import LandedScope
 from pipeline.load import snapshot
@@ -49,14 +50,16 @@ def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Resu
     if holder := lake.holder():
         raise BusyError(f"{lake}: is in use: {holder}. Run again when that has ended.")
     sessions = Sessions(settings.aws)
-    targets = plan(settings.aws, sessions).targets
+    planned = plan(settings.aws, sessions)
+    targets = planned.targets
     run = RunRecord.begin("sync", _arguments(settings))
+    run.left_out = {one.account_id: one.reason for one in planned.left_out}
     with writing(lake, run), landing.one_hand() as hand, Lister(sessions) as lister:
         previous = tidy.begin(lake)
         expected = last_calls(documents(lake))
-        forecast = Forecast(len(targets), expected, settings.aws.rate, lister.reading)
+        outlook = Outlook(len(targets), expected, settings.aws.rate, lister.reading)
         said = f"{len(targets)} scope{'s' if len(targets) != 1 else ''}, run {run.run_id}"
-        observe(Event("started", None, said, facts={"scopes": len(targets), "run_id": run.run_id}, forecast=forecast))
+        observe(Event("started", None, said, facts={"scopes": len(targets), "run_id": run.run_id}, outlook=outlook))
         extracted = _resume(settings, lake, run, previous, [target.scope for target in targets], observe)
         for target in targets:
             if target.scope not in extracted:
@@ -227,14 +230,7 @@ def _as_published(run: RunRecord) -> dict[str, object]:
 
 
 def _arguments(settings: Settings) -> dict[str, object]:
-    """Return what the run was asked to do; nothing secret is among the settings."""
-    aws = settings.aws
-    return {
-        "lake": settings.lake,
-        "regions": list(aws.regions),
-        "accounts": list(aws.accounts),
-        "role": aws.role,
-        "profiles": list(aws.profiles),
-        "rate": aws.rate,
-        "resume_within": settings.resume_within,
-    }
+    """Return what the run was asked to do; nothing secret is among the settings (an external id is none, but near)."""
+    aws = asdict(settings.aws)
+    wanted = {name: aws[name] for name in aws.keys() - {"said", "external_id"}}
+    return {"lake": settings.lake, **dict(sorted(wanted.items())), "resume_within": settings.resume_within}

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import emulator, keeping, query, runs, tables
+from pipeline.cli import emulator, keeping, planning, query, runs, tables
 from pipeline.cli.exits import Exit
 from pipeline.errors import BusyError, ReklakeError, UsageError
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 
 for command, panel in (
     (runs.sync, "Export"),
+    (planning.plan, "Export"),
     (runs.replay, "Export"),
     (runs.verify, "Export"),
     (query.sql, "Query"),

@@ -10,11 +10,9 @@ import typer
 
 from pipeline.cli.exits import Exit
 from pipeline.cli.moments import duration
-from pipeline.cli.options import Config, Lake
+from pipeline.cli.options import AsFormat, Config, Lake
 from pipeline.cli.output import table_of, write
 from pipeline.cli.render import Format
-
-AsFormat = Annotated[Format, typer.Option("--format", help="How to write the result.")]
 
 
 def doctor(lake: Lake = None, form: AsFormat = Format.table, config: Config = None) -> None:

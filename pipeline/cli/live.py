@@ -16,7 +16,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.events import Event, Forecast
+    from pipeline.events import Event, Outlook
     from pipeline.extract import Reading
     from pipeline.model.page import Scope
 
@@ -35,7 +35,7 @@ class LiveView:
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=REFRESH, transient=True)
         self._lock = threading.Lock()
         self._started = time.monotonic()
-        self._forecast: Forecast | None = None
+        self._outlook: Outlook | None = None
         self._ended: dict[Scope, Event] = {}
         self._doing = "starting"
         self._samples: deque[tuple[float, int]] = deque()
@@ -60,7 +60,7 @@ class LiveView:
                     if event.name == "resumed":
                         self._say(f"{event.scope}: {event.detail}")
                 case _:
-                    self._forecast = event.forecast or self._forecast
+                    self._outlook = event.outlook or self._outlook
                     self._doing = "listing"
                     self._say(f"{event.name}: {event.detail}")
 
@@ -69,25 +69,25 @@ class LiveView:
 
     def _render(self) -> Group:
         with self._lock:
-            if self._forecast is None:
+            if self._outlook is None:
                 return Group(Text(self._doing))
-            reading = self._forecast.read()
+            reading = self._outlook.read()
             failed = [one for one in self._ended.values() if one.name == "scope" and not one.is_whole]
-            return Group(self._figures(self._forecast, reading, len(failed)), *_failures(failed))
+            return Group(self._figures(self._outlook, reading, len(failed)), *_failures(failed))
 
-    def _figures(self, forecast: Forecast, reading: Reading, failed: int) -> Table:
+    def _figures(self, outlook: Outlook, reading: Reading, failed: int) -> Table:
         now = time.monotonic()
         calls = sum(reading.calls.values())
         done = len(self._ended) - failed
         table = Table.grid(padding=(0, 2))
-        table.add_row("scopes", ProgressBar(forecast.scopes, len(self._ended), width=40))
-        waiting = max(0, forecast.scopes - len(self._ended) - reading.running)
+        table.add_row("scopes", ProgressBar(outlook.scopes, len(self._ended), width=40))
+        waiting = max(0, outlook.scopes - len(self._ended) - reading.running)
         told = f"{done:,} done, {reading.running:,} running, {failed:,} failed, {waiting:,} waiting"
-        table.add_row("", f"{told} of {forecast.scopes:,}")
+        table.add_row("", f"{told} of {outlook.scopes:,}")
         table.add_row("pages", f"{reading.pages:,} with {reading.versions:,} versions")
         pace = f"{self._calls_a_second(now, calls):,.1f} a second of {reading.quota:,.0f} that the quotas allow"
         table.add_row("calls", f"{calls:,}, {pace}, {reading.throttles:,} throttled")
-        left = seconds_left(forecast, reading.calls, self._ended)
+        left = seconds_left(outlook, reading.calls, self._ended)
         spent = f"{_clock(now - self._started)} so far"
         table.add_row("time", f"{spent}, about {_clock(left)} left" if left is not None else spent)
         table.add_row("now", self._doing)
@@ -101,14 +101,14 @@ class LiveView:
         return (calls - before) / (now - since) if now > since else 0.0
 
 
-def seconds_left(forecast: Forecast, calls: Mapping[Scope, int], ended: Mapping[Scope, object]) -> float | None:
+def seconds_left(outlook: Outlook, calls: Mapping[Scope, int], ended: Mapping[Scope, object]) -> float | None:
     """Return how long the slowest scope needs at its quota, by its calls of last time; None if any scope is new."""
     left = 0.0
     for scope, made in calls.items():
         if scope not in ended:
-            if scope not in forecast.calls:
+            if scope not in outlook.calls:
                 return None
-            left = max(left, (forecast.calls[scope] - made) / forecast.rate)
+            left = max(left, (outlook.calls[scope] - made) / outlook.rate)
     return left
 
 

@@ -28,3 +28,12 @@ def moment(text: str, option: str) -> datetime:
     except ValueError as error:
         raise UsageError(f"{option} {text}: give a date or time such as 2026-11-01, or an age such as 7d.") from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def span(seconds: float) -> str:
+    """Return a duration as people read it: 45 s, 2 min 3 s, 1 h 5 min."""
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"

@@ -9,27 +9,19 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import typer
 
 from pipeline.cli.exits import Exit
+from pipeline.cli.options import LogFormat
 from pipeline.record import now
 
 if TYPE_CHECKING:
-    from pipeline.events import Event, Forecast
+    from pipeline.events import Event, Outlook
 
 HEARTBEAT = 30.0
 """Seconds between the lines that tell, not on a terminal, how far a run has come."""
-
-
-class LogFormat(StrEnum):
-    """How a run tells what it does."""
-
-    auto = "auto"
-    json = "json"
-    text = "text"
 
 
 class Terminated(KeyboardInterrupt):
@@ -101,27 +93,27 @@ class _Log:
     def __init__(self, written: Callable[[str, Event], str]) -> None:
         self._written = written
         self._lock = threading.Lock()  # scopes report from several threads
-        self._forecast: Forecast | None = None
+        self._outlook: Outlook | None = None
         self._told_at = time.monotonic()
 
     def observe(self, event: Event) -> None:
         """Write the event's line; one line a page would drown the rest."""
         with self._lock:
-            if event.forecast:
-                self._forecast = event.forecast
+            if event.outlook:
+                self._outlook = event.outlook
             if event.name != "page":
                 sys.stderr.write(self._written(now(), event) + "\n")
-            elif self._forecast and time.monotonic() - self._told_at > HEARTBEAT:
+            elif self._outlook and time.monotonic() - self._told_at > HEARTBEAT:
                 self._told_at = time.monotonic()
-                sys.stderr.write(self._written(now(), _progress(self._forecast)) + "\n")
+                sys.stderr.write(self._written(now(), _progress(self._outlook)) + "\n")
 
 
-def _progress(forecast: Forecast) -> Event:
+def _progress(outlook: Outlook) -> Event:
     from pipeline.events import Event
 
-    reading = forecast.read()
+    reading = outlook.read()
     facts = {
-        "scopes": forecast.scopes,
+        "scopes": outlook.scopes,
         "running": reading.running,
         "calls": sum(reading.calls.values()),
         "pages": reading.pages,

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli import options as of
 from pipeline.cli.exits import ANY_FAILURE, Exit, FailOn
-from pipeline.cli.options import Config, Lake
-from pipeline.cli.progress import LogFormat
 from pipeline.cli.summary import lines
 from pipeline.errors import UsageError
 
@@ -18,53 +17,24 @@ if TYPE_CHECKING:
     from pipeline.writing import Result
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing while it runs.")]
-Log = Annotated[
-    LogFormat,
-    typer.Option(
-        "--log-format", help="How it tells what it does: auto is a live view on a terminal, JSON lines elsewhere."
-    ),
-]
-SHOWN = 20
 
 
 def sync(
-    lake: Lake = None,
-    region: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--region",
-            help="A region to list, repeatable; `all` for every Custom Labels region.  (default: boto3's)",
-            show_default=False,
-        ),
-    ] = None,
-    account: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--account",
-            help="An account to assume --role in, repeatable. Without --role: whose credentials these are.",
-            metavar="ID",
-            show_default=False,
-        ),
-    ] = None,
-    role: Annotated[
-        str | None,
-        typer.Option(
-            "--role",
-            help="Role to assume in each account: its name, or an ARN with {account} in it.",
-            show_default=False,
-        ),
-    ] = None,
-    profile: Annotated[
-        str | None, typer.Option("--profile", help="AWS profile.  (default: boto3's)", show_default=False)
-    ] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option(
-            "--rate",
-            help="Calls a second for each operation, account and region.  (default: 5, AWS's quota)",
-            show_default=False,
-        ),
-    ] = None,
+    lake: of.Lake = None,
+    region: of.Region = None,
+    exclude_region: of.ExcludeRegion = None,
+    account: of.Account = None,
+    exclude_account: of.ExcludeAccount = None,
+    organization: of.Organization = None,
+    unit: of.Unit = None,
+    exclude_unit: of.ExcludeUnit = None,
+    role: of.Role = None,
+    external_id: of.ExternalId = None,
+    session_name: of.SessionName = None,
+    profile: of.Profile = None,
+    parts: of.With = None,
+    rate: of.Rate = None,
+    burst: of.Burst = None,
     resume_within: Annotated[
         float | None,
         typer.Option(
@@ -91,8 +61,8 @@ def sync(
         Path | None,
         typer.Option("--metrics-file", help="Write how it ended to this file, for Prometheus.", show_default=False),
     ] = None,
-    log_format: Log = LogFormat.auto,
-    config: Config = None,
+    log_format: of.Log = of.LogFormat.auto,
+    config: of.Config = None,
     quiet: Quiet = False,
 ) -> None:
     """List every project and model version, and publish them as a new snapshot.
@@ -108,6 +78,8 @@ def sync(
 
         reklake sync --region all --account 111122223333 --account 444455556666 --role ReadModels
 
+        reklake sync --region all --organization --role ReadModels --strict
+
         reklake sync --quiet --metrics-file /var/lib/node_exporter/reklake.prom
     """
     from pipeline import run, settings
@@ -119,10 +91,19 @@ def sync(
         config=config,
         resume_within=resume_within,
         regions=region,
+        exclude_regions=exclude_region,
         accounts=account,
+        exclude_accounts=exclude_account,
+        organization=organization,
+        units=unit,
+        exclude_units=exclude_unit,
         role=role,
-        profile=profile,
+        external_id=external_id,
+        session_name=session_name,
+        profiles=profile,
+        parts=parts,
         rate=rate,
+        burst=burst,
     )
     accepted = FailOn.parse(fail_on)
     with measured(metrics_file, chosen) as measure:
@@ -139,9 +120,9 @@ def replay(
         typer.Argument(metavar="[RUN]", help="Id of the run, as in raw/ and in the view runs.", show_default=False),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Replay every landed run, in the order they were made.")] = False,
-    lake: Lake = None,
-    log_format: Log = LogFormat.auto,
-    config: Config = None,
+    lake: of.Lake = None,
+    log_format: of.Log = of.LogFormat.auto,
+    config: of.Config = None,
     quiet: Quiet = False,
 ) -> None:
     """Flatten the pages that a run landed again, and publish them, without asking AWS.
@@ -169,7 +150,7 @@ def replay(
     leave(results)
 
 
-def verify(lake: Lake = None, config: Config = None) -> None:
+def verify(lake: of.Lake = None, config: of.Config = None) -> None:
     """Rebuild every API description from the tables, and compare it with the page it came on.
 
     Absent, null, {} and [] count as equal; everything else must be found again exactly. Exit code 1 if not.

@@ -34,6 +34,8 @@ def lines(result: Result) -> Iterator[str]:
     else:
         yield from _in_sum(scopes, failed)
     yield from _parts(scopes)
+    for account, reason in record.left_out.items():
+        yield f"  account {account} skipped: {reason}"
     if result.is_published:
         rows = ", ".join(f"{name} {count:,}" for name, count in result.rows.items())
         yield f"snapshot {record.snapshot}: {rows}"

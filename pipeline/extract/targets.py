@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import boto3
@@ -10,10 +12,12 @@ from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
 from pipeline.errors import UsageError
+from pipeline.extract import organization
 from pipeline.extract.failures import without_userinfo
+from pipeline.extract.organization import LeftOut
 from pipeline.extract.sessions import Sessions
 from pipeline.model.page import Scope
-from pipeline.settings import AwsSettings
+from pipeline.settings import AwsSettings, check_together
 
 CUSTOM_LABELS_REGIONS = (
     "ap-northeast-1",
@@ -32,6 +36,8 @@ CUSTOM_LABELS_REGIONS = (
 
 CONNECT_TIMEOUT = 10
 """Seconds."""
+FEW = 5
+"""Accounts that a message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +62,6 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
-    """An account that the settings cover and that is not asked, and why: such as one that is suspended."""
-
-    account_id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """What a sync will ask: the targets in the order of their scopes, and what it leaves out."""
 
@@ -74,46 +72,106 @@ class Plan:
 def plan(settings: AwsSettings, sessions: Sessions) -> Plan:
     """Work out whom to ask; UsageError if the settings cannot be carried out.
 
-    Asks STS whose credentials these are, unless a role is assumed in named accounts.
+    In named accounts the role is assumed, the caller's own among them. In an organization it is assumed in every
+    account but the caller's own, where the role need not exist: there the caller's own credentials are used. Asks STS
+    whose credentials these are, unless accounts are named with a role, and Organizations for its accounts.
     """
+    check_together(settings)
+    if len(settings.profiles) > 1:
+        return _of_profiles(settings, sessions)
     base = sessions.of(settings.profile)
     regions = _regions(settings, base)
     home = regions[0]
-    if settings.role and settings.accounts:
-        callers = [
-            Caller(account, settings.profile, _role_arn(settings.role, account, home, base), home)
-            for account in settings.accounts
-        ]
+    left_out: tuple[LeftOut, ...] = ()
+    if settings.organization:
+        own = _own_account(base, home)
+        accounts, left_out = organization.accounts(settings, base, home)
+        callers = [_caller(settings, one, base, home, is_own=one == own) for one in accounts]
     elif settings.role:
-        raise UsageError("--role needs --account: name the accounts to assume it in.")
+        accounts = tuple(one for one in settings.accounts if one not in settings.exclude_accounts)
+        callers = [_caller(settings, one, base, home, is_own=False) for one in accounts]
     else:
-        callers = [Caller(_own_account(base, home, settings.accounts), settings.profile, None, home)]
-    targets = [Target(Scope(region, caller.account_id), caller) for caller in callers for region in regions]
-    return Plan(tuple(sorted(targets, key=lambda target: target.scope)))
+        stated = tuple(one for one in settings.accounts if one not in settings.exclude_accounts)
+        callers = [_caller(settings, _own_account(base, home, stated), base, home, is_own=True)]
+    return _plan(settings, [(caller, regions) for caller in callers], left_out)
+
+
+def _of_profiles(settings: AwsSettings, sessions: Sessions) -> Plan:
+    """Plan several profiles, each of another account, whose regions are its own unless some are named."""
+    callers: dict[str, tuple[Caller, tuple[str, ...]]] = {}
+    for profile in settings.profiles:
+        session = sessions.of(profile)
+        regions = _regions(settings, session)
+        account = _own_account(session, regions[0])
+        if account in callers:
+            other = callers[account][0].profile
+            raise UsageError(
+                f"{settings.naming('profiles')}: {other} and {profile} are both of account {account}: leave one out."
+            )
+        callers[account] = Caller(account, profile, None, regions[0]), regions
+    return _plan(settings, list(callers.values()), ())
+
+
+def _plan(
+    settings: AwsSettings, callers: Sequence[tuple[Caller, tuple[str, ...]]], left_out: tuple[LeftOut, ...]
+) -> Plan:
+    targets = [
+        Target(Scope(region, caller.account_id), caller)
+        for caller, regions in callers
+        if caller.account_id not in settings.exclude_accounts
+        for region in regions
+    ]
+    if not targets:
+        why = "".join(f" Account {one.account_id} is left out: {one.reason}." for one in left_out[:FEW])
+        chosen = "exclude_accounts" if settings.exclude_accounts else "organization"
+        raise UsageError(f"{settings.naming(chosen)}: there is no account left to ask.{why}")
+    return Plan(tuple(sorted(targets, key=lambda target: target.scope)), left_out)
+
+
+def _caller(settings: AwsSettings, account: str, base: boto3.Session, home: str, *, is_own: bool) -> Caller:
+    role_arn = None if is_own or settings.role is None else _role_arn(settings.role, account, home, base)
+    return Caller(account, settings.profile, role_arn, home)
 
 
 def _regions(settings: AwsSettings, session: boto3.Session) -> tuple[str, ...]:
-    regions = settings.regions or ((session.region_name,) if session.region_name else ())
+    """Return the regions to list, in the order in which they were named, without those to leave out."""
+    named = settings.regions or ((session.region_name,) if session.region_name else ())
+    if not named:
+        of = f" for profile {session.profile_name}" if len(settings.profiles) > 1 else ""
+        raise UsageError(f"No region{of}: give --region (it can be repeated), or set AWS_DEFAULT_REGION.")
+    chosen = tuple(
+        dict.fromkeys(region for one in named for region in (CUSTOM_LABELS_REGIONS if one == "all" else (one,)))
+    )
+    _check_regions(settings, session, "regions" if settings.regions else "", chosen)
+    _check_regions(settings, session, "exclude_regions", settings.exclude_regions)
+    regions = tuple(region for region in chosen if region not in settings.exclude_regions)
     if not regions:
-        raise UsageError("No region: give --region (it can be repeated), or set AWS_DEFAULT_REGION.")
-    if "all" in regions:
-        return CUSTOM_LABELS_REGIONS
-    others = [region for region in regions if region not in CUSTOM_LABELS_REGIONS]
-    known = {
-        region
-        for partition in (session.get_available_partitions() if others else ())  # reads botocore's models: 0.1 s
-        for region in session.get_available_regions("rekognition", partition_name=partition)
-    }
-    for region in others:
-        if region not in known:
-            raise UsageError(
-                f"--region {region}: Rekognition has no such region. Custom Labels is offered in "
-                f"{', '.join(CUSTOM_LABELS_REGIONS)}."
-            )
+        raise UsageError(f"{settings.naming('exclude_regions')}: there is no region left to list.")
     return regions
 
 
-def _own_account(session: boto3.Session, region: str, stated: tuple[str, ...]) -> str:
+def _check_regions(settings: AwsSettings, session: boto3.Session, name: str, regions: Sequence[str]) -> None:
+    """UsageError if Rekognition is not offered there; a region to leave out must only be one of AWS's."""
+    others = [region for region in regions if region not in CUSTOM_LABELS_REGIONS]
+    service = "ec2" if name == "exclude_regions" else "rekognition"
+    known = {
+        region
+        for partition in (session.get_available_partitions() if others else ())  # reads botocore's models: 0.1 s
+        for region in session.get_available_regions(service, partition_name=partition)
+    }
+    for region in others:
+        if region in known:
+            continue
+        where = settings.naming(name, region) if name else f"AWS_DEFAULT_REGION or the profile's region is {region}"
+        if name == "exclude_regions":
+            near = difflib.get_close_matches(region, sorted(known), 1)
+            raise UsageError(f"{where}: AWS has no such region.{f' Did you mean {near[0]}?' if near else ''}")
+        raise UsageError(
+            f"{where}: Rekognition has no such region. Custom Labels is offered in {', '.join(CUSTOM_LABELS_REGIONS)}."
+        )
+
+
+def _own_account(session: boto3.Session, region: str, stated: Sequence[str] = ()) -> str:
     """Ask STS whose credentials these are; an account that was stated must be the same.
 
     Where STS cannot be reached (a network without its endpoint), the statement stands, or a project's ARN tells.

@@ -15,7 +15,7 @@ import pytest
 from pipeline.emulator import Emulator, Fault
 from tests.cli.conftest import Run
 
-COMMANDS = ["sync", "replay", "verify", "sql", "tables", "check", "demo", "emulator", "version"]
+COMMANDS = ["sync", "plan", "replay", "verify", "sql", "tables", "check", "demo", "emulator", "version"]
 TWO_REGIONS = ("--region", "us-east-1", "--region", "eu-west-1", "--rate", "200")
 
 

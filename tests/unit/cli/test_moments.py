@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.cli.moments import duration, moment
+from pipeline.cli.moments import duration, moment, span
 from pipeline.errors import UsageError
 
 
@@ -44,3 +44,19 @@ def test_an_age_counts_back_from_now():
 def test_what_is_no_moment_is_refused_with_the_option(text: str):
     with pytest.raises(UsageError, match=r"--since .*: give a date or time such as"):
         moment(text, "--since")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 0 s"),
+        (123, "2 min 3 s"),
+        (3900, "1 h 5 min"),
+        (3.6e6, "1,000 h 0 min"),
+    ],
+)
+def test_a_span_is_told_in_two_units_at_most(seconds: float, text: str):
+    assert span(seconds) == text
