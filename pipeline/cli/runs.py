@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.writing import Result
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing while it runs.")]
+SHOWN = 20
 
 
 def sync(
