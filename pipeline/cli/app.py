@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import emulator, keeping, query, runs, tables
+from pipeline.cli import emulator, keeping, policy, query, runs, tables
 from pipeline.cli.exits import Exit
 from pipeline.errors import BusyError, ReklakeError, UsageError
 
@@ -39,6 +39,7 @@ for command, panel in (
     (keeping.doctor, "Keep"),
     (keeping.rollback, "Keep"),
     (keeping.gc, "Keep"),
+    (policy.iam_policy, "Keep"),
     (emulator.demo, "Try"),
     (emulator.emulator, "Try"),
     (tables.version, "Try"),
