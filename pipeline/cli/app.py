@@ -88,5 +88,8 @@ def main() -> None:
 
 
 def _complain(error: Exception, code: Exit) -> Exit:
-    sys.stderr.write(f"reklake: error: {error}\n")
+    from pipeline.cli.render import printable
+
+    lines = map(printable, str(error).split("\n"))  # names in it came from AWS, or from a file
+    sys.stderr.write(f"reklake: error: {chr(10).join(lines)}\n")
     return code

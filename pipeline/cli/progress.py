@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipeline.cli.exits import Exit
+from pipeline.cli.render import printable
 from pipeline.record import now
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _stopped_by_sigterm() -> Iterator[None]:
 def _shown(*, quiet: bool) -> Iterator[Callable[[Event], None]]:
     from rich.console import Console
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     if quiet:
         yield lambda _: None
     elif console.is_terminal:
@@ -109,8 +110,8 @@ def _live(console: Console) -> Iterator[Callable[[Event], None]]:
                     case "flattening":
                         status.update(f"flattening {event.scope}")
                     case "scope":
-                        console.print(f"{event.scope}: {event.detail}", highlight=False, markup=False)
+                        console.print(printable(f"{event.scope}: {event.detail}"), highlight=False, markup=False)
                     case _:
-                        console.print(f"{event.name}: {event.detail}", highlight=False, markup=False)
+                        console.print(printable(f"{event.name}: {event.detail}"), highlight=False, markup=False)
 
         yield observe

@@ -255,7 +255,7 @@ def _print_results(results: tuple[CheckResult, ...]) -> None:
 
     from pipeline.cli import render
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, emoji=False)
     found = [result for result in results if not result.passed]
     for result in found:
         color = "red" if result.severity == "error" else "yellow"

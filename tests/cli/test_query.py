@@ -150,6 +150,11 @@ def test_json_columns_are_json(run):
     assert row == {"arguments": {"regions": ["us-east-1"]}, "software": {"reklake": "0.1.0"}}
 
 
+def test_json_with_line_breaks_is_one_json_line(run):
+    out = good(run("sql", "--format", "jsonl", 'select \'{"a":\n [1.50,\r\n "\\n "]}\'::json as x, null::json as y'))
+    assert out == '{"x":{"a":[1.50,"\\n "]},"y":null}\n'
+
+
 def test_markdown(run):
     query = "select version_name, f1_score, status_message from project_versions order by 1"
     assert good(run("sql", "--format", "markdown", query)) == (
@@ -163,7 +168,7 @@ def test_markdown(run):
 def test_parquet(run, tmp_path):
     code, out, _ = run("sql", "--format", "parquet", ALL_KINDS)
     table = pq.read_table(io.BytesIO(out))
-    assert code == 0
+    assert code == 0, shown
     assert table["billable_training_seconds"].to_pylist() == [9223372036854775807, None]
     assert str(table.schema.field("created_at").type) == "timestamp[us, tz=UTC]"
     assert good(run("sql", "--format", "parquet", "-o", "out.parquet", ALL_KINDS)) == ""
@@ -361,7 +366,7 @@ def _read(terminal):
 
 def test_a_terminal_gets_a_table_that_fits(lake):
     code, shown = on_a_terminal(lake, "sql", "select project_arn, version_name from project_versions", width=40)
-    assert code == 0
+    assert code == 0, shown
     assert max(map(len, shown.splitlines())) <= 40
     assert "".join(line[:24].strip() for line in shown.splitlines()[1:4]) in lakes.arn("ducks")
     assert shown.endswith("(2 rows)\n")
