@@ -168,7 +168,7 @@ def test_markdown(run):
 def test_parquet(run, tmp_path):
     code, out, _ = run("sql", "--format", "parquet", ALL_KINDS)
     table = pq.read_table(io.BytesIO(out))
-    assert code == 0, shown
+    assert code == 0
     assert table["billable_training_seconds"].to_pylist() == [9223372036854775807, None]
     assert str(table.schema.field("created_at").type) == "timestamp[us, tz=UTC]"
     assert good(run("sql", "--format", "parquet", "-o", "out.parquet", ALL_KINDS)) == ""
