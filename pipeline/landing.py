@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ OUTCOME = b"reklake.outcome"
 LISTED_PARTS = b"reklake.parts"
 """Metadata: the parts (model.page.PARTS) that were asked about every resource, divided by commas."""
 COMPLETE, FAILED = "complete", "failed"
+_IN_A_NAME = re.compile(r"[A-Za-z0-9-]+")
 NEVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -203,6 +205,12 @@ def take_over(lake: Lake, found: LandedScope, run_id: str) -> LandedScope:
 
 
 def _name(run_id: str, scope: Scope) -> str:
+    # an account id is what STS, or an ARN, says it is, and becomes part of a path here
+    for word in (scope.account_id, scope.region):
+        if not _IN_A_NAME.fullmatch(word):
+            raise LakeError(
+                f"account {scope.account_id!r}, region {scope.region!r}: cannot be kept, AWS has no such name."
+            )
     return f"{folder(run_id)}/{scope.account_id}_{scope.region}{SUFFIX}"
 
 

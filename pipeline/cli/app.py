@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import emulator, keeping, planning, query, runs, tables
+from pipeline.cli import emulator, keeping, planning, policy, query, runs, tables
 from pipeline.cli.exits import Exit
 from pipeline.errors import BusyError, ReklakeError, UsageError
 
@@ -40,6 +40,7 @@ for command, panel in (
     (keeping.doctor, "Keep"),
     (keeping.rollback, "Keep"),
     (keeping.gc, "Keep"),
+    (policy.iam_policy, "Keep"),
     (emulator.demo, "Try"),
     (emulator.emulator, "Try"),
     (tables.version, "Try"),
@@ -88,5 +89,8 @@ def main() -> None:
 
 
 def _complain(error: Exception, code: Exit) -> Exit:
-    sys.stderr.write(f"reklake: error: {error}\n")
+    from pipeline.cli.render import printable
+
+    lines = map(printable, str(error).split("\n"))  # names in it came from AWS, or from a file
+    sys.stderr.write(f"reklake: error: {chr(10).join(lines)}\n")
     return code

@@ -64,7 +64,7 @@ def _stopped_by_sigterm() -> Iterator[None]:
 def _shown(*, quiet: bool, form: LogFormat) -> Iterator[Callable[[Event], None]]:
     from rich.console import Console
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     if quiet:
         yield lambda _: None
     elif form is LogFormat.auto and console.is_terminal:

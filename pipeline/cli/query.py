@@ -70,7 +70,9 @@ def sql(
 ) -> None:
     """Run SQL over the lake. Tables and marts go by their names; see `reklake tables`. Times are in UTC.
 
-    Several statements may be given, divided by semicolons.
+    Several statements may be given, divided by semicolons. They read the lake and nothing else, unless --allow-write
+    is given: then they may also write files, read any, and load extensions. What is published stays as it is even
+    so: views take no rows, lake.duckdb is not opened, and COPY, EXPORT and ATTACH are refused a path of the lake's own.
 
     Examples:
 
@@ -80,6 +82,8 @@ def sql(
 
         reklake sql --format parquet -o trend.parquet "from f1_trend"
 
+        reklake sql --allow-write "copy projects to 'projects.csv'"
+
         echo "from running_models" | reklake sql -
     """
     from pipeline.load import queries
@@ -87,13 +91,13 @@ def sql(
 
     text = _text(query, file)
     output_to.check(form, output)
-    with _connected(load(lake=lake, config=config), allow_write=allow_write) as con:
+    with _connected(load(lake=lake, config=config), allow_write=allow_write) as (con, root):
         statements = queries.parse(con, text)
         answers = sum(map(queries.has_result, statements))
         if answers > 1 and form in ONE_RESULT:
             raise UsageError(f"{answers} results do not fit into one {form}: ask for one, or use --format table")
         with output_to.destination(output) as out:
-            for number, result in enumerate(queries.run(con, statements, allow_write=allow_write)):
+            for number, result in enumerate(queries.run(con, statements, allow_write=allow_write, lake=root)):
                 output_to.render(result, form, out, is_first=number == 0)
 
 
@@ -115,7 +119,7 @@ def check(
     from pipeline.load import checks
     from pipeline.settings import load
 
-    with _connected(load(lake=lake, config=config)) as con:
+    with _connected(load(lake=lake, config=config)) as (con, _):
         results = checks.run(con)
     if form is CheckFormat.json:
         _print_json(results)
@@ -193,7 +197,7 @@ def changes(
     output_to.check(form, output)
     wanted = "run_id = $run" if run_id else "changed_at >= $since and not is_first_listing"
     parameters = {"run": run_id} if run_id else {"since": moment(since, "--since")}
-    with _connected(load(lake=lake, config=config)) as con:
+    with _connected(load(lake=lake, config=config)) as (con, _):
         result = queries.ask(
             con,
             f"from changes where {wanted} order by changed_at, account_id, region, table_name, arn, asset, column_name",
@@ -203,8 +207,8 @@ def changes(
 
 
 @contextmanager
-def _connected(settings: Settings, *, allow_write: bool = False) -> Iterator[DuckDBPyConnection]:
-    """Open the lake for queries, once its files are on this machine."""
+def _connected(settings: Settings, *, allow_write: bool = False) -> Iterator[tuple[DuckDBPyConnection, Path]]:
+    """Open the lake for queries, once its files are on this machine; yields where they are, too."""
     from pipeline.load import snapshot, warehouse
     from pipeline.record import FOLDER
     from pipeline.storage import open_lake
@@ -213,7 +217,7 @@ def _connected(settings: Settings, *, allow_write: bool = False) -> Iterator[Duc
     folder = snapshot.current(lake).folder()
     lake.fetch_folder(FOLDER)
     with warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, allow_write=allow_write) as con:
-        yield con
+        yield con, lake.root
 
 
 def _text(query: str | None, file: Path | None) -> str:
@@ -251,7 +255,7 @@ def _print_results(results: tuple[CheckResult, ...]) -> None:
 
     from pipeline.cli import render
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, emoji=False)
     found = [result for result in results if not result.passed]
     for result in found:
         color = "red" if result.severity == "error" else "yellow"

@@ -37,7 +37,10 @@ NARROWEST = 12
 ROUND_TO = 6
 """Decimals of a fraction in `table`."""
 _EXPLAIN = ["explain_key", "explain_value"]
-_UNPRINTABLE = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+_CONTROLS = (*range(32), *range(127, 160), 0x2028, 0x2029)
+_REORDERING = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF)
+"""Marks that change the direction of what is beside them: a name could make another column read otherwise."""
+_UNPRINTABLE = {code: repr(chr(code))[1:-1] for code in (*_CONTROLS, *_REORDERING)}
 _TO_QUOTE = r'[",\r\n]|^$'
 
 
@@ -66,7 +69,7 @@ def show(result: Result, console: Console) -> None:
     names = result.schema.names
     if names == _EXPLAIN:
         for line in _plain(result):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.print(Text(line), soft_wrap=True)
         return
     widths: list[int] | None = None
     count = 0
@@ -172,10 +175,18 @@ def _values(column: pa.Array, field: pa.Field) -> list[Any]:
 
     kind = column.type
     if field.metadata and b"reklake.type" in field.metadata:
-        return [None if one is None else msgspec.Raw(one.encode()) for one in column.to_pylist()]
+        return [None if one is None else msgspec.Raw(_on_one_line(one)) for one in column.to_pylist()]
     as_text = pa.types.is_temporal(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
     values: list[Any] = (texts(column) if as_text else column).to_pylist(maps_as_pydicts="lossy")
     return values
+
+
+def _on_one_line(text: str) -> bytes:
+    """Return JSON as it is, but for line breaks between its tokens: a JSON line must have none."""
+    import msgspec
+
+    has_breaks = "\n" in text or "\r" in text  # inside a JSON string they are written as escapes
+    return msgspec.json.format(text.encode(), indent=-1) if has_breaks else text.encode()
 
 
 def _encoder() -> Any:
@@ -200,11 +211,11 @@ def _markdown(result: Result) -> Iterator[str]:
 
 
 def _plain(result: Result) -> Iterator[str]:
-    """Aligned text; what EXPLAIN answers is text already, and is printed as it is."""
+    """Aligned text; what EXPLAIN answers is aligned already."""
     names = result.schema.names
     if names == _EXPLAIN:
         for batch in result.batches:
-            yield from "\n".join(batch.column(1).to_pylist()).splitlines()
+            yield from map(printable, "\n".join(batch.column(1).to_pylist()).split("\n"))
         return
     sides = _sides(result.schema)
     header: list[str] | None = [printable(name) for name in names]
@@ -243,7 +254,7 @@ def _cells(column: pa.Array) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """Return the text on one line, without characters that would move a terminal's cursor."""
+    """Return the text on one line, without characters that move a terminal's cursor or turn its text around."""
     return text.translate(_UNPRINTABLE)
 
 

@@ -10,6 +10,7 @@ import typer
 
 from pipeline.cli import options as of
 from pipeline.cli.exits import ANY_FAILURE, Exit, FailOn
+from pipeline.cli.render import printable
 from pipeline.cli.summary import lines
 from pipeline.errors import UsageError
 
@@ -168,7 +169,7 @@ def verify(lake: of.Lake = None, config: of.Config = None) -> None:
     found = compare(open_lake(chosen.lake, chosen.aws.profile))
     typer.echo(f"{found.descriptions:,} descriptions on {found.pages:,} landed pages compared with the tables")
     for difference in found.differences[:SHOWN]:
-        typer.echo(f"  {difference}")
+        typer.echo(printable(f"  {difference}"))
     if len(found.differences) > SHOWN:
         typer.echo(f"  and {len(found.differences) - SHOWN:,} more")
     if found.differences:
@@ -180,7 +181,7 @@ def verify(lake: of.Lake = None, config: of.Config = None) -> None:
 def report(result: Result) -> None:
     """Print what a run came to, and what a person should act on."""
     for line in lines(result):
-        typer.echo(line)
+        typer.echo(printable(line))
 
 
 def leave(results: Sequence[Result], fail_on: FailOn = ANY_FAILURE) -> None:

@@ -13,6 +13,8 @@ BURST_SECONDS = 0.95
 left for clocks and networks that are not as even as ours."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.4, 5.0
 """Seconds without a call after a throttle, and after many in a row."""
+PRECISION = 1e-6
+"""Seconds; sums of intervals are not exact."""
 SLOWEST = 1 / 16
 """Of the rate: as far as throttles slow it down."""
 RECOVERY = 1 / 20
@@ -43,7 +45,7 @@ class TokenBucket:
     def due(self, now: float) -> float:
         """Return when the next call may leave; not after `now` if at once, infinity if an answer must come first."""
         ready = self._next - (self._burst - 1) / self.rate
-        if self._full_since is not None and ready > self._full_since:
+        if self._full_since is not None and ready > self._full_since + PRECISION:
             return math.inf
         return max(ready if self._full_since is None else now, self._paused_until)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -17,6 +19,9 @@ BATCH_ROWS = 10_000
 """Rows held in memory at a time."""
 JSON_MARK = {b"reklake.type": b"json"}
 """Metadata of a field whose text is JSON; Arrow has no such type."""
+
+_FILE_NAME = re.compile(r"Catalog Error: Table with name (\S*/\S*) does not exist")
+"""What DuckDB says of a file's name of whose form it cannot tell the format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +51,22 @@ def has_result(statement: duckdb.Statement) -> bool:
 
 
 def run(
-    con: duckdb.DuckDBPyConnection, statements: list[duckdb.Statement], *, allow_write: bool = False
+    con: duckdb.DuckDBPyConnection,
+    statements: list[duckdb.Statement],
+    *,
+    allow_write: bool = False,
+    lake: Path | None = None,
 ) -> Iterator[Result]:
     """Run the statements in order and yield the answer of each that has one.
 
-    An answer must be read before the next is asked for. Raises UsageError for SQL that cannot run or, unless
-    `allow_write`, would write.
+    An answer must be read before the next is asked for. Raises UsageError for SQL that cannot run or would write:
+    anything at all, or with `allow_write` the published files of `lake`.
     """
     for statement in statements:
         if not allow_write:
             guard.refuse_writes(statement)
+        elif lake is not None:
+            guard.refuse_published(statement, lake)
         with _explained(con):
             if not has_result(statement):
                 con.execute(statement)
@@ -110,11 +121,20 @@ def _explained(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise UsageError(f"{first}: queries read only the lake; give --allow-write to lift this") from error
     except duckdb.CatalogException as error:
         message = str(error).rstrip()
+        if (named := _FILE_NAME.match(message)) and _is_confined(con):
+            raise UsageError(
+                f"{named[1]}: no such table, and files outside the lake are not read; give --allow-write to read them"
+            ) from error
         if message.startswith("Catalog Error: Table with name"):
             message = f"{message}\nThere are: {', '.join(_names(con))}"
         raise UsageError(message) from error
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         raise UsageError(str(error).rstrip()) from error
+
+
+def _is_confined(con: duckdb.DuckDBPyConnection) -> bool:
+    found = con.cursor().execute("select current_setting('enable_external_access')").fetchall()
+    return not found[0][0]
 
 
 def _names(con: duckdb.DuckDBPyConnection) -> list[str]:

@@ -21,7 +21,7 @@ def open_lake(text: str, profile: str | None = None) -> Lake:
     `profile` is the AWS profile for S3. Nothing is read or written yet. UsageError if the text names neither.
     """
     if text.lower().startswith("s3:"):
-        bucket, prefix = _parts(text)
+        bucket, prefix = parts_of(text)
         # boto3 takes a third of a second to import, and only these lakes need it
         from pipeline.storage.s3 import S3Lake
 
@@ -34,7 +34,7 @@ def open_lake(text: str, profile: str | None = None) -> Lake:
         raise UsageError(f"{text}: {error}. Name the lake's folder in full.") from error
 
 
-def _parts(text: str) -> tuple[str, str]:
+def parts_of(text: str) -> tuple[str, str]:
     """Return bucket and prefix, the latter without slashes at its ends or doubled; UsageError if they cannot be."""
     scheme, slashes, rest = text.partition("://")
     if not slashes or scheme.lower() != "s3":

@@ -15,7 +15,7 @@ import pytest
 from pipeline.emulator import Emulator, Fault
 from tests.cli.conftest import Run
 
-COMMANDS = ["sync", "plan", "replay", "verify", "sql", "tables", "check", "demo", "emulator", "version"]
+COMMANDS = ["sync", "plan", "replay", "verify", "sql", "tables", "check", "iam-policy", "demo", "emulator", "version"]
 TWO_REGIONS = ("--region", "us-east-1", "--region", "eu-west-1", "--rate", "200")
 
 
@@ -107,6 +107,20 @@ def test_a_partial_run_exits_3_and_a_failed_one_1(reklake: Run, endpoint: Emulat
         (["replay", "yesterday", "--lake", "none"], 1, "no landed pages of run 'yesterday'"),
         (["tables", "modles"], 2, "modles: no such table. There are projects,"),
         (["tables", "runs", "--format", "markdown"], 2, "documents the declared tables"),
+        (["iam-policy", "--with", "models"], 2, "give some of datasets, tags, policies"),
+        (["iam-policy", "--with", "none,tags"], 2, "give some of datasets, tags, policies"),
+        (["iam-policy", "--bucket", "b-1"], 2, "--bucket goes with --evidence"),
+        (["iam-policy", "--evidence", "--bucket", "s3://b"], 2, "give it without s3:// and without a key"),
+        (["iam-policy", "--external-id", "x1"], 2, "--external-id goes with --trust"),
+        (["iam-policy", "--trust", "me"], 2, "give an account id of 12 digits, or the ARN"),
+        (["iam-policy", "--trust", "111122223333", "--external-id", "a b"], 2, "2 to 1,224 letters, digits"),
+        (["iam-policy", "--trust", "111122223333", "--role", "R"], 2, "leave out --role"),
+        (["iam-policy", "--role", "R", "--evidence", "--with", "tags"], 2, "leave out --with, --evidence"),
+        (["iam-policy", "--role", "a role"], 2, "give a role's name"),
+        (["iam-policy", "--regions", "all"], 2, "for every region leave the option out"),
+        (["iam-policy", "--regions", "us-gov-west-1"], 2, "give --partition aws-us-gov"),
+        (["iam-policy", "--lake", "data/lake"], 2, "a lake in a folder needs no permissions"),
+        (["iam-policy", "--lake", "s3://B/x"], 2, "cannot be a bucket's name"),
         (["emulator", "--fault", "sunshine"], 2, "sunshine"),
         (["emulator", "--port", "1", "--host", "203.0.113.1"], 2, "203.0.113.1"),
     ],
@@ -198,3 +212,17 @@ def test_tables_lists_and_describes(reklake: Run):
     assert {"column": "f1_score", "type": "double", "source": "EvaluationResult.F1Score"}.items() <= next(
         one for one in described if one["column"] == "f1_score"
     ).items()
+
+
+def test_iam_policy_prints_a_policy_and_nothing_else(reklake: Run):
+    ran = reklake("iam-policy", "--with", "none", "--regions", "us-east-1,eu-west-1", "--region", "us-west-2")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    first, second = json.loads(ran.stdout)["Statement"]
+    assert (first["Sid"], second["Sid"]) == ("ListProjects", "ListVersions")
+    assert first["Condition"] == {"StringEquals": {"aws:RequestedRegion": ["us-east-1", "eu-west-1", "us-west-2"]}}
+    caller = reklake("iam-policy", "--role", "R", "--organization", "--lake", "s3://b-1/x/")
+    sids = [one["Sid"] for one in json.loads(caller.stdout)["Statement"]]
+    assert sids == ["AssumeRoles", "ListAccounts", "ListLake", "KeepLake"]
+    assert "b-1/x/*" in caller.stdout
+    trust = reklake("iam-policy", "--trust", "111122223333", "--partition", "aws-us-gov", "--format", "terraform")
+    assert 'identifiers = ["arn:aws-us-gov:iam::111122223333:root"]' in trust.stdout

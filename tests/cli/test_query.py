@@ -150,6 +150,11 @@ def test_json_columns_are_json(run):
     assert row == {"arguments": {"regions": ["us-east-1"]}, "software": {"reklake": "0.1.0"}}
 
 
+def test_json_with_line_breaks_is_one_json_line(run):
+    out = good(run("sql", "--format", "jsonl", 'select \'{"a":\n [1.50,\r\n "\\n "]}\'::json as x, null::json as y'))
+    assert out == '{"x":{"a":[1.50,"\\n "]},"y":null}\n'
+
+
 def test_markdown(run):
     query = "select version_name, f1_score, status_message from project_versions order by 1"
     assert good(run("sql", "--format", "markdown", query)) == (
@@ -275,6 +280,36 @@ def test_output_to_a_device_leaves_it_a_device(run):
 def test_allow_write(run, tmp_path):
     assert good(run("sql", "--allow-write", "copy (select 1 as a) to 'x.csv'")) == ""
     assert (tmp_path / "x.csv").read_text() == "a\n1\n"
+    assert good(run("sql", "--allow-write", "--format", "csv", "from 'x.csv'")) == "a\n1\n"
+    current = (tmp_path / "lake" / "CURRENT").read_text()
+    code, out, err = run("sql", "--allow-write", "copy (select 1 as a) to 'lake/CURRENT'")
+    assert (code, out, err.count("\n")) == (2, b"", 1)
+    assert "COPY would write lake/CURRENT: what is published" in err
+    assert (tmp_path / "lake" / "CURRENT").read_text() == current
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "copy (select 1) to 'x.csv'",
+        "select 1; copy (select 1) to 'x.csv'",
+        "attach 'x.db'",
+        "install httpfs",
+        "load httpfs",
+        "from read_csv('/etc/passwd')",
+        "from '/etc/passwd'",
+        "set memory_limit = '1GB'",
+        "pragma enable_profiling",
+        "create table t (a int)",
+        "from enable_profiling(format='query_tree', save_location='x.txt')",
+    ],
+)
+def test_what_is_refused_is_one_line_that_names_the_flag(text, run, tmp_path):
+    code, out, err = run("sql", text)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--allow-write" in err
+    assert out in {b"", b"1\n-\n1\n"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lake"]
 
 
 def test_prices_come_from_the_settings(run, tmp_path):
@@ -331,7 +366,7 @@ def _read(terminal):
 
 def test_a_terminal_gets_a_table_that_fits(lake):
     code, shown = on_a_terminal(lake, "sql", "select project_arn, version_name from project_versions", width=40)
-    assert code == 0
+    assert code == 0, shown
     assert max(map(len, shown.splitlines())) <= 40
     assert "".join(line[:24].strip() for line in shown.splitlines()[1:4]) in lakes.arn("ducks")
     assert shown.endswith("(2 rows)\n")

@@ -60,7 +60,7 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> subprocess.C
 
 
 def test_there_are_commands_to_run():
-    assert len(BLOCKS) == 14
+    assert len(BLOCKS) == 15
 
 
 @pytest.mark.parametrize(("command", "shown"), BLOCKS, ids=[command[:40] for command, _ in BLOCKS])

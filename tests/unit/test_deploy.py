@@ -37,7 +37,7 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 # ------------------------------------------------------------------------------------------------------------------
 # PENDING: what is described already and is being added elsewhere. Options with the number of values they take. To be
 # emptied when the command and options are there; test_nothing_is_pending_that_is_there insists on it.
-PENDING_COMMANDS = {"iam-policy"}
+PENDING_COMMANDS: set[str] = set()
 PENDING_OPTIONS: dict[str, dict[str, int]] = {}
 # ------------------------------------------------------------------------------------------------------------------
 

@@ -1,54 +1,134 @@
 from __future__ import annotations
 
-import threading
+import math
 
-from pipeline.extract.pacing import Pace, TokenBucket
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-
-class Time:
-    """A clock that only moves when somebody sleeps or says so."""
-
-    def __init__(self):
-        self.now = 100.0
-        self.slept: list[float] = []
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
+from pipeline.extract.pacing import LONGEST_PAUSE, RECOVERY, SLOWEST, TokenBucket
 
 
-def test_calls_leave_evenly_and_never_two_at_once():
-    time = Time()
-    bucket = TokenBucket(5.0, clock=lambda: time.now, sleep=time.sleep)
-    left = []
-    for _ in range(11):
-        bucket.acquire()
-        left.append(round(time.now - 100.0, 6))
-    assert left == [round(number * 0.2, 6) for number in range(11)]
+class Service:
+    """The service's own count: a bucket of `size` tokens that fills at `rate`, asked at each call's arrival."""
+
+    def __init__(self, rate: float, size: float) -> None:
+        self.rate, self.size, self.tokens, self.at = rate, size, size, 0.0
+
+    def takes(self, at: float) -> bool:
+        self.tokens = min(self.size, self.tokens + (at - self.at) * self.rate)
+        self.at = at
+        self.tokens -= 1
+        return self.tokens > -1e-6
 
 
-def test_time_that_was_not_used_is_not_saved_up():
-    time = Time()
-    bucket = TokenBucket(5.0, clock=lambda: time.now, sleep=time.sleep)
-    bucket.acquire()
-    time.now += 60
-    assert bucket.acquire() == 0
-    assert round(bucket.acquire(), 6) == 0.2
+def leave(bucket: TokenBucket, count: int, *, latency: float = 0.1, now: float = 0.0) -> list[float]:
+    """When so many calls leave if each leaves as soon as it may and is answered after `latency`."""
+    left: list[float] = []
+    answers: list[float] = []
+    while len(left) < count:
+        due = bucket.due(now)
+        if due <= now:
+            bucket.take(now)
+            left.append(now)
+            answers.append(now + latency)
+            continue
+        now = min([due, *answers[:1]])
+        if answers and answers[0] <= now:
+            bucket.accepted(answers.pop(0))
+    return left
 
 
-def test_threads_share_the_pace():
-    time = Time()
-    waits: list[float] = []
-    bucket = TokenBucket(10.0, clock=lambda: time.now, sleep=waits.append)
-    threads = [threading.Thread(target=bucket.acquire) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(round(wait, 6) for wait in waits) == [round(number / 10, 6) for number in range(1, 20)]
+@pytest.mark.parametrize("rate", [5.0, 10.0, 25.0, 50.0])
+def test_five_hundred_calls_use_the_quota_to_within_three_percent(rate: float):
+    took = leave(TokenBucket(rate), 500)[-1]
+    assert (500 - rate) / rate <= took <= 1.03 * (500 - rate) / rate
 
 
-def test_each_operation_has_its_own_pace():
-    pace = Pace(0.001)  # one call in a quarter of an hour: a second one of the same operation would hang
-    pace.wait("DescribeProjects")
-    pace.wait("DescribeProjectVersions")
+def test_without_a_burst_calls_leave_evenly():
+    left = leave(TokenBucket(5.0, burst=1), 11)
+    assert [round(at, 6) for at in left] == [round(number * 0.2, 6) for number in range(11)]
+
+
+def test_after_the_burst_nothing_leaves_before_the_first_answer():
+    bucket = TokenBucket(10.0, burst=3)
+    left = leave(bucket, 4, latency=2.0)
+    assert left[:3] == [0.0, 0.0, 0.0]
+    assert left[3] == pytest.approx(2.1)
+
+
+def test_time_that_was_not_used_is_saved_up_to_a_burst_only():
+    bucket = TokenBucket(5.0, burst=3)
+    leave(bucket, 10)
+    bucket.accepted(60.0)
+    assert [round(at - 60, 6) for at in leave(bucket, 4, now=60.0)] == [0, 0, 0, 0.3]
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_a_service_that_holds_a_seconds_worth_never_throttles_whatever_the_network_does(data: st.DataObject):
+    rate = data.draw(st.sampled_from([2.0, 5.0, 10.0, 50.0]))
+    bucket, service = TokenBucket(rate), Service(rate, max(1.0, rate))
+    now, answers, arrivals = 0.0, [], []
+    first = True
+    for _ in range(60):
+        due = bucket.due(now)
+        if due == math.inf:
+            now = min(answers)
+        elif due > now:
+            now = due
+        for at in sorted(at for at in answers if at <= now):
+            answers.remove(at)
+            bucket.accepted(at)
+        if bucket.due(now) > now:
+            continue
+        bucket.take(now)
+        # the first call has a name to look up and a connection to make; later ones vary by less than a second's worth
+        there = data.draw(st.floats(0, 5)) if first else data.draw(st.floats(0, 0.04))
+        first = False
+        arrivals.append(now + there)
+        answers.append(now + there + data.draw(st.floats(0, 1)))
+        now += data.draw(st.sampled_from([0.0, 0.0, 0.0, 0.01, 1.5]))
+    assert all(service.takes(at) for at in sorted(arrivals))
+
+
+def test_a_throttle_halves_the_rate_ends_bursts_and_pauses():
+    bucket = TokenBucket(8.0)
+    bucket.take(0.0)
+    bucket.throttled(0.5, sent_at=0.0)
+    assert bucket.rate == 4.0
+    assert 0.5 < bucket.due(0.5) <= 0.9
+    left = leave(bucket, 3, now=1.0)
+    assert left[1] - left[0] > 0.12  # 8 a second would be 0.125 apart, and a burst not at all
+
+
+def test_throttles_of_calls_that_left_before_the_last_step_back_count_once():
+    bucket = TokenBucket(8.0)
+    for _ in range(5):
+        bucket.take(0.0)
+    for _ in range(5):
+        bucket.throttled(0.5, sent_at=0.0)
+    assert bucket.rate == 4.0
+
+
+def test_throttles_in_a_row_slow_down_so_far_and_pause_so_long():
+    bucket = TokenBucket(16.0)
+    now = 0.0
+    for _ in range(50):
+        now = max(now, bucket.due(now))
+        bucket.take(now)
+        bucket.throttled(now + 0.1, sent_at=now)
+        now += 0.1
+    assert bucket.rate == 16.0 * SLOWEST
+    assert bucket.due(now) - now <= LONGEST_PAUSE
+
+
+def test_answers_bring_the_rate_back():
+    bucket = TokenBucket(8.0)
+    bucket.take(0.0)
+    bucket.throttled(0.1, sent_at=0.0)
+    for at in range(1, 1 + round(0.5 / RECOVERY)):
+        assert bucket.rate < 8.0
+        bucket.accepted(float(at))
+    assert bucket.rate == 8.0
+    assert leave(bucket, 200, now=100.0)[-1] - 100.0 == pytest.approx(199 / 8.0, rel=0.01)

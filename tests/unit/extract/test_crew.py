@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from pipeline.extract.crew import Crew, Lane
+from pipeline.extract.pacing import TokenBucket
+
+SOON = 10.0
+"""Seconds that a test waits at most for what should happen at once."""
+
+
+def lane(crew: Crew, rate: float = 10_000, *, limit: int = 100) -> Lane:
+    return crew.lane(TokenBucket(rate, burst=rate), limit)
+
+
+def waits(*, parties: int) -> tuple[threading.Barrier, Callable[[], None]]:
+    barrier = threading.Barrier(parties, timeout=SOON)
+    return barrier, lambda: (barrier.wait(), None)[1]
+
+
+def test_calls_of_many_lanes_are_under_way_at_once():
+    barrier, call = waits(parties=31)
+    with Crew() as crew:
+        for _ in range(30):
+            lane(crew).add(call)
+        barrier.wait()  # raises if any of them does not come
+
+
+def test_no_more_calls_of_a_lane_are_under_way_than_its_limit():
+    running, most, done = 0, 0, threading.Semaphore(0)
+    lock = threading.Lock()
+
+    def call() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.002)
+        with lock:
+            running -= 1
+        done.release()
+
+    with Crew() as crew:
+        one = lane(crew, limit=3)
+        for _ in range(30):
+            one.add(call)
+        assert all(done.acquire(timeout=SOON) for _ in range(30))
+    assert most == 3
+
+
+def test_a_slow_lane_delays_nobody():
+    held, done = threading.Event(), threading.Semaphore(0)
+    with Crew(size=4) as crew:
+        slow, fast = lane(crew, limit=2), lane(crew)
+        for _ in range(10):
+            slow.add(lambda: (held.wait(SOON), None)[1])
+        for _ in range(50):
+            fast.add(done.release)
+        assert all(done.acquire(timeout=SOON) for _ in range(50))
+        held.set()
+
+
+def test_more_calls_than_threads_all_get_their_turn():
+    done = threading.Semaphore(0)
+    with Crew(size=2) as crew:
+        for _ in range(40):
+            lane(crew).add(done.release)
+        assert all(done.acquire(timeout=SOON) for _ in range(40))
+        assert sum(thread.name.startswith("reklake-") for thread in threading.enumerate()) <= 3
+
+
+def test_calls_leave_in_their_order_and_before_and_after_others_if_asked():
+    order, first, done = [], threading.Event(), threading.Event()
+    with Crew() as crew:
+        one = lane(crew, limit=1)
+        one.add(lambda: (first.wait(SOON), None)[1])
+        for name in "ab":
+            one.add(lambda name=name: order.append(name))
+        one.add(lambda: order.append("next"), is_next=True)
+        one.add(lambda: (order.append("later"), done.set())[1], delay=0.05)
+        first.set()
+        assert done.wait(SOON)
+    assert order == ["next", "a", "b", "later"]
+
+
+def test_a_full_bucket_waits_for_its_first_answer():
+    asked = threading.Semaphore(0)
+    with Crew() as crew:
+        one = crew.lane(TokenBucket(1000, burst=2), 100)
+        for _ in range(4):
+            one.add(asked.release)
+        assert all(asked.acquire(timeout=SOON) for _ in range(2))
+        assert not asked.acquire(timeout=0.05)
+        one.answered(lambda bucket, now: bucket.accepted(now))
+        assert all(asked.acquire(timeout=SOON) for _ in range(2))
+
+
+def test_what_has_not_left_when_the_crew_is_dismissed_never_leaves():
+    ran: list[int] = []
+    with Crew() as crew:
+        lane(crew).add(lambda: ran.append(1), delay=3600)
+        one = lane(crew)
+        one.add(lambda: ran.append(2), delay=3600)
+        one.clear()
+    assert ran == []
+    deadline = time.monotonic() + SOON
+    while any(thread.name == "reklake-time" for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
