@@ -34,13 +34,13 @@ class LiveView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=REFRESH, transient=True)
         self._lock = threading.Lock()
         self._started = time.monotonic()
         self._outlook: Outlook | None = None
         self._ended: dict[Scope, Event] = {}
         self._doing = "starting"
         self._samples: deque[tuple[float, int]] = deque()
+        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=REFRESH, transient=True)
 
     def __enter__(self) -> Self:
         self._live.start()
