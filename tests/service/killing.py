@@ -296,20 +296,6 @@ def _make_light() -> None:
     run.plan = functools.cache(run.plan)  # asks STS and makes sessions: in the parent, once
 
 
-def _share_models() -> None:
-    """Have botocore read its service models once, before the children are forked."""
-    import botocore.loaders
-    import botocore.session
-
-    loader = botocore.loaders.create_loader()
-    for service in ("rekognition", "sts"):
-        loader.load_service_model(service, "service-2")
-        loader.load_service_model(service, "endpoint-rule-set-1")
-    for data in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
-        loader.load_data(data)
-    botocore.loaders.create_loader = lambda *_, **__: loader
-
-
 def _settings(job: dict[str, Any]) -> Any:
     from pipeline import settings
 
@@ -348,8 +334,9 @@ def serve() -> None:
 
     import pipeline.run
     import pipeline.settings
+    from tests.models import read_once
 
-    _share_models()
+    read_once()
     _make_light()
     pipeline.extract.tap.FIRST_DELAY = 0.001  # type: ignore[attr-defined]
     print("ready", flush=True)  # noqa: T201  # the protocol
