@@ -29,6 +29,8 @@ from typing import Any, Self
 ROOT = Path(__file__).parents[2]
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]+")
 HALF_WRITTEN = re.compile(r"\.\d+\.tmp")
+OF_INSTANTS = re.compile(r'(?<="file": "history/)[^{}]+')
+"""In a manifest, the checksum of a history, which holds the instants of its run."""
 NEEDS_ROOM = frozenset(
     {"create", "write", "mkdir", "link", "pwrite", "parquet begin", "parquet write", "parquet end", "duckdb"}
 )
@@ -46,19 +48,22 @@ def footprint(lake: Path) -> tuple[Any, ...]:
     """What the next sync finds; from equal ones it goes on equally.
 
     Ids are named by their order, not by their time. What is half-written counts by its name alone: it is thrown away.
+    Of lake.duckdb counts which snapshots it names.
     """
     paths = [path for path in sorted(lake.rglob("*")) if not HALF_WRITTEN.search(str(path.parent.relative_to(lake)))]
     ids = sorted({one for path in paths for one in RUN_ID.findall(path.name)})
 
     def plain(text: str) -> str:
-        named = RUN_ID.sub(lambda found: f"<{ids.index(found[0])}>" if found[0] in ids else "<?>", text)
+        named = RUN_ID.sub(lambda found: f"<{chr(97 + ids.index(found[0]))}>" if found[0] in ids else "<?>", text)
         return HALF_WRITTEN.sub(".tmp", named)
 
     def content(path: Path) -> Any:
         if path.is_dir() or HALF_WRITTEN.search(path.name):
             return None
         if path.name == "CURRENT" or path.suffix == ".json":
-            return re.sub(r"[\d.:TZ-]+", "", plain(path.read_text(encoding="utf-8")))
+            return re.sub(r"[\d.:TZ-]+", "", OF_INSTANTS.sub("", plain(path.read_text(encoding="utf-8"))))
+        if path.suffix == ".duckdb":
+            return tuple(sorted({plain(one) for one in RUN_ID.findall(path.read_bytes().decode("latin-1"))}))
         return path.stat().st_size > 0
 
     return tuple((plain(str(path.relative_to(lake))), content(path)) for path in paths)
