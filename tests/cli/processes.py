@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
 import io
 import json
@@ -82,6 +83,8 @@ def serve() -> None:
     with contextlib.redirect_stdout(io.StringIO()):  # the libraries of the command line import as they go
         app(["sql", "--help"], standalone_mode=False)
         app(["tables"], standalone_mode=False)
+    gc.collect()
+    gc.freeze()  # children that collect would copy every page
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:

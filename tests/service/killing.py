@@ -12,6 +12,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import functools
+import gc
 import io
 import json
 import os
@@ -344,6 +345,8 @@ def serve() -> None:
     read_once()
     _make_light()
     pipeline.extract.tap.FIRST_DELAY = 0.001  # type: ignore[attr-defined]
+    gc.collect()
+    gc.freeze()  # children that collect would copy every page
     print("ready", flush=True)  # noqa: T201  # the protocol
     for line in sys.stdin:
         job = json.loads(line)
