@@ -8,6 +8,12 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from tests.models import read_once
+
+
+def pytest_configure() -> None:
+    read_once()
+
 
 def pytest_report_header() -> str:
     return f"duckdb {duckdb.__version__}, pyarrow {pa.__version__}"

@@ -27,6 +27,7 @@ REFRESH = 4
 WINDOW = 5.0
 """Seconds over which calls a second are counted."""
 SHOWN_FAILURES = 8
+"""Failures that are told at once; the summary at the end tells all, by their causes."""
 
 
 class LiveView:
@@ -59,12 +60,16 @@ class LiveView:
                     self._doing = f"flattening {event.scope}"
                 case "scope" | "resumed" if event.scope:
                     self._ended[event.scope] = event
-                    if event.name == "resumed":
+                    if event.name == "resumed" or (not event.is_whole and self._failed <= SHOWN_FAILURES):
                         self._say(f"{event.scope}: {event.detail}")
                 case _:
                     self._outlook = event.outlook or self._outlook
                     self._doing = "listing"
                     self._say(f"{event.name}: {event.detail}")
+
+    @property
+    def _failed(self) -> int:
+        return sum(one.name == "scope" and not one.is_whole for one in self._ended.values())
 
     def _say(self, line: str) -> None:
         self._console.print(printable(line), highlight=False, markup=False)
@@ -74,8 +79,7 @@ class LiveView:
             if self._outlook is None:
                 return Group(Text(self._doing))
             reading = self._outlook.read()
-            failed = [one for one in self._ended.values() if one.name == "scope" and not one.is_whole]
-            return Group(self._figures(self._outlook, reading, len(failed)), *_failures(failed))
+            return Group(self._figures(self._outlook, reading, self._failed))
 
     def _figures(self, outlook: Outlook, reading: Reading, failed: int) -> Table:
         now = time.monotonic()
@@ -112,15 +116,6 @@ def seconds_left(outlook: Outlook, calls: Mapping[Scope, int], ended: Mapping[Sc
                 return None
             left = max(left, (outlook.calls[scope] - made) / outlook.rate)
     return left
-
-
-def _failures(failed: list[Event]) -> list[Text]:
-    lines = [
-        Text(f"{one.scope}: {one.facts.get('error_kind', 'failed')}", style="red") for one in failed[:SHOWN_FAILURES]
-    ]
-    if len(failed) > SHOWN_FAILURES:
-        lines.append(Text(f"and {len(failed) - SHOWN_FAILURES:,} more", style="red"))
-    return lines
 
 
 def _clock(seconds: float) -> str:

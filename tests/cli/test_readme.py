@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.emulator import Emulator
+from tests.cli.processes import Server
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,12 +51,14 @@ def as_pattern(shown: str) -> str:
     )
 
 
-def run(command: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def run(command: str, folder: Path, environment: dict[str, str], processes: Server) -> subprocess.CompletedProcess[str]:
     words = shlex.split(command)
     if words[0] == "duckdb":  # the client may not be installed; the library is the same
         words = [*DUCKDB, *words[1:]]
     if words == ["make", "demo"]:  # what the Makefile does once the environment is there
         words = ["reklake", "demo", "--lake", "data/demo"]
+    elif words[0] == "reklake":  # that it is installed as a command, the demo shows
+        return processes.run(words[1:], folder, environment)
     return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -64,11 +67,11 @@ def test_there_are_commands_to_run():
 
 
 @pytest.mark.parametrize(("command", "shown"), BLOCKS, ids=[command[:40] for command, _ in BLOCKS])
-def test_a_command_prints_what_the_readme_shows(place, command: str, shown: str):
+def test_a_command_prints_what_the_readme_shows(place, processes: Server, command: str, shown: str):
     folder, environment = place
     if "demo" not in command and "sync" not in command and not (folder / "data" / "demo" / "CURRENT").exists():
-        run("make demo", folder, environment)
-    ran = run(command, folder, environment)
+        run("make demo", folder, environment, processes)
+    ran = run(command, folder, environment, processes)
     assert ran.returncode == 0, ran.stderr
     printed = "".join(f"{line.rstrip()}\n" for line in ran.stdout.splitlines())
     assert re.fullmatch(as_pattern(shown), printed), f"{command} printed:\n{printed}"

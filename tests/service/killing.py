@@ -12,6 +12,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import functools
+import gc
 import io
 import json
 import os
@@ -29,6 +30,8 @@ from typing import Any, Self
 ROOT = Path(__file__).parents[2]
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]+")
 HALF_WRITTEN = re.compile(r"\.\d+\.tmp")
+OF_INSTANTS = re.compile(r'(?<="file": "history/)[^{}]+')
+"""In a manifest, the checksum of a history, which holds the instants of its run."""
 NEEDS_ROOM = frozenset(
     {"create", "write", "mkdir", "link", "pwrite", "parquet begin", "parquet write", "parquet end", "duckdb"}
 )
@@ -46,19 +49,22 @@ def footprint(lake: Path) -> tuple[Any, ...]:
     """What the next sync finds; from equal ones it goes on equally.
 
     Ids are named by their order, not by their time. What is half-written counts by its name alone: it is thrown away.
+    Of lake.duckdb counts which snapshots it names.
     """
     paths = [path for path in sorted(lake.rglob("*")) if not HALF_WRITTEN.search(str(path.parent.relative_to(lake)))]
     ids = sorted({one for path in paths for one in RUN_ID.findall(path.name)})
 
     def plain(text: str) -> str:
-        named = RUN_ID.sub(lambda found: f"<{ids.index(found[0])}>" if found[0] in ids else "<?>", text)
+        named = RUN_ID.sub(lambda found: f"<{chr(97 + ids.index(found[0]))}>" if found[0] in ids else "<?>", text)
         return HALF_WRITTEN.sub(".tmp", named)
 
     def content(path: Path) -> Any:
         if path.is_dir() or HALF_WRITTEN.search(path.name):
             return None
         if path.name == "CURRENT" or path.suffix == ".json":
-            return re.sub(r"[\d.:TZ-]+", "", plain(path.read_text(encoding="utf-8")))
+            return re.sub(r"[\d.:TZ-]+", "", OF_INSTANTS.sub("", plain(path.read_text(encoding="utf-8"))))
+        if path.suffix == ".duckdb":
+            return tuple(sorted({plain(one) for one in RUN_ID.findall(path.read_bytes().decode("latin-1"))}))
         return path.stat().st_size > 0
 
     return tuple((plain(str(path.relative_to(lake))), content(path)) for path in paths)
@@ -296,20 +302,6 @@ def _make_light() -> None:
     run.plan = functools.cache(run.plan)  # asks STS and makes sessions: in the parent, once
 
 
-def _share_models() -> None:
-    """Have botocore read its service models once, before the children are forked."""
-    import botocore.loaders
-    import botocore.session
-
-    loader = botocore.loaders.create_loader()
-    for service in ("rekognition", "sts"):
-        loader.load_service_model(service, "service-2")
-        loader.load_service_model(service, "endpoint-rule-set-1")
-    for data in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
-        loader.load_data(data)
-    botocore.loaders.create_loader = lambda *_, **__: loader
-
-
 def _settings(job: dict[str, Any]) -> Any:
     from pipeline import settings
 
@@ -348,11 +340,14 @@ def serve() -> None:
 
     import pipeline.run
     import pipeline.settings
+    from tests.models import read_once
 
-    _share_models()
+    read_once()
     _make_light()
     pipeline.extract.listing.FIRST_DELAY = 0.001  # type: ignore[attr-defined]
     pipeline.extract.pacing.FIRST_PAUSE = 0.001  # type: ignore[attr-defined]
+    gc.collect()
+    gc.freeze()  # children that collect would copy every page
     print("ready", flush=True)  # noqa: T201  # the protocol
     for line in sys.stdin:
         job = json.loads(line)

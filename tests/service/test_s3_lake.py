@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import boto3
-import botocore.loaders
 import pytest
 from botocore.config import Config
 
@@ -49,20 +48,13 @@ def emulator() -> Iterator[Emulator]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def loader():
-    """botocore's model of S3, read once: every session would read it again."""
-    return botocore.loaders.create_loader()
-
-
 @pytest.fixture
-def proxy(emulator: Emulator, loader, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Proxy]:
+def proxy(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Proxy]:
     with proxy_to(emulator.url) as running:
         for name, value in emulator.environment().items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", running.url)
         monkeypatch.setenv("REKLAKE_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr("botocore.session.create_loader", lambda _: loader)
         monkeypatch.setattr("pipeline.storage.bucket.BODY_DELAY", 0.001)
         monkeypatch.setattr("pipeline.storage.bucket.ROUND_DELAY", 0.001)
         monkeypatch.setattr("pipeline.storage.s3.CONFLICT_DELAY", 0.001)

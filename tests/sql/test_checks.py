@@ -162,6 +162,13 @@ def results(lake):
         return {result.name: result for result in checks.run(con)}
 
 
+def result(lake, name):
+    """What one check finds; that the command runs all of them, `test_a_clean_lake_passes` shows."""
+    (file,) = [file for file in sqlfiles.read("checks") if file.name == name]
+    with lakes.connect(lake) as con:
+        return checks._run(con, file)
+
+
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory):
     lake = tmp_path_factory.mktemp("clean")
@@ -178,14 +185,23 @@ def test_a_clean_lake_passes(name, clean):
 @pytest.mark.parametrize(("name", "table", "rows", "count"), FIRES, ids=[f"{one[0]}-{one[1]}" for one in FIRES])
 def test_a_check_finds_what_it_is_for(name, table, rows, count, tmp_path):
     lakes.make(tmp_path, {table: lakes.rows_of(rows)})
-    found = results(tmp_path)[name]
+    found = result(tmp_path, name)
     assert (found.rows, found.sample.num_rows, found.passed) == (count, count, False)
+
+
+def test_a_lake_that_is_broken_in_every_way_stops_no_check(tmp_path):
+    given = {}
+    for _, table, rows, _ in FIRES:
+        given.setdefault(table, []).extend(lakes.rows_of(rows))
+    lakes.make(tmp_path, given)
+    found = results(tmp_path)
+    assert {name for name, *_ in FIRES} <= {name for name, one in found.items() if not one.passed}
 
 
 def test_a_stale_scope_is_found(tmp_path):
     failed = {"region": "eu-west-1", "outcome": "failed", "error": "access denied"}
     lakes.make(tmp_path, runs=[lakes.run_record(outcome="partial", scopes=[{}, failed])])
-    found = results(tmp_path)["scopes_stale"]
+    found = result(tmp_path, "scopes_stale")
     assert [(row["region"], row["error"]) for row in found.sample.to_pylist()] == [("eu-west-1", "access denied")]
 
 
@@ -193,7 +209,7 @@ def test_an_unreadable_run_record_is_found(tmp_path):
     lakes.make(tmp_path, runs=RUNS)
     for name, text in {"cut.json": '{"run_id": "r', "list.json": "[]", "empty.json": ""}.items():
         (tmp_path / "runs" / name).write_text(text)
-    found = results(tmp_path)["run_records_readable"]
+    found = result(tmp_path, "run_records_readable")
     assert sorted(row["starts_with"] for row in found.sample.to_pylist()) == ["", "[]", '{"run_id": "r']
 
 
@@ -204,7 +220,7 @@ def test_every_check_is_made_to_fire():
 
 def test_all_rows_are_counted_and_some_are_kept(tmp_path):
     lakes.make(tmp_path, {"project_versions": [{"f1_score": "2", "version_name": f"v{i}"} for i in range(5000)]})
-    found = results(tmp_path)["f1_score_range"]
+    found = result(tmp_path, "f1_score_range")
     assert (found.rows, found.sample.num_rows) == (5000, checks.SAMPLE_ROWS)
 
 
@@ -227,4 +243,4 @@ def test_every_value_of_the_service_model_is_known(place, shape, tmp_path):
     values = model.shape_for(shape).enum
     assert values
     lakes.make(tmp_path, {table: [{column: value} for value in values]})
-    assert results(tmp_path)[name].sample.to_pylist() == []
+    assert result(tmp_path, name).sample.to_pylist() == []
