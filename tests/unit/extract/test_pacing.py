@@ -45,61 +45,51 @@ def test_five_hundred_calls_use_the_quota_to_within_three_percent(rate: float):
     assert (500 - rate) / rate <= took <= 1.03 * (500 - rate) / rate
 
 
-def test_without_a_burst_calls_leave_evenly():
-    left = leave(TokenBucket(5.0, burst=1), 11)
-    assert [round(at, 6) for at in left] == [round(number * 0.2, 6) for number in range(11)]
-
-
-def test_after_the_burst_nothing_leaves_before_the_first_answer():
+def test_nothing_leaves_before_an_answer_when_as_many_are_under_way_as_may_be():
     bucket = TokenBucket(10.0, burst=3)
-    left = leave(bucket, 4, latency=2.0)
-    assert left[:3] == [0.0, 0.0, 0.0]
-    assert left[3] == pytest.approx(2.1)
+    left = leave(bucket, 6, latency=2.0)
+    assert left == [0.0, 0.0, 0.0, pytest.approx(2.1), pytest.approx(2.2), pytest.approx(2.3)]
+
+
+def test_with_a_burst_of_one_each_call_waits_for_the_answer_before_it():
+    left = leave(TokenBucket(5.0, burst=1), 4, latency=0.1)
+    assert [round(at, 6) for at in left] == [0.0, 0.3, 0.6, 0.9]
 
 
 def test_time_that_was_not_used_is_saved_up_to_a_burst_only():
     bucket = TokenBucket(5.0, burst=3)
     leave(bucket, 10)
-    bucket.accepted(60.0)
+    while bucket._under_way:
+        bucket.accepted(30.0)
     assert [round(at - 60, 6) for at in leave(bucket, 4, now=60.0)] == [0, 0, 0, 0.3]
 
 
-@settings(max_examples=100)
+@settings(max_examples=150)
 @given(st.data())
 def test_a_service_that_holds_a_seconds_worth_never_throttles_whatever_the_network_does(data: st.DataObject):
-    rate = data.draw(st.sampled_from([2.0, 5.0, 10.0, 50.0]))
+    rate = data.draw(st.sampled_from([1.0, 2.0, 5.0, 50.0]))
     bucket, service = TokenBucket(rate), Service(rate, max(1.0, rate))
     now, answers, arrivals = 0.0, [], []
-    first = True
-    for _ in range(60):
-        due = bucket.due(now)
-        if due == math.inf:
-            now = min(answers)
-        elif due > now:
-            now = due
-        for at in sorted(at for at in answers if at <= now):
-            answers.remove(at)
-            bucket.accepted(at)
-        if bucket.due(now) > now:
-            continue
-        bucket.take(now)
-        # the first call has a name to look up and a connection to make; later ones vary by less than a second's worth
-        there = data.draw(st.floats(0, 5)) if first else data.draw(st.floats(0, 0.04))
-        first = False
-        arrivals.append(now + there)
-        answers.append(now + there + data.draw(st.floats(0, 1)))
+    for _ in range(50):
         now += data.draw(st.sampled_from([0.0, 0.0, 0.0, 0.01, 1.5]))
+        while (due := bucket.due(now)) > now:
+            now = min([due, *answers])
+            for at in sorted(at for at in answers if at <= now):
+                answers.remove(at)
+                bucket.accepted(at)
+        bucket.take(now)
+        arrivals.append(now + data.draw(st.sampled_from([0.0, 0.01, 0.3, 1.0, 10.0])))
+        answers.append(arrivals[-1] + data.draw(st.sampled_from([0.0, 0.1, 5.0])))
     assert all(service.takes(at) for at in sorted(arrivals))
 
 
-def test_a_throttle_halves_the_rate_ends_bursts_and_pauses():
+def test_a_throttle_halves_the_rate_and_the_burst_and_pauses():
     bucket = TokenBucket(8.0)
     bucket.take(0.0)
     bucket.throttled(0.5, sent_at=0.0)
     assert bucket.rate == 4.0
     assert 0.5 < bucket.due(0.5) <= 0.9
-    left = leave(bucket, 3, now=1.0)
-    assert left[1] - left[0] > 0.12  # 8 a second would be 0.125 apart, and a burst not at all
+    assert leave(bucket, 4, now=1.0)[3] > 1.0  # three at once, where seven were before
 
 
 def test_throttles_of_calls_that_left_before_the_last_step_back_count_once():
@@ -129,6 +119,7 @@ def test_answers_bring_the_rate_back():
     bucket.throttled(0.1, sent_at=0.0)
     for at in range(1, 1 + round(0.5 / RECOVERY)):
         assert bucket.rate < 8.0
+        bucket.take(float(at))
         bucket.accepted(float(at))
     assert bucket.rate == 8.0
-    assert leave(bucket, 200, now=100.0)[-1] - 100.0 == pytest.approx(199 / 8.0, rel=0.01)
+    assert leave(bucket, 200, now=100.0)[-1] - 100.0 == pytest.approx(200 / 8.0, rel=0.03)
