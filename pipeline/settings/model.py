@@ -75,7 +75,7 @@ class AwsSettings:
     rate: float = QUOTA
     burst: float | None = None
     """Calls that may leave at once after a pause; None: BURST_SECONDS' worth."""
-    patience: float = 20.0
+    patience: float = 15.0
     """Seconds without one answer after which what is throttled, cut or out of reach is given up."""
     max_attempts: int = 10
     """Of one call that is cut or out of reach, the first included."""
