@@ -27,7 +27,7 @@ LAYERS = {
     "run": {
         "extract",
         "landing",
-        "pieces",
+        "scope",
         "tidy",
         "writing",
         "load",
@@ -43,6 +43,7 @@ LAYERS = {
     "doctor": {"landing", "tidy", "load", "record", "settings", "storage", "errors"},
     "writing": {"load", "record", "settings", "storage", "errors"},
     "tidy": {"landing", "load", "record", "storage", "model", "errors"},
+    "scope": {"pieces", "flatten", "landing", "load", "record", "model", "errors"},
     "pieces": {"landing", "flatten", "parallel", "model"},
     "verify": {"landing", "flatten", "load", "rebuild", "storage", "model", "errors"},
     "extract": {"settings", "model", "errors"},
