@@ -96,9 +96,9 @@ def _landed(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
     """Look for the pages that the current rows came on."""
     sources = current.sources if current else {}
     damaged = 0
-    for scope, source in sources.items():
+    for scope, run_id in [(scope, run_id) for scope, source in sources.items() for run_id in sorted(source.runs)]:
         try:
-            landing.scope_file(lake, source.run_id, scope)
+            landing.scope_file(lake, run_id, scope)
         except LakeError as error:
             damaged += 1
             yield Finding(

@@ -48,7 +48,7 @@ SCHEMA = pa.schema(
         _field("resource_arn", pa.string(), "Dataset, project or version a part asked about; empty in listings."),
     ]
 )
-HEAD_COLUMNS = ("operation", "project_arn", "listing", "page_number", "http_status")
+HEAD_COLUMNS = ("operation", "project_arn", "listing", "page_number", "http_status", "resource_arn")
 _ADDED = frozenset({"resource_arn"})
 """Columns that files of older versions lack; there they are empty."""
 
@@ -221,8 +221,13 @@ def _listed_at(file: pq.ParquetFile) -> datetime:
 
 
 def heads(path: Path) -> list[dict[str, Any]]:
-    """Return what tells the file's pages apart (HEAD_COLUMNS), without their bodies, in the order they came."""
-    rows: list[dict[str, Any]] = _open(path).read(columns=list(HEAD_COLUMNS)).to_pylist()
+    """Return what tells the file's pages apart (HEAD_COLUMNS), without their bodies, in the order they came.
+
+    Columns that an older version did not write are left out.
+    """
+    file = _open(path)
+    there = [name for name in HEAD_COLUMNS if name in file.schema_arrow.names or name not in _ADDED]
+    rows: list[dict[str, Any]] = file.read(columns=there).to_pylist()
     return rows
 
 

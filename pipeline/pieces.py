@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline import landing
-from pipeline.flatten import Flat, flatten
-from pipeline.flatten.counting import PageHead, counting
+from pipeline.flatten import Flat, flatten, flatten_part
+from pipeline.flatten.counting import Counting, PageHead, counting
 from pipeline.landing import LandedScope
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RawPage
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RawPage
 from pipeline.parallel import ordered_map
 
 PIECE_BYTES = 8 << 20
@@ -38,10 +39,11 @@ class Piece:
 
 
 def flatten_scope(landed: LandedScope) -> Iterator[tuple[Flat, str | None]]:
-    """Yield a landed scope as tables: its projects, then its versions in about the order they came.
+    """Yield a landed scope as tables: its projects, then its versions in about the order they came, then its parts.
 
     With each piece comes its `settled`. No key comes twice: of a version that stands on two pages the later counts,
-    but where a project was cut between them, the earlier.
+    but where a project was cut between them, the earlier. Of the parts, those that were asked to their end come, one
+    Flat each, with rows about the datasets, projects and versions of this listing only.
     """
     heads = [PageHead(**head) for head in landing.heads(landed.path)]
     decided = counting(heads)
@@ -56,6 +58,8 @@ def flatten_scope(landed: LandedScope) -> Iterator[tuple[Flat, str | None]]:
         for at, head in enumerate(heads)
         if head.operation == DESCRIBE_PROJECT_VERSIONS and decided.counts(head, existing)
     }
+    asked = _asked(landed, heads)
+    resources = projects.resources
     seen: dict[str, list[pa.Array]] = defaultdict(list)
     for piece, flat in ordered_map(
         lambda piece: (piece, flatten(DESCRIBE_PROJECT_VERSIONS, landed.scope, piece.pages)),
@@ -63,12 +67,32 @@ def flatten_scope(landed: LandedScope) -> Iterator[tuple[Flat, str | None]]:
         workers=FLATTEN_THREADS,
         ahead=FLATTEN_THREADS,
     ):
+        if len(asked):
+            resources.append(flat.arns.filter(pc.is_in(flat.arns, asked)))
         if piece.cut:
             new = flat.without(seen[piece.cut])
             seen[piece.cut].append(new.arns)
             yield new, piece.settled
         else:
             yield flat, piece.settled
+    for part in _flatten_parts(landed, heads, decided, pa.concat_arrays(resources)):
+        yield part, None
+
+
+def _asked(landed: LandedScope, heads: Sequence[PageHead]) -> pa.Array:
+    """Return the ARNs that the parts were asked about: which of them exist is found out while versions go by."""
+    operations = {PARTS[part] for part in landed.parts & PARTS.keys()}
+    return pa.array(sorted({head.resource_arn for head in heads if head.operation in operations}), pa.string())
+
+
+def _flatten_parts(
+    landed: LandedScope, heads: Sequence[PageHead], decided: Counting, resources: pa.Array
+) -> Iterator[Flat]:
+    for part, operation in PARTS.items():
+        if part in landed.parts:
+            wanted = {at for at, head in enumerate(heads) if head.operation == operation and decided.counts(head)}
+            pages = list(landing.pages(landed.path, wanted.__contains__))
+            yield flatten_part(operation, landed.scope, pages).only(resources)
 
 
 def pieces(pages: Iterator[RawPage], project_arns: Sequence[str]) -> Iterator[Piece]:

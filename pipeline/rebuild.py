@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from pipeline.model import TABLES, Column, Origin, Table
+from pipeline.model import TABLES, Column, Origin, Result, Table
+from pipeline.model.page import RawPage
+
+Key: TypeAlias = tuple[str, ...]
+"""What tells a description, or a part's row, from the others of its table."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YEAR_ONE, YEAR_TEN_THOUSAND = -62_135_596_800, 253_402_300_800
@@ -34,10 +38,35 @@ def decode(body: bytes) -> Any:
     return json.loads(body, parse_float=lambda text: float(text) if math.isfinite(float(text)) else text)
 
 
-def rebuild(operation: str, rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> dict[str, Any]:
-    """Rebuild the operation's descriptions, by ARN, from the rows of its tables."""
+def described(page: RawPage) -> Iterator[tuple[Key | None, Any]]:
+    """Yield a page's descriptions, or a part's items, by the keys of their rows; None and a sentence for what is none.
+
+    An entry of an object is an item with `key` and `value`.
+    """
+    root, _ = tables_of(page.operation)
+    try:
+        found = decode(page.body)[root.result_key]
+        items = [{"key": key, "value": found[key]} for key in found] if root.result is Result.ENTRIES else found
+    except (ValueError, KeyError, TypeError) as error:
+        yield None, f"cannot be read: {type(error).__name__}: {error}"
+        return
+    for at, item in enumerate(items if isinstance(items, list) else [items]):
+        key: list[str] = []
+        for column in (root.column(name) for name in root.key):
+            is_asked = column.origin is Origin.REQUEST
+            value = getattr(page, column.path) if is_asked else isinstance(item, dict) and item.get(column.path)
+            if not isinstance(value, str):
+                yield None, f"item {at} has no {column.path}, so no table can hold it"
+                break
+            key.append(value)
+        else:
+            yield tuple(key), item
+
+
+def rebuild(operation: str, rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> dict[Key, Any]:
+    """Rebuild the operation's descriptions, or a part's items, by key, from the rows of its tables."""
     root, nested = tables_of(operation)
-    descriptions = {row[root.key[0]]: _item(root, row) for row in rows[root.name]}
+    descriptions = {tuple(row[name] for name in root.key): _item(root, row) for row in rows[root.name]}
     for table in nested:
         parent = table.of(Origin.PARENT)[-1].name
         for row in sorted(rows[table.name], key=lambda row: tuple(row[name] for name in table.key)):
@@ -45,7 +74,7 @@ def rebuild(operation: str, rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> 
                 items.path for items in table.items if all(row[name] == value for name, value in items.labels.items())
             )
             *parents, last = path.split(".")
-            place = descriptions.setdefault(row[parent], {})
+            place = descriptions.setdefault((row[parent],), {})
             for name in parents:
                 place = place.setdefault(name, {})
             place.setdefault(last, []).append(_item(table, row))

@@ -91,8 +91,22 @@ class ScopeRecord:
     def fail(self, error: ReklakeError) -> None:
         """Note the error that ended it."""
         self.outcome = Outcome.FAILED
-        self.error_kind = error.kind if isinstance(error, ScopeError) else "bad_answer"
+        self.error_kind = _kind(error)
         self.error = str(error)
+
+    def fail_part(self, part: str, error: ReklakeError) -> None:
+        """Note the error that ended one part; the scope goes on without it."""
+        found = next((one for one in self.parts if one.part == part), None)
+        if found is None:
+            found = PartRecord(part, Outcome.FAILED)
+            self.parts.append(found)
+        found.outcome = Outcome.FAILED
+        found.error_kind = _kind(error)
+        found.error = str(error)
+
+
+def _kind(error: ReklakeError) -> str:
+    return error.kind if isinstance(error, ScopeError) else "bad_answer"
 
 
 @dataclass(slots=True)

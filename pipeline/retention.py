@@ -97,7 +97,8 @@ def _sources(lake: Lake, snapshots: set[str]) -> Iterator[str]:
     """Yield the runs on whose pages the snapshots' rows came: verify and replay need them."""
     for one in snapshots:
         try:
-            yield from (source.run_id for source in snapshot.read(lake, one).sources.values())
+            for source in snapshot.read(lake, one).sources.values():
+                yield from source.runs
         except LakeError:
             continue  # damaged: it refers to nothing that can be known
 

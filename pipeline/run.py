@@ -7,30 +7,18 @@ from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 
-import pyarrow as pa
-
 from pipeline import landing, tidy
 from pipeline.arrivals import Arrivals, Extracted
-from pipeline.errors import BusyError, LakeError, PageError, ScopeError
+from pipeline.errors import BusyError, LakeError, ScopeError
 from pipeline.events import Event, Observer, Outlook
 from pipeline.extract import Lister, Sessions, plan
 from pipeline.landing import LandedScope
 from pipeline.load import snapshot
 from pipeline.load.snapshot import Snapshot
-from pipeline.load.writer import SnapshotWriter, writer
+from pipeline.load.writer import writer
 from pipeline.model.page import DEFAULT_PARTS, Scope
-from pipeline.pieces import flatten_scope
-from pipeline.record import (
-    Outcome,
-    PartRecord,
-    RunRecord,
-    ScopeRecord,
-    documents,
-    has_published,
-    last_calls,
-    now,
-    text_of,
-)
+from pipeline.record import Outcome, PartRecord, RunRecord, ScopeRecord, documents, has_published, last_calls, now
+from pipeline.scope import write_scope
 from pipeline.settings import Settings
 from pipeline.storage import Lake, open_lake
 from pipeline.writing import Result, conclude, writing
@@ -181,7 +169,7 @@ def _publish(
             if landed:
                 observe(Event("flattening", scope))
                 with run.timed("flatten"):
-                    _write_scope(new, landed, record)
+                    write_scope(new, landed, record)
             else:
                 new.carry(scope)
         run.end(_outcome(run))
@@ -194,25 +182,6 @@ def _publish(
         run.snapshot = run.run_id if new.is_changed or previous is None else previous.id
         observe(Event("published" if new.is_changed else "unchanged", detail=run.snapshot))
     return conclude(settings, lake, run, new.doubt)
-
-
-def _write_scope(new: SnapshotWriter, landed: LandedScope, record: ScopeRecord) -> None:
-    """Flatten a scope into the snapshot; where a page could not be read whole, the previous rows fill the gap."""
-    problems: list[PageError] = []
-    for flat, settled in flatten_scope(landed):
-        new.add(flat.tables, settled)
-        problems.extend(flat.problems)
-        record.unknown_members += flat.unknown
-        record.projects += flat.tables["projects"].num_rows if "projects" in flat.tables else 0
-        record.versions += flat.tables["project_versions"].num_rows if "project_versions" in flat.tables else 0
-    if problems:
-        present: dict[str, list[pa.Array]] = {}
-        for flat, _ in flatten_scope(landed):
-            present.setdefault(flat.operation, [pa.array([], pa.string())]).append(flat.arns)
-        new.carry_beneath(landed.scope, {name: pa.concat_arrays(arns) for name, arns in present.items()})
-        more = f" And {len(problems) - 1} more like it." if len(problems) > 1 else ""
-        record.fail(PageError(f"{problems[0]}{more}"))
-    record.listed_at = text_of(new.listed(landed.scope, landed.run_id, landed.listed_at, whole=not problems))
 
 
 def _outcome(run: RunRecord) -> Outcome:

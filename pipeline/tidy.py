@@ -91,7 +91,7 @@ def clear_dead_runs(lake: Lake, living: str, published: Snapshot | None, still_g
     """
     known = {living, *record.run_ids(lake)}
     if published:
-        known.update(one.run_id for one in published.sources.values())
+        known.update(run for one in published.sources.values() for run in one.runs)
     dead = [run_id for run_id in _recent(lake) if run_id not in known and _is_dead(lake, run_id)]
     if dead:
         known.update(one["arguments"]["run"] for one in record.documents(lake).values() if one["kind"] == "replay")

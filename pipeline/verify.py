@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,12 +15,15 @@ from pipeline.flatten.counting import Counting, PageHead, counting
 from pipeline.landing import LandedScope
 from pipeline.load import snapshot
 from pipeline.load.snapshot import MEND, Snapshot
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RESULT_KEYS, RawPage
-from pipeline.rebuild import decode, differences, rebuild, tables_of
+from pipeline.model import tables_of_part
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RawPage
+from pipeline.rebuild import Key, described, differences, rebuild, tables_of
 from pipeline.storage import Lake
 
 BATCH_PAGES = 100
 """Pages whose projects are compared at a time, so that memory stays flat."""
+RESOURCES = (("projects", "project_arn"), ("datasets", "dataset_arn"), ("project_versions", "project_version_arn"))
+"""What parts are asked about: tables, and the column with the ARN."""
 
 
 @dataclass(slots=True)
@@ -42,28 +45,50 @@ def verify(lake: Lake) -> Report:
     report = Report()
     for scope, source in published.sources.items():
         report.is_whole = source.whole
-        _verify_scope(published, landing.scope_file(lake, source.run_id, scope), report)
+        landed = landing.scope_file(lake, source.run_id, scope)
+        _verify_scope(published, landed, report)
+        for part in PARTS:
+            came_on = source.parts.get(part)
+            report.is_whole = came_on is None or came_on.whole
+            if came_on and came_on.run_id != landed.run_id:
+                _verify_part(published, landing.scope_file(lake, came_on.run_id, scope), part, report)
+            elif all(published.has(table.name) for table in tables_of_part(part)):
+                _verify_part(published, landed, part, report, was_listed=came_on is not None)
     return report
 
 
 def _verify_scope(published: Snapshot, landed: LandedScope, report: Report) -> None:
     heads = [PageHead(**head) for head in landing.heads(landed.path)]
     decided = counting(heads)
-    projects = _pages(landed, heads, decided, {""})
-    rows = _rows(published, landed, DESCRIBE_PROJECTS, None)
+    projects = _pages(landed, heads, decided, DESCRIBE_PROJECTS, {""})
+    rows = _rows(published, landed, DESCRIBE_PROJECTS)
     _compare(DESCRIBE_PROJECTS, landed, projects, rows, decided.gone, report)
     existing = {row["project_arn"] for row in rows["projects"]}
     for batch in _batches(heads, existing):
-        pages = _pages(landed, heads, decided, batch)
+        pages = _pages(landed, heads, decided, DESCRIBE_PROJECT_VERSIONS, batch)
         rows = _rows(published, landed, DESCRIBE_PROJECT_VERSIONS, batch)
         _compare(DESCRIBE_PROJECT_VERSIONS, landed, pages, rows, frozenset(), report)
+
+
+def _verify_part(
+    published: Snapshot, landed: LandedScope, part: str, report: Report, *, was_listed: bool = True
+) -> None:
+    """Compare a part's rows with the pages that they came on, as far as they are about what is still there.
+
+    Those may be pages of an earlier run than the scope's; without any that `was_listed` there should be no row.
+    """
+    operation = PARTS[part]
+    heads = [PageHead(**head) for head in landing.heads(landed.path)] if was_listed else []
+    existing = {arn for table, key in RESOURCES for arn in _read(published, landed, table, [key])[key].to_pylist()}
+    pages = _pages(landed, heads, counting(heads), operation, existing) if was_listed else []
+    _compare(operation, landed, pages, _rows(published, landed, operation), frozenset(), report)
 
 
 def _batches(heads: Iterable[PageHead], existing: set[str]) -> Iterator[set[str]]:
     """Group the projects so that each group has about BATCH_PAGES pages; every existing project is in one."""
     counts = dict.fromkeys(sorted(existing), 0)
     for head in heads:
-        if head.project_arn in counts:
+        if head.operation == DESCRIBE_PROJECT_VERSIONS and head.project_arn in counts:
             counts[head.project_arn] += 1
     batch: set[str] = set()
     size = 0
@@ -77,23 +102,38 @@ def _batches(heads: Iterable[PageHead], existing: set[str]) -> Iterator[set[str]
         yield batch
 
 
-def _pages(landed: LandedScope, heads: list[PageHead], decided: Counting, project_arns: set[str]) -> list[RawPage]:
-    found = landing.pages(landed.path, lambda at: heads[at].project_arn in project_arns and decided.counts(heads[at]))
-    return sorted(found, key=lambda page: (page.project_arn, page.page_number))
+def _pages(
+    landed: LandedScope, heads: list[PageHead], decided: Counting, operation: str, arns: Container[str]
+) -> list[RawPage]:
+    """Return the pages that count, of one operation that was asked about these ARNs."""
+    found = landing.pages(
+        landed.path,
+        lambda at: heads[at].operation == operation and heads[at].source[1] in arns and decided.counts(heads[at]),
+    )
+    return sorted(found, key=lambda page: (page.resource_arn or page.project_arn, page.page_number))
 
 
 def _rows(
-    published: Snapshot, landed: LandedScope, operation: str, project_arns: set[str] | None
+    published: Snapshot, landed: LandedScope, operation: str, project_arns: set[str] | None = None
 ) -> dict[str, list[dict[str, Any]]]:
+    root, nested = tables_of(operation)
+    return {
+        table.name: _read(published, landed, table.name, None, project_arns).to_pylist() for table in (root, *nested)
+    }
+
+
+def _read(
+    published: Snapshot,
+    landed: LandedScope,
+    table: str,
+    columns: list[str] | None,
+    project_arns: set[str] | None = None,
+) -> pa.Table:
     wanted = (ds.field("account_id") == landed.scope.account_id) & (ds.field("region") == landed.scope.region)
     if project_arns is not None:
         wanted &= ds.field("project_arn").isin(sorted(project_arns))
-    root, nested = tables_of(operation)
     try:
-        return {
-            table.name: ds.dataset(published.file(table.name), format="parquet").to_table(filter=wanted).to_pylist()
-            for table in (root, *nested)
-        }
+        return ds.dataset(published.file(table), format="parquet").to_table(columns=columns, filter=wanted)
     except (OSError, pa.ArrowException) as error:
         raise LakeError(f"{published.lake}: snapshot {published.id}: cannot be read: {error}; {MEND}.") from error
 
@@ -108,41 +148,29 @@ def _compare(
 ) -> None:
     """Compare the pages' descriptions with the rows'; of one that stands on two pages, the later."""
     root = tables_of(operation)[0]
-    tabled = {row[root.key[0]] for row in rows[root.name]}
+    tabled = {tuple(row[name] for name in root.key) for row in rows[root.name]}
     rebuilt = rebuild(operation, rows)
-    listed: dict[str, tuple[str, Any]] = {}
+    listed: dict[Key, tuple[str, Any]] = {}
     for page in pages:
         report.pages += 1
         where = page.describe(landed.scope)
-        for arn, description in _descriptions(operation, page):
-            if arn is None:
+        for key, description in described(page):
+            if key is None:
                 report.differences.append(f"{where}: {description}")
-            elif arn not in gone:
-                listed[arn] = where, description
+            elif key[0] not in gone:
+                listed[key] = where, description
     report.descriptions += len(listed)
-    for arn, (where, description) in listed.items():
-        if arn not in tabled:
-            report.differences.append(f"{where}: {arn} is not in the tables")
-        else:
-            different = differences(operation, description, rebuilt[arn])
-            report.differences.extend(f"{where}: {arn}: {one}" for one in different)
+    for key, (where, description) in listed.items():
+        if key in tabled:
+            different = differences(operation, description, rebuilt[key])
+            report.differences.extend(f"{where}: {_named(key)}: {one}" for one in different)
+        elif report.is_whole or operation not in PARTS.values():
+            report.differences.append(f"{where}: {_named(key)} is not in the tables")
     if report.is_whole:
         report.differences.extend(
-            f"{landed.scope}: {arn} is in the tables, but on no page" for arn in rebuilt.keys() - listed.keys()
+            f"{landed.scope}: {_named(key)} is in the tables, but on no page" for key in rebuilt.keys() - listed.keys()
         )
 
 
-def _descriptions(operation: str, page: RawPage) -> Iterator[tuple[str | None, Any]]:
-    """Yield a page's descriptions by ARN; None and a sentence for what is none."""
-    root = tables_of(operation)[0]
-    key = root.column(root.key[0]).path
-    try:
-        items = decode(page.body)[RESULT_KEYS[operation]]
-    except (ValueError, KeyError, TypeError) as error:
-        yield None, f"cannot be read: {type(error).__name__}: {error}"
-        return
-    for at, item in enumerate(items if isinstance(items, list) else [items]):
-        if isinstance(item, dict) and isinstance(item.get(key), str):
-            yield item[key], item
-        else:
-            yield None, f"item {at} has no {key}, so no table can hold it"
+def _named(key: Key) -> str:
+    return ", ".join(key)

@@ -200,7 +200,7 @@ def changes(
     with _connected(load(lake=lake, config=config)) as (con, _):
         result = queries.ask(
             con,
-            f"from changes where {wanted} order by changed_at, account_id, region, table_name, arn, asset, column_name",
+            f"from changes where {wanted} order by changed_at, account_id, region, table_name, arn, item, column_name",
             parameters,
         )
         output_to.write(result, form, output=output)

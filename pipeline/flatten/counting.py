@@ -1,11 +1,11 @@
-"""Which landed pages count: the last listing of each project, and no project that vanished meanwhile."""
+"""Which landed pages count: the last listing of each project or resource, and nothing that vanished meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.model.page import DESCRIBE_PROJECTS
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS
 
 HTTP_ERROR = 400
 """From here on a status is an error; the only one that is landed is ResourceNotFoundException."""
@@ -20,35 +20,43 @@ class PageHead:
     listing: int
     page_number: int
     http_status: int
+    resource_arn: str = ""
+
+    @property
+    def source(self) -> tuple[str, str]:
+        """The operation and what it was asked about: one source has one listing that counts."""
+        return self.operation, self.resource_arn or self.project_arn
 
 
 @dataclass(frozen=True, slots=True)
 class Counting:
     """What a scope's landed pages come to.
 
-    `listings` maps (operation, project ARN) to the listing that counts; `gone` holds the projects that answered
-    ResourceNotFoundException: deleted between the two calls.
+    `listings` maps each source to the listing that counts; `gone` holds the projects that answered
+    ResourceNotFoundException: deleted between the two calls. `vanished` are the sources that answered so; a dataset
+    that did takes no project with it.
     """
 
     listings: dict[tuple[str, str], int]
     gone: frozenset[str]
+    vanished: frozenset[tuple[str, str]]
 
     def counts(self, head: PageHead, projects: frozenset[str] | None = None) -> bool:
         """Whether the page's rows are rows of the scope; `projects`, once known, are those that exist."""
-        if head.project_arn in self.gone:
+        if head.project_arn in self.gone or head.source in self.vanished:
             return False
-        if projects is not None and head.operation != DESCRIBE_PROJECTS and head.project_arn not in projects:
+        if projects is not None and head.project_arn and head.project_arn not in projects:
             return False
-        return self.listings[head.operation, head.project_arn] == head.listing
+        return self.listings[head.source] == head.listing
 
 
 def counting(heads: Iterable[PageHead]) -> Counting:
     """Decide from the heads of all of a scope's landed pages, in any order."""
     listings: dict[tuple[str, str], int] = {}
-    gone: set[str] = set()
+    vanished: set[tuple[str, str]] = set()
     for head in heads:
-        source = head.operation, head.project_arn
-        listings[source] = max(head.listing, listings.get(source, 0))
+        listings[head.source] = max(head.listing, listings.get(head.source, 0))
         if head.http_status >= HTTP_ERROR and head.project_arn:
-            gone.add(head.project_arn)
-    return Counting(listings, frozenset(gone))
+            vanished.add(head.source)
+    gone = frozenset(arn for operation, arn in vanished if operation == DESCRIBE_PROJECT_VERSIONS)
+    return Counting(listings, gone, frozenset(vanished))

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pipeline.errors import PageError
 from pipeline.flatten.answers import EXTRA_MEMBER, answer
 from pipeline.flatten.reader import read
-from pipeline.model import Column, Origin, Table
+from pipeline.model import Column, Origin, Table, table
 from pipeline.model.arn import NAME_SEGMENTS, SEPARATOR
 from pipeline.model.order import in_key_order
 from pipeline.model.page import RawPage, Scope
@@ -36,6 +36,19 @@ class Flat:
         """The descriptions' ARNs, sorted."""
         root = answer(self.operation).root
         return self.tables[root.name].column(root.key[0]).combine_chunks()
+
+    @property
+    def resources(self) -> list[pa.Array]:
+        """The ARNs of what a part can be asked about: projects and their datasets, or versions."""
+        keys = {name: table(name).key for name in self.tables}
+        return [self.tables[name].column(key[0]).combine_chunks() for name, key in keys.items() if len(key) == 1]
+
+    def only(self, arns: pa.Array) -> Flat:
+        """Return it with the rows about these ARNs only: the first columns of the tables' keys."""
+        tables = {
+            name: rows.filter(pc.is_in(rows.column(table(name).key[0]), arns)) for name, rows in self.tables.items()
+        }
+        return Flat(self.operation, tables, self.problems, self.unknown)
 
     def without(self, arns: Sequence[pa.Array]) -> Flat:
         """Return it without the descriptions of these ARNs, and without what is nested in them."""
@@ -139,9 +152,9 @@ def _column(column: Column, rows: _Rows, scope: Scope) -> pa.Array:  # noqa: PLR
         case Origin.REQUEST:
             return rows.project_arn
         case Origin.MEMBER:
-            return _typed(pc.struct_field(rows.items, column.path.split(".")), column.type)
+            return typed(pc.struct_field(rows.items, column.path.split(".")), column.type)
         case Origin.PARENT:
-            return _typed(pc.struct_field(rows.parents, column.path.split(".")), column.type)
+            return typed(pc.struct_field(rows.parents, column.path.split(".")), column.type)
         case Origin.ARN:
             member, _, name = column.path.partition("#")
             return _segment(pc.struct_field(rows.items, member), NAME_SEGMENTS[name])
@@ -159,7 +172,7 @@ def _segment(arns: pa.Array, number: int) -> pa.Array:
     return pc.list_slice(segments, number, number + 1, return_fixed_size_list=True).flatten()
 
 
-def _typed(values: pa.Array, kind: pa.DataType) -> pa.Array:
+def typed(values: pa.Array, kind: pa.DataType) -> pa.Array:
     """Give JSON numbers of epoch seconds their instant, to the nearest microsecond; leave the rest.
 
     Seconds and fraction are rounded apart: the product of a whole timestamp and 1e6 has a precision of a quarter

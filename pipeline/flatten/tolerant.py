@@ -49,13 +49,21 @@ def clean(body: bytes, answer: Answer) -> CleanPage:
         if not _has_key(item, answer.key):
             page.problems.append(f"item {index} of {answer.result_key} has no {answer.key}")
             continue
-        items.append(_split_item(item, answer.shape, page))
+        items.append(split_item(item, answer.shape, page))
     page.body = _dump({answer.result_key: items}).encode()
     return page
 
 
 def decode(body: bytes, answer: Answer) -> list[Any]:
-    """Parse a page into its list of items, numbers exact; UnreadableError if there is no such list.
+    """Parse a page into its list of items, numbers exact; UnreadableError if there is no such list."""
+    listed = result(body, answer.result_key)
+    if not isinstance(listed, list):
+        raise UnreadableError(f"{answer.result_key} is {kind_of(listed)}, not a list")
+    return listed
+
+
+def result(body: bytes, result_key: str) -> Any:
+    """Parse a page and return what its result key holds; UnreadableError if it is no such page.
 
     A number beyond the range of double stays as its text. Of a member given twice the last counts, as in botocore.
     """
@@ -64,19 +72,16 @@ def decode(body: bytes, answer: Answer) -> list[Any]:
     except (ValueError, RecursionError) as error:
         raise UnreadableError(f"the body is not JSON in UTF-8: {error}") from error
     if not isinstance(page, dict):
-        raise UnreadableError(f"the body is {_kind(page)}, not a JSON object")
-    if answer.result_key not in page:
-        raise UnreadableError(f"the body has no {answer.result_key}")
-    listed = page[answer.result_key]
-    if not isinstance(listed, list):
-        raise UnreadableError(f"{answer.result_key} is {_kind(listed)}, not a list")
-    return listed
+        raise UnreadableError(f"the body is {kind_of(page)}, not a JSON object")
+    if result_key not in page:
+        raise UnreadableError(f"the body has no {result_key}")
+    return page[result_key]
 
 
 def fits(value: Any, kind: pa.DataType) -> Any:  # noqa: PLR0911  # one return a type
     """Return the value as its declared type holds it without loss, or the marker that it does not."""
     if pa.types.is_string(kind):
-        return value if isinstance(value, str) and _is_utf8(value) else _NOTHING
+        return value if isinstance(value, str) and is_utf8(value) else _NOTHING
     if pa.types.is_boolean(kind):
         return value if isinstance(value, bool) else _NOTHING
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -91,7 +96,7 @@ def fits(value: Any, kind: pa.DataType) -> Any:  # noqa: PLR0911  # one return a
     return float(value) if abs(value) <= 2**1023 and float(value) == value else _NOTHING
 
 
-def _split_item(item: Any, shape: StructNode, page: CleanPage) -> dict[str, Any]:
+def split_item(item: Any, shape: StructNode, page: CleanPage) -> dict[str, Any]:
     """Split a row's item; what is undeclared becomes JSON text in EXTRA_MEMBER."""
     kept, rest = _split(item, shape, page)
     row: dict[str, Any] = kept if isinstance(kept, dict) else {}
@@ -130,14 +135,14 @@ def _split_object(value: dict[str, Any], node: StructNode, page: CleanPage) -> t
 def _split_list(value: list[Any], node: ListNode, page: CleanPage) -> tuple[Any, Any]:
     """Split the items of a nested list; those that their table's key cannot hold stay with the parent."""
     if node.key is None:
-        return [_split_item(item, node.item, page) for item in value], _NOTHING
+        return [split_item(item, node.item, page) for item in value], _NOTHING
     kept: list[Any] = []
     rest: list[Any] = []
     seen: set[str] = set()
     for item in value:
         if _has_key(item, node.key) and item[node.key] not in seen:
             seen.add(item[node.key])
-            kept.append(_split_item(item, node.item, page))
+            kept.append(split_item(item, node.item, page))
         else:
             page.unknown += 1
             rest.append(item)
@@ -145,7 +150,7 @@ def _split_list(value: list[Any], node: ListNode, page: CleanPage) -> tuple[Any,
 
 
 def _has_key(item: Any, key: str) -> bool:
-    return isinstance(item, dict) and isinstance(item.get(key), str) and bool(item[key]) and _is_utf8(item[key])
+    return isinstance(item, dict) and isinstance(item.get(key), str) and bool(item[key]) and is_utf8(item[key])
 
 
 def _misfit(value: Any, page: CleanPage) -> tuple[Any, Any]:
@@ -156,10 +161,11 @@ def _misfit(value: Any, page: CleanPage) -> tuple[Any, Any]:
 def _dump(value: Any) -> str:
     """Write JSON that is valid UTF-8: readable text, escapes only where a string is no valid Unicode."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text if _is_utf8(text) else json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text if is_utf8(text) else json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf8(text: str) -> bool:
+    """Whether the text is valid Unicode: half surrogates can be written in JSON, but stand for no character."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -176,6 +182,7 @@ def _reject_constant(name: str) -> Any:
     raise UnreadableError(f"the body holds {name}, which is not JSON")
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """Name the kind of a JSON value, for messages."""
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number")

@@ -48,9 +48,9 @@ def define(con: duckdb.DuckDBPyConnection, *, snapshot: Path, runs: Path, prices
     tables' histories, all with comments; `as_of` gets a macro a table, which gives its rows as they stood at an
     instant. `runs` may be empty or absent: its views then have no rows.
 
-    A snapshot of an older version is read as it is: columns that its files lack are null, and without histories
-    each row has been as it is since the snapshot was made. Raises LakeError, naming the file, when one is missing,
-    damaged or does not hold its table's key.
+    A snapshot of an older version is read as it is: columns that its files lack are null, tables that it did not have
+    are empty, and without histories each row has been as it is since the snapshot was made. Raises LakeError, naming
+    the file, when one is missing, damaged or does not hold its table's key.
     """
     values = {
         "runs": literal(f"{escape(str(runs.resolve()))}/*.json"),
@@ -64,10 +64,11 @@ def define(con: duckdb.DuckDBPyConnection, *, snapshot: Path, runs: Path, prices
     since = None if (folder / HISTORY).is_dir() else _created_at(folder)
     for table in TABLES:
         current = folder / f"{table.name}.parquet"
-        _run(con, current, _view("main", table, _select(table, current)))
+        is_new = not current.exists() and _is_unknown(folder, table)
+        _run(con, current, _view("main", table, _nothing(table) if is_new else _select(table, current)))
         history = history_of(table)
         file = current if since else folder / HISTORY / current.name
-        rows = _select(table, file, since=since) if since else _select(history, file)
+        rows = _nothing(history) if is_new else _select(table if since else history, file, since=since)
         _run(con, file, [*_view(HISTORY, history, rows), *_as_of_macro(table, rows)])
     files = sqlfiles.in_order([*sqlfiles.read("views"), *sqlfiles.read("marts")])
     for file_view in files:
@@ -168,6 +169,12 @@ def _select(table: Table, file: Path, *, since: str | None = None) -> str:
     return f"select {', '.join(columns)} from {source}"
 
 
+def _nothing(table: Table) -> str:
+    """Return a select of the declared columns, without a row."""
+    columns = [f'null::{_sql_type(column.type)} as "{column.name}"' for column in table.columns]
+    return f"select {', '.join(columns)} where false"
+
+
 def _view(schema: str, table: Table, select: str) -> Iterator[str]:
     yield f"create or replace view {schema}.{table.name} as {select}"
     descriptions = {column.name: column.description for column in table.columns}
@@ -195,6 +202,15 @@ def _created_at(snapshot: Path) -> str:
     with _named(file):
         created_at = json.loads(file.read_text(encoding="utf-8"))["created_at"]
         return datetime.fromisoformat(created_at).isoformat()
+
+
+def _is_unknown(snapshot: Path, table: Table) -> bool:
+    """Whether the version that wrote the snapshot did not know the table, so that its file is not missing."""
+    try:
+        tables = json.loads((snapshot / "manifest.json").read_text(encoding="utf-8"))["tables"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    return bool(tables) and table.name not in tables
 
 
 def _run(con: duckdb.DuckDBPyConnection, file: Path, statements: Iterator[str] | list[str]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,15 @@ import pyarrow.compute as pc
 
 from pipeline.errors import BusyError, LakeError
 from pipeline.load import history
-from pipeline.load.snapshot import FOLDER, FORMAT, MANIFEST, MEND, Snapshot, Source, is_published
+from pipeline.load.snapshot import FOLDER, FORMAT, MANIFEST, MEND, PartSource, Snapshot, Source, is_published
 from pipeline.load.tables import TableFile, rows_of
-from pipeline.model import TABLES, parent_key, table
-from pipeline.model.page import Scope
+from pipeline.model import TABLES, Table, parent_key, table, tables_of_part
+from pipeline.model.page import PARTS, Scope
 from pipeline.storage import POINTER, Lake, sha256
 
 HISTORY = "history"
+LISTED_TABLES = tuple(one for one in TABLES if one.operation not in PARTS.values())
+"""The tables of the two listings; the others are the parts'."""
 
 
 class SnapshotWriter:
@@ -33,6 +37,7 @@ class SnapshotWriter:
         self._before = previous.sources if previous else {}
         self._files = {table.name: TableFile(table, folder / f"{table.name}.parquet") for table in TABLES}
         self._sources: dict[Scope, Source] = {}
+        self._carried_parts: dict[Scope, dict[str, PartSource]] = defaultdict(dict)
         self._listed: dict[Scope, datetime] = {}
         self.is_closed = False
         self.is_changed = False
@@ -44,39 +49,67 @@ class SnapshotWriter:
         for name, rows in tables.items():
             self._files[name].add(rows, settled)
 
-    def listed(self, scope: Scope, run_id: str, listed_at: datetime, *, whole: bool = True) -> datetime:
+    def listed(
+        self, scope: Scope, run_id: str, listed_at: datetime, *, whole: bool = True, parts: Collection[str] = ()
+    ) -> datetime:
         """Note that the scope's rows are those of that run's pages, of which the last came at `listed_at`.
 
-        Returns the instant at which what has changed has done so, in the scope's history: that one or, should a clock
-        have gone back, just after the listing before.
+        So are those of `parts`; the others' are what `carry_part` took over. Returns the instant at which what has
+        changed has done so, in the scope's history: that one or, should a clock have gone back, just after the listing
+        before.
         """
         before = self._before.get(scope)
         if before and listed_at <= before.listed_at:
             again = timedelta(0) if before.run_id == run_id else timedelta(microseconds=1)
             listed_at = before.listed_at + again
-        self._sources[scope] = Source(run_id, whole, listed_at)
+        listed_parts = {part: PartSource(run_id, listed_at, whole) for part in parts}
+        self._sources[scope] = Source(run_id, whole, listed_at, self._carried_parts[scope] | listed_parts)
         self._listed[scope] = listed_at
         return listed_at
 
     def carry(self, scope: Scope) -> None:
         """Take the scope's rows over from the previous snapshot as they are."""
-        for name, rows in self._previous_rows(scope):
+        for name, rows in self._previous_rows(scope, TABLES):
             self._files[name].add(rows)
         if scope in self._before:
             self._sources[scope] = self._before[scope]
 
-    def carry_beneath(self, scope: Scope, present: Mapping[str, pa.Array]) -> None:
+    def carry_beneath(self, scope: Scope, present: Mapping[str, pa.Array]) -> pa.Array:
         """Take over previous rows of the descriptions that this run did not see, with what is nested in them.
 
-        `present` holds, by operation, the ARNs that this run has seen.
+        `present` holds, by operation, the ARNs that this run has seen. Returns the ARNs of what was taken over: its
+        projects, datasets and versions.
         """
-        for name, rows in self._previous_rows(scope):
+        carried = [pa.array([], pa.string())]
+        for name, rows in self._previous_rows(scope, LISTED_TABLES):
             arns = rows.column(parent_key(table(name)))
-            self._files[name].add(rows.filter(pc.invert(pc.is_in(arns, present[table(name).operation]))))
+            kept = rows.filter(pc.invert(pc.is_in(arns, present[table(name).operation])))
+            self._files[name].add(kept)
+            carried.append(kept.column(table(name).key[0]).combine_chunks())
+        return pa.concat_arrays(carried)
 
-    def _previous_rows(self, scope: Scope) -> Iterator[tuple[str, pa.Table]]:
+    def carry_part(self, scope: Scope, part: str, resources: pa.Array) -> None:
+        """Take over a part's previous rows about these ARNs, as they are; those about others end."""
+        before = self._before[scope].parts.get(part) if scope in self._before else None
+        for name, rows in self._previous_rows(scope, tables_of_part(part)):
+            kept = rows.filter(pc.is_in(rows.column(table(name).key[0]), resources))
+            self._files[name].add(kept)
+            if before and kept.num_rows < rows.num_rows:
+                before = replace(before, whole=False)
+        if before:
+            self._carried_parts[scope][part] = before
+
+    def asked_before(self, scope: Scope) -> pa.Array:
+        """Return the ARNs that previous rows of the scope's parts are about, each once."""
+        found = [pa.array([], pa.string())]
+        for part in PARTS:
+            for name, rows in self._previous_rows(scope, tables_of_part(part)):
+                found.append(pc.unique(rows.column(table(name).key[0])))
+        return pc.unique(pa.concat_arrays(found))
+
+    def _previous_rows(self, scope: Scope, tables: Iterable[Table]) -> Iterator[tuple[str, pa.Table]]:
         if self._previous and scope in self._before:
-            for one in TABLES:
+            for one in tables:
                 if self._previous.has(one.name):
                     with _readable(self._previous):
                         for rows in rows_of(
@@ -110,7 +143,11 @@ class SnapshotWriter:
                     "region": scope.region,
                     "run_id": one.run_id,
                     "whole": one.whole,
-                    "listed_at": one.listed_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+                    "listed_at": _text(one.listed_at),
+                    "parts": {
+                        part: {"run_id": of.run_id, "listed_at": _text(of.listed_at), "whole": of.whole}
+                        for part, of in sorted(one.parts.items())
+                    },
                 }
                 for scope, one in sorted(self._sources.items(), key=lambda item: item[0])
             ],
@@ -181,6 +218,10 @@ def writer(lake: Lake, snapshot_id: str, previous: Snapshot | None) -> Iterator[
             if not is_published(lake, snapshot_id):
                 raise
             snapshot.doubt = f"{POINTER}, which names it, may be lost in a power failure: {error}"
+
+
+def _text(instant: datetime) -> str:
+    return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _entry(path: Path, name: str, rows: int) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """What the data is: declared tables, and the ARNs that hold names found nowhere else."""
 
 from pipeline.model.history import VALID_FROM, VALID_TO, history_of
-from pipeline.model.schema import Column, Items, Origin, Table
-from pipeline.model.tables import IGNORED, TABLES, parent_key, table
+from pipeline.model.schema import Column, Items, Origin, Result, Table
+from pipeline.model.tables import IGNORED, TABLES, parent_key, table, tables_of_part
 
 __all__ = [
     "IGNORED",
@@ -12,8 +12,10 @@ __all__ = [
     "Column",
     "Items",
     "Origin",
+    "Result",
     "Table",
     "history_of",
     "parent_key",
     "table",
+    "tables_of_part",
 ]

@@ -21,7 +21,7 @@ class Origin(StrEnum):
     PARENT = "parent"
     """A member of the description that the row's item is nested in."""
     ARN = "arn"
-    """A name parsed out of an ARN; `path` is `<member>#<name in pipeline.model.arn>`."""
+    """What an ARN tells; `path` is `<member or parameter>#<what, in pipeline.model.arn>`."""
     LIST = "list"
     """Which of the declared lists the item stands in; `path` is the label's name."""
     INDEX = "index"
@@ -30,6 +30,17 @@ class Origin(StrEnum):
     """Members that no column declares, as JSON text; null when there are none."""
     HISTORY = "history"
     """When syncs saw the row as it is; only in histories."""
+
+
+class Result(StrEnum):
+    """What an operation's result is, and so how its rows stand in it."""
+
+    LIST = "list"
+    """A list of descriptions."""
+    OBJECT = "object"
+    """One description."""
+    ENTRIES = "entries"
+    """An object of names that users choose: each entry is a row, as if it were an item with `key` and `value`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +57,7 @@ class Column:
     """Whether values hardly repeat; a Parquet dictionary of them would only cost time and space."""
 
     @property
-    def source(self) -> str:  # noqa: PLR0911  # one return an origin  # noqa: PLR0911  # one return an origin
+    def source(self) -> str:  # noqa: PLR0911  # one return an origin
         """The origin in words, as it stands in Parquet metadata and the data dictionary."""
         match self.origin:
             case Origin.MEMBER:
@@ -86,6 +97,7 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     items: tuple[Items, ...] = (Items(),)
+    result: Result = Result.LIST
 
     def column(self, name: str) -> Column:
         """Return the column of that name; KeyError if there is none."""

@@ -1,39 +1,16 @@
-"""The declared tables, as data: what each column holds and where its value stands in the API's answers."""
+"""The declared tables, as data: what each column holds and where its value stands in the API's answers.
+
+Those of the two listings stand here, those of what is asked about each resource in `pipeline.model.parts`.
+"""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 
-import pyarrow as pa
-
+from pipeline.model.columns import ACCOUNT_ID, BOOL, DOUBLE, EXTRA, INTEGER, REGION, TEXT, UNSIGNED, instant, member
+from pipeline.model.page import PARTS
+from pipeline.model.parts import DATASET_STATISTICS, PROJECT_POLICIES, RESOURCE_TAGS
 from pipeline.model.schema import Column, Items, Origin, Table
-
-TEXT = pa.string()
-BOOL = pa.bool_()
-DOUBLE = pa.float64()
-INTEGER = pa.int64()
-UNSIGNED = pa.uint64()
-INSTANT = pa.timestamp("us", tz="UTC")
-
-ACCOUNT_ID = Column("account_id", TEXT, "AWS account that owns the row.", Origin.SCOPE, "account_id")
-REGION = Column("region", TEXT, "AWS region the row was listed in.", Origin.SCOPE, "region")
-EXTRA = Column(
-    "extra",
-    TEXT,
-    "JSON of the members no column declares, nested as the API nests them; null when there are none.",
-    Origin.UNKNOWN,
-)
-
-
-def _member(
-    name: str, kind: pa.DataType, path: str, description: str, unit: str = "", *, is_distinct: bool = False
-) -> Column:
-    return Column(name, kind, description, Origin.MEMBER, path, unit, is_distinct)
-
-
-def _instant(name: str, path: str, description: str) -> Column:
-    return _member(name, INSTANT, path, description, "UTC, microseconds", is_distinct=True)
-
 
 PROJECTS = Table(
     name="projects",
@@ -45,7 +22,7 @@ PROJECTS = Table(
     columns=(
         ACCOUNT_ID,
         REGION,
-        _member("project_arn", TEXT, "ProjectArn", "ARN of the project; the key."),
+        member("project_arn", TEXT, "ProjectArn", "ARN of the project; the key."),
         Column(
             "project_name",
             TEXT,
@@ -53,10 +30,10 @@ PROJECTS = Table(
             Origin.ARN,
             "ProjectArn#project_name",
         ),
-        _instant("created_at", "CreationTimestamp", "When the project was created."),
-        _member("status", TEXT, "Status", "CREATING, CREATED or DELETING."),
-        _member("feature", TEXT, "Feature", "CUSTOM_LABELS or CONTENT_MODERATION; null means CUSTOM_LABELS."),
-        _member(
+        instant("created_at", "CreationTimestamp", "When the project was created."),
+        member("status", TEXT, "Status", "CREATING, CREATED or DELETING."),
+        member("feature", TEXT, "Feature", "CUSTOM_LABELS or CONTENT_MODERATION; null means CUSTOM_LABELS."),
+        member(
             "auto_update",
             TEXT,
             "AutoUpdate",
@@ -78,12 +55,12 @@ DATASETS = Table(
         ACCOUNT_ID,
         REGION,
         Column("project_arn", TEXT, "ARN of the project it belongs to.", Origin.PARENT, "ProjectArn"),
-        _member("dataset_arn", TEXT, "DatasetArn", "ARN of the dataset; the key."),
-        _member("dataset_type", TEXT, "DatasetType", "TRAIN or TEST."),
-        _instant("created_at", "CreationTimestamp", "When the dataset was created."),
-        _member("status", TEXT, "Status", "Status of the dataset, such as CREATE_COMPLETE."),
-        _member("status_message", TEXT, "StatusMessage", "The service's words on the status."),
-        _member("status_message_code", TEXT, "StatusMessageCode", "SUCCESS, SERVICE_ERROR or CLIENT_ERROR."),
+        member("dataset_arn", TEXT, "DatasetArn", "ARN of the dataset; the key."),
+        member("dataset_type", TEXT, "DatasetType", "TRAIN or TEST."),
+        instant("created_at", "CreationTimestamp", "When the dataset was created."),
+        member("status", TEXT, "Status", "Status of the dataset, such as CREATE_COMPLETE."),
+        member("status_message", TEXT, "StatusMessage", "The service's words on the status."),
+        member("status_message_code", TEXT, "StatusMessageCode", "SUCCESS, SERVICE_ERROR or CLIENT_ERROR."),
         EXTRA,
     ),
 )
@@ -105,7 +82,7 @@ PROJECT_VERSIONS = Table(
             Origin.REQUEST,
             "project_arn",
         ),
-        _member(
+        member(
             "project_version_arn",
             TEXT,
             "ProjectVersionArn",
@@ -127,52 +104,52 @@ PROJECT_VERSIONS = Table(
             "ProjectVersionArn#version_name",
             is_distinct=True,
         ),
-        _instant("created_at", "CreationTimestamp", "When training (or copying) was asked for."),
-        _member("status", TEXT, "Status", "Status of the version, such as TRAINING_COMPLETED or RUNNING."),
-        _member("status_message", TEXT, "StatusMessage", "The service's words on the status."),
-        _member(
+        instant("created_at", "CreationTimestamp", "When training (or copying) was asked for."),
+        member("status", TEXT, "Status", "Status of the version, such as TRAINING_COMPLETED or RUNNING."),
+        member("status_message", TEXT, "StatusMessage", "The service's words on the status."),
+        member(
             "min_inference_units",
             INTEGER,
             "MinInferenceUnits",
             "Inference units the model was last started with; null if it never was.",
             "inference units",
         ),
-        _member(
+        member(
             "max_inference_units",
             INTEGER,
             "MaxInferenceUnits",
             "Inference units the service may scale to; null if auto-scaling is off.",
             "inference units",
         ),
-        _member(
+        member(
             "billable_training_seconds",
             UNSIGNED,
             "BillableTrainingTimeInSeconds",
             "Training time that was billed; parallel training makes it differ from the elapsed time.",
             "seconds",
         ),
-        _instant("training_ended_at", "TrainingEndTimestamp", "When training ended."),
-        _member("output_bucket", TEXT, "OutputConfig.S3Bucket", "Bucket the training results go to."),
-        _member(
+        instant("training_ended_at", "TrainingEndTimestamp", "When training ended."),
+        member("output_bucket", TEXT, "OutputConfig.S3Bucket", "Bucket the training results go to."),
+        member(
             "output_key_prefix",
             TEXT,
             "OutputConfig.S3KeyPrefix",
             "Key prefix the training results go to.",
             is_distinct=True,
         ),
-        _member(
+        member(
             "testing_input_auto_create",
             BOOL,
             "TestingDataResult.Input.AutoCreate",
             "Whether the service was asked to split a test dataset off the training one.",
         ),
-        _member(
+        member(
             "testing_output_auto_create",
             BOOL,
             "TestingDataResult.Output.AutoCreate",
             "Whether the test dataset used was split off by the service.",
         ),
-        _member(
+        member(
             "f1_score",
             DOUBLE,
             "EvaluationResult.F1Score",
@@ -180,60 +157,60 @@ PROJECT_VERSIONS = Table(
             "ratio, 0 to 1",
             is_distinct=True,
         ),
-        _member(
+        member(
             "evaluation_summary_bucket",
             TEXT,
             "EvaluationResult.Summary.S3Object.Bucket",
             "Bucket of the evaluation summary.",
         ),
-        _member(
+        member(
             "evaluation_summary_key",
             TEXT,
             "EvaluationResult.Summary.S3Object.Name",
             "Key of the evaluation summary.",
             is_distinct=True,
         ),
-        _member(
+        member(
             "evaluation_summary_version",
             TEXT,
             "EvaluationResult.Summary.S3Object.Version",
             "S3 object version of the evaluation summary.",
         ),
-        _member(
+        member(
             "manifest_summary_bucket",
             TEXT,
             "ManifestSummary.S3Object.Bucket",
             "Bucket of the manifest summary (validation of all manifests).",
         ),
-        _member(
+        member(
             "manifest_summary_key",
             TEXT,
             "ManifestSummary.S3Object.Name",
             "Key of the manifest summary.",
             is_distinct=True,
         ),
-        _member(
+        member(
             "manifest_summary_version",
             TEXT,
             "ManifestSummary.S3Object.Version",
             "S3 object version of the manifest summary.",
         ),
-        _member("kms_key_id", TEXT, "KmsKeyId", "Customer-managed KMS key that encrypts training results."),
-        _member(
+        member("kms_key_id", TEXT, "KmsKeyId", "Customer-managed KMS key that encrypts training results."),
+        member(
             "source_project_version_arn",
             TEXT,
             "SourceProjectVersionArn",
             "ARN of the version this one was copied from; null if it was trained here.",
         ),
-        _member("version_description", TEXT, "VersionDescription", "What its makers wrote of the version."),
-        _member("feature", TEXT, "Feature", "CUSTOM_LABELS or CONTENT_MODERATION; null means CUSTOM_LABELS."),
-        _member(
+        member("version_description", TEXT, "VersionDescription", "What its makers wrote of the version."),
+        member("feature", TEXT, "Feature", "CUSTOM_LABELS or CONTENT_MODERATION; null means CUSTOM_LABELS."),
+        member(
             "base_model_version",
             TEXT,
             "BaseModelVersion",
             "Base model an adapter was trained on (adapters only).",
         ),
-        _member(
+        member(
             "moderation_confidence_threshold",
             DOUBLE,
             "FeatureConfig.ContentModeration.ConfidenceThreshold",
@@ -285,20 +262,29 @@ VERSION_ASSETS = Table(
             "stage",
         ),
         Column("asset_index", INTEGER, "Place in the list, as listed.", Origin.INDEX, unit="0-based"),
-        _member("bucket", TEXT, "GroundTruthManifest.S3Object.Bucket", "Bucket of the manifest."),
-        _member("key", TEXT, "GroundTruthManifest.S3Object.Name", "Key of the manifest.", is_distinct=True),
-        _member("version", TEXT, "GroundTruthManifest.S3Object.Version", "S3 object version of the manifest."),
+        member("bucket", TEXT, "GroundTruthManifest.S3Object.Bucket", "Bucket of the manifest."),
+        member("key", TEXT, "GroundTruthManifest.S3Object.Name", "Key of the manifest.", is_distinct=True),
+        member("version", TEXT, "GroundTruthManifest.S3Object.Version", "S3 object version of the manifest."),
         EXTRA,
     ),
 )
 
-TABLES = (PROJECTS, DATASETS, PROJECT_VERSIONS, VERSION_ASSETS)
+TABLES = (
+    PROJECTS,
+    DATASETS,
+    PROJECT_VERSIONS,
+    VERSION_ASSETS,
+    DATASET_STATISTICS,
+    RESOURCE_TAGS,
+    PROJECT_POLICIES,
+)
 """Every table of a snapshot, in the order people read them."""
 
 IGNORED = MappingProxyType(
     {
         ("DescribeProjects", "NextToken"): "paging, not data",
         ("DescribeProjectVersions", "NextToken"): "paging, not data",
+        ("ListProjectPolicies", "NextToken"): "paging, not data",
     }
 )
 """Leaves of the output shapes that no column holds, each with its reason."""
@@ -316,3 +302,8 @@ def parent_key(nested: Table) -> str:
     """Return the column with the ARN of the description that a row belongs to: the table's own key, or its parent's."""
     parents = nested.of(Origin.PARENT)
     return parents[0].name if parents else nested.key[0]
+
+
+def tables_of_part(part: str) -> tuple[Table, ...]:
+    """Return the tables that a part (model.page.PARTS) fills; the first column of their keys is the resource's ARN."""
+    return tuple(candidate for candidate in TABLES if candidate.operation == PARTS[part])

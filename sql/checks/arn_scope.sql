@@ -13,6 +13,22 @@ with arns as (
         region,
         project_version_arn as arn
     from main.version_assets
+    union all
+    select 'dataset_statistics' as table_name, account_id, region, dataset_arn as arn from main.dataset_statistics
+    union all
+    select distinct
+        'resource_tags' as table_name,
+        account_id,
+        region,
+        resource_arn as arn
+    from main.resource_tags
+    union all
+    select distinct
+        'project_policies' as table_name,
+        account_id,
+        region,
+        project_arn as arn
+    from main.project_policies
 )
 
 select

@@ -6,6 +6,10 @@ with created as (
     select 'datasets' as table_name, dataset_arn as arn, created_at from main.datasets
     union all
     select 'project_versions' as table_name, project_version_arn as arn, created_at from main.project_versions
+    union all
+    select 'dataset_statistics' as table_name, dataset_arn as arn, created_at from main.dataset_statistics
+    union all
+    select 'project_policies' as table_name, project_arn as arn, created_at from main.project_policies
 )
 
 select

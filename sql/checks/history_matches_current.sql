@@ -7,6 +7,7 @@ with present as not materialized (
         null::varchar as data_result,
         null::varchar as stage,
         null::bigint as asset_index,
+        null::varchar as name,
         hash(project_arn) as key_hash,
         hash(*columns(*)) as state_hash
     from main.projects
@@ -17,6 +18,7 @@ with present as not materialized (
         null as data_result,
         null as stage,
         null as asset_index,
+        null as name,
         hash(dataset_arn) as key_hash,
         hash(*columns(*)) as state_hash
     from main.datasets
@@ -27,6 +29,7 @@ with present as not materialized (
         null as data_result,
         null as stage,
         null as asset_index,
+        null as name,
         hash(project_version_arn) as key_hash,
         hash(*columns(*)) as state_hash
     from main.project_versions
@@ -37,9 +40,43 @@ with present as not materialized (
         data_result,
         stage,
         asset_index,
+        null as name,
         hash(project_version_arn, data_result, stage, asset_index) as key_hash,
         hash(*columns(*)) as state_hash
     from main.version_assets
+    union all
+    select
+        'dataset_statistics' as table_name,
+        dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        null as name,
+        hash('dataset_statistics', dataset_arn) as key_hash,
+        hash(*columns(*)) as state_hash
+    from main.dataset_statistics
+    union all
+    select
+        'resource_tags' as table_name,
+        resource_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        tag_key as name,
+        hash('resource_tags', resource_arn, tag_key) as key_hash,
+        hash(*columns(*)) as state_hash
+    from main.resource_tags
+    union all
+    select
+        'project_policies' as table_name,
+        project_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        policy_name as name,
+        hash('project_policies', project_arn, policy_name) as key_hash,
+        hash(*columns(*)) as state_hash
+    from main.project_policies
 ),
 
 lasting as not materialized (
@@ -49,6 +86,7 @@ lasting as not materialized (
         null::varchar as data_result,
         null::varchar as stage,
         null::bigint as asset_index,
+        null::varchar as name,
         hash(project_arn) as key_hash,
         hash(*columns(* exclude (valid_from, valid_to))) as state_hash
     from history.projects
@@ -60,6 +98,7 @@ lasting as not materialized (
         null as data_result,
         null as stage,
         null as asset_index,
+        null as name,
         hash(dataset_arn) as key_hash,
         hash(*columns(* exclude (valid_from, valid_to))) as state_hash
     from history.datasets
@@ -71,6 +110,7 @@ lasting as not materialized (
         null as data_result,
         null as stage,
         null as asset_index,
+        null as name,
         hash(project_version_arn) as key_hash,
         hash(*columns(* exclude (valid_from, valid_to))) as state_hash
     from history.project_versions
@@ -82,9 +122,46 @@ lasting as not materialized (
         data_result,
         stage,
         asset_index,
+        null as name,
         hash(project_version_arn, data_result, stage, asset_index) as key_hash,
         hash(*columns(* exclude (valid_from, valid_to))) as state_hash
     from history.version_assets
+    where valid_to is null
+    union all
+    select
+        'dataset_statistics' as table_name,
+        dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        null as name,
+        hash('dataset_statistics', dataset_arn) as key_hash,
+        hash(*columns(* exclude (valid_from, valid_to))) as state_hash
+    from history.dataset_statistics
+    where valid_to is null
+    union all
+    select
+        'resource_tags' as table_name,
+        resource_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        tag_key as name,
+        hash('resource_tags', resource_arn, tag_key) as key_hash,
+        hash(*columns(* exclude (valid_from, valid_to))) as state_hash
+    from history.resource_tags
+    where valid_to is null
+    union all
+    select
+        'project_policies' as table_name,
+        project_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        policy_name as name,
+        hash('project_policies', project_arn, policy_name) as key_hash,
+        hash(*columns(* exclude (valid_from, valid_to))) as state_hash
+    from history.project_policies
     where valid_to is null
 ),
 
@@ -103,7 +180,7 @@ suspects as (
 select
     present.table_name,
     present.arn,
-    present.data_result || '/' || present.stage || '/' || present.asset_index as asset
+    coalesce(present.name, present.data_result || '/' || present.stage || '/' || present.asset_index) as item
 from (from present where key_hash % 1000 in (from suspects)) as present
 inner join (from lasting where key_hash % 1000 in (from suspects)) as lasting
     on lasting.table_name = present.table_name

@@ -7,6 +7,7 @@ with intervals as not materialized (
         null::varchar as data_result,
         null::varchar as stage,
         null::bigint as asset_index,
+        null::varchar as name,
         hash(project_arn) as key_hash,
         hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
         valid_from,
@@ -19,6 +20,7 @@ with intervals as not materialized (
         null as data_result,
         null as stage,
         null as asset_index,
+        null as name,
         hash(dataset_arn) as key_hash,
         hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
         valid_from,
@@ -31,6 +33,7 @@ with intervals as not materialized (
         null as data_result,
         null as stage,
         null as asset_index,
+        null as name,
         hash(project_version_arn) as key_hash,
         hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
         valid_from,
@@ -43,11 +46,51 @@ with intervals as not materialized (
         data_result,
         stage,
         asset_index,
+        null as name,
         hash(project_version_arn, data_result, stage, asset_index) as key_hash,
         hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
         valid_from,
         valid_to
     from history.version_assets
+    union all
+    select
+        'dataset_statistics' as table_name,
+        dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        null as name,
+        hash('dataset_statistics', dataset_arn) as key_hash,
+        hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
+        valid_from,
+        valid_to
+    from history.dataset_statistics
+    union all
+    select
+        'resource_tags' as table_name,
+        resource_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        tag_key as name,
+        hash('resource_tags', resource_arn, tag_key) as key_hash,
+        hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
+        valid_from,
+        valid_to
+    from history.resource_tags
+    union all
+    select
+        'project_policies' as table_name,
+        project_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        policy_name as name,
+        hash('project_policies', project_arn, policy_name) as key_hash,
+        hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
+        valid_from,
+        valid_to
+    from history.project_policies
 ),
 
 ended as not materialized (
@@ -65,7 +108,7 @@ begun as not materialized (
 select
     begun.table_name,
     begun.arn,
-    begun.data_result || '/' || begun.stage || '/' || begun.asset_index as asset,
+    coalesce(begun.name, begun.data_result || '/' || begun.stage || '/' || begun.asset_index) as item,
     ended.valid_from,
     begun.valid_from as repeated_at
 from begun

@@ -8,6 +8,7 @@ with present as not materialized (
         null::varchar as data_result,
         null::varchar as stage,
         null::bigint as asset_index,
+        null::varchar as name,
         hash(project_arn) as key_hash
     from main.projects
     union all
@@ -17,6 +18,7 @@ with present as not materialized (
         null as data_result,
         null as stage,
         null as asset_index,
+        null as name,
         hash(dataset_arn) as key_hash
     from main.datasets
     union all
@@ -26,6 +28,7 @@ with present as not materialized (
         null as data_result,
         null as stage,
         null as asset_index,
+        null as name,
         hash(project_version_arn) as key_hash
     from main.project_versions
     union all
@@ -35,8 +38,39 @@ with present as not materialized (
         data_result,
         stage,
         asset_index,
+        null as name,
         hash(project_version_arn, data_result, stage, asset_index) as key_hash
     from main.version_assets
+    union all
+    select
+        'dataset_statistics' as table_name,
+        dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        null as name,
+        hash('dataset_statistics', dataset_arn) as key_hash
+    from main.dataset_statistics
+    union all
+    select
+        'resource_tags' as table_name,
+        resource_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        tag_key as name,
+        hash('resource_tags', resource_arn, tag_key) as key_hash
+    from main.resource_tags
+    union all
+    select
+        'project_policies' as table_name,
+        project_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        policy_name as name,
+        hash('project_policies', project_arn, policy_name) as key_hash
+    from main.project_policies
 ),
 
 lasting as not materialized (
@@ -46,6 +80,7 @@ lasting as not materialized (
         null::varchar as data_result,
         null::varchar as stage,
         null::bigint as asset_index,
+        null::varchar as name,
         hash(project_arn) as key_hash
     from history.projects
     where valid_to is null
@@ -56,6 +91,7 @@ lasting as not materialized (
         null as data_result,
         null as stage,
         null as asset_index,
+        null as name,
         hash(dataset_arn) as key_hash
     from history.datasets
     where valid_to is null
@@ -66,6 +102,7 @@ lasting as not materialized (
         null as data_result,
         null as stage,
         null as asset_index,
+        null as name,
         hash(project_version_arn) as key_hash
     from history.project_versions
     where valid_to is null
@@ -76,8 +113,42 @@ lasting as not materialized (
         data_result,
         stage,
         asset_index,
+        null as name,
         hash(project_version_arn, data_result, stage, asset_index) as key_hash
     from history.version_assets
+    where valid_to is null
+    union all
+    select
+        'dataset_statistics' as table_name,
+        dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        null as name,
+        hash('dataset_statistics', dataset_arn) as key_hash
+    from history.dataset_statistics
+    where valid_to is null
+    union all
+    select
+        'resource_tags' as table_name,
+        resource_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        tag_key as name,
+        hash('resource_tags', resource_arn, tag_key) as key_hash
+    from history.resource_tags
+    where valid_to is null
+    union all
+    select
+        'project_policies' as table_name,
+        project_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        policy_name as name,
+        hash('project_policies', project_arn, policy_name) as key_hash
+    from history.project_policies
     where valid_to is null
 ),
 
@@ -104,9 +175,9 @@ found as (
 select
     table_name,
     arn,
-    data_result || '/' || stage || '/' || asset_index as asset,
+    coalesce(name, data_result || '/' || stage || '/' || asset_index) as item,
     sum(present_count) as current_row_count,
     sum(lasting_count) as open_state_count
 from found
-group by table_name, arn, data_result, stage, asset_index
+group by table_name, arn, data_result, stage, asset_index, name
 having sum(lasting_count) <> 1 or sum(present_count) = 0

@@ -3,7 +3,7 @@
 select
     table_name,
     arn,
-    data_result || '/' || stage || '/' || asset_index as asset,
+    coalesce(name, data_result || '/' || stage || '/' || asset_index) as item,
     valid_from,
     valid_to
 from main.intervals

@@ -23,7 +23,7 @@ found as (
 select
     intervals.table_name,
     intervals.arn,
-    intervals.data_result || '/' || intervals.stage || '/' || intervals.asset_index as asset,
+    coalesce(intervals.name, intervals.data_result || '/' || intervals.stage || '/' || intervals.asset_index) as item,
     intervals.valid_from,
     intervals.valid_to,
     nullif(found.taken_until, 'infinity'::timestamptz) as taken_until

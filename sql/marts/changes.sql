@@ -6,10 +6,10 @@
 --   run_id: The first run that published that listing; null when its record is no longer kept.
 --   account_id: AWS account that owns the row.
 --   region: AWS region the row was listed in.
---   table_name: Table of the row: projects, datasets, project_versions or version_assets.
+--   table_name: Table of the row, such as project_versions.
 --   project_name: Name of the project, parsed out of the ARN.
---   version_name: Name of the version, parsed out of the ARN; null in projects and datasets.
---   asset: Place of a manifest, such as training/input/0; null in the other tables.
+--   version_name: Name of the version, parsed out of the ARN; null where the row is about none.
+--   item: Place of a manifest, such as training/input/0, key of a tag or name of a policy; null in the other tables.
 --   change: appeared, changed or went.
 --   is_first_listing: Whether it was found by the first listing of its scope, so that it may have been there for long.
 --   column_name: Column that changed; null where the row appeared or went.
@@ -27,6 +27,7 @@ with appeared as (
         and ended.data_result is not distinct from intervals.data_result
         and ended.stage is not distinct from intervals.stage
         and ended.asset_index is not distinct from intervals.asset_index
+        and ended.name is not distinct from intervals.name
         and ended.valid_to = intervals.valid_from
 ),
 
@@ -49,6 +50,7 @@ went as (
         and begun.data_result is not distinct from ended.data_result
         and begun.stage is not distinct from ended.stage
         and begun.asset_index is not distinct from ended.asset_index
+        and begun.name is not distinct from ended.name
         and begun.valid_from = ended.valid_to
     where ended.valid_to is not null
 ),
@@ -61,6 +63,7 @@ project_changes as (
         null as data_result,
         null as stage,
         null as asset_index,
+        null as name,
         new.account_id,
         new.region,
         new.valid_from as changed_at,
@@ -92,6 +95,7 @@ dataset_changes as (
         null as data_result,
         null as stage,
         null as asset_index,
+        null as name,
         new.account_id,
         new.region,
         new.valid_from as changed_at,
@@ -124,6 +128,7 @@ version_changes as (
         null as data_result,
         null as stage,
         null as asset_index,
+        null as name,
         new.account_id,
         new.region,
         new.valid_from as changed_at,
@@ -197,6 +202,7 @@ asset_changes as (
         new.data_result,
         new.stage,
         new.asset_index,
+        null as name,
         new.account_id,
         new.region,
         new.valid_from as changed_at,
@@ -215,6 +221,110 @@ asset_changes as (
         and new.data_result = old.data_result
         and new.stage = old.stage
         and new.asset_index = old.asset_index
+        and new.valid_from = old.valid_to
+    where old.valid_to is not null
+),
+
+statistics_changes as (
+    select
+        'dataset_statistics' as table_name,
+        new.dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        null as name,
+        new.account_id,
+        new.region,
+        new.valid_from as changed_at,
+        unnest([
+            row('account_id', old.account_id, new.account_id),
+            row('region', old.region, new.region),
+            row('project_arn', old.project_arn, new.project_arn),
+            row(
+                'created_at',
+                (old.created_at at time zone 'UTC')::varchar || '+00',
+                (new.created_at at time zone 'UTC')::varchar || '+00'
+            ),
+            row(
+                'updated_at',
+                (old.updated_at at time zone 'UTC')::varchar || '+00',
+                (new.updated_at at time zone 'UTC')::varchar || '+00'
+            ),
+            row('status', old.status, new.status),
+            row('status_message', old.status_message, new.status_message),
+            row('status_message_code', old.status_message_code, new.status_message_code),
+            row('labeled_entries', old.labeled_entries::varchar, new.labeled_entries::varchar),
+            row('total_entries', old.total_entries::varchar, new.total_entries::varchar),
+            row('total_labels', old.total_labels::varchar, new.total_labels::varchar),
+            row('error_entries', old.error_entries::varchar, new.error_entries::varchar),
+            row('extra', old.extra, new.extra)
+        ]::struct(column_name varchar, value_before varchar, value_after varchar)[]) as value
+    from history.dataset_statistics as old
+    inner join history.dataset_statistics as new
+        on new.dataset_arn = old.dataset_arn
+        and new.valid_from = old.valid_to
+    where old.valid_to is not null
+),
+
+tag_changes as (
+    select
+        'resource_tags' as table_name,
+        new.resource_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        new.tag_key as name,
+        new.account_id,
+        new.region,
+        new.valid_from as changed_at,
+        unnest([
+            row('account_id', old.account_id, new.account_id),
+            row('region', old.region, new.region),
+            row('project_arn', old.project_arn, new.project_arn),
+            row('resource_type', old.resource_type, new.resource_type),
+            row('tag_value', old.tag_value, new.tag_value),
+            row('extra', old.extra, new.extra)
+        ]::struct(column_name varchar, value_before varchar, value_after varchar)[]) as value
+    from history.resource_tags as old
+    inner join history.resource_tags as new
+        on new.resource_arn = old.resource_arn
+        and new.tag_key = old.tag_key
+        and new.valid_from = old.valid_to
+    where old.valid_to is not null
+),
+
+policy_changes as (
+    select
+        'project_policies' as table_name,
+        new.project_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        new.policy_name as name,
+        new.account_id,
+        new.region,
+        new.valid_from as changed_at,
+        unnest([
+            row('account_id', old.account_id, new.account_id),
+            row('region', old.region, new.region),
+            row('policy_revision_id', old.policy_revision_id, new.policy_revision_id),
+            row('policy_document', old.policy_document, new.policy_document),
+            row(
+                'created_at',
+                (old.created_at at time zone 'UTC')::varchar || '+00',
+                (new.created_at at time zone 'UTC')::varchar || '+00'
+            ),
+            row(
+                'updated_at',
+                (old.updated_at at time zone 'UTC')::varchar || '+00',
+                (new.updated_at at time zone 'UTC')::varchar || '+00'
+            ),
+            row('extra', old.extra, new.extra)
+        ]::struct(column_name varchar, value_before varchar, value_after varchar)[]) as value
+    from history.project_policies as old
+    inner join history.project_policies as new
+        on new.project_arn = old.project_arn
+        and new.policy_name = old.policy_name
         and new.valid_from = old.valid_to
     where old.valid_to is not null
 ),
@@ -239,6 +349,12 @@ changes as (
     select *, 'changed' as change from version_changes
     union all by name
     select *, 'changed' as change from asset_changes
+    union all by name
+    select *, 'changed' as change from statistics_changes
+    union all by name
+    select *, 'changed' as change from tag_changes
+    union all by name
+    select *, 'changed' as change from policy_changes
 ),
 
 first_listings as (
@@ -265,10 +381,12 @@ select
     changes.table_name,
     nullif(split_part(split_part(changes.arn, ':', 6), '/', 2), '') as project_name,
     case
-        when changes.table_name in ('project_versions', 'version_assets')
+        when
+            changes.table_name in ('project_versions', 'version_assets')
+            or (changes.table_name = 'resource_tags' and split_part(split_part(changes.arn, ':', 6), '/', 3) = 'version')
             then nullif(split_part(split_part(changes.arn, ':', 6), '/', 4), '')
     end as version_name,
-    changes.data_result || '/' || changes.stage || '/' || changes.asset_index as asset,
+    coalesce(changes.name, changes.data_result || '/' || changes.stage || '/' || changes.asset_index) as item,
     changes.change,
     changes.changed_at = first_listings.first_listed_at as is_first_listing,
     changes.value.column_name as column_name,

@@ -1,14 +1,16 @@
 -- Every state of every row in all histories, without its values: the row's key and how long it was so.
 -- grain: one row per row of a table and state it was seen in
 -- columns:
---   table_name: Table of the row: projects, datasets, project_versions or version_assets.
+--   table_name: Table of the row, such as project_versions.
 --   account_id: AWS account that owns the row.
 --   region: AWS region the row was listed in.
---   arn: ARN of the project, dataset or version that the row is about or, a manifest, belongs to.
+--   arn: ARN of the project, dataset or version that the row is about or, a manifest, tag or policy, belongs to.
 --   data_result: training or testing; null in the other tables than version_assets.
 --   stage: input, output or validation; null in the other tables than version_assets.
 --   asset_index: Place in the list; null in the other tables than version_assets.
---   key_hash: Hash of the row's key, which is narrower to compare; equal keys of one table have equal hashes.
+--   name: Key of a tag, name of a policy; null in the other tables.
+--   key_hash: Hash of the row's key, which is narrower to compare; equal keys of one table have equal hashes, and those
+--     of different tables different ones.
 --   valid_from: When a sync first saw the row in this state (inclusive).
 --   valid_to: When a sync first saw it otherwise, or gone (exclusive); null if it is still so.
 select
@@ -19,6 +21,7 @@ select
     null::varchar as data_result,
     null::varchar as stage,
     null::bigint as asset_index,
+    null::varchar as name,
     hash(project_arn) as key_hash,
     valid_from,
     valid_to
@@ -32,6 +35,7 @@ select
     null as data_result,
     null as stage,
     null as asset_index,
+    null as name,
     hash(dataset_arn) as key_hash,
     valid_from,
     valid_to
@@ -45,6 +49,7 @@ select
     null as data_result,
     null as stage,
     null as asset_index,
+    null as name,
     hash(project_version_arn) as key_hash,
     valid_from,
     valid_to
@@ -58,7 +63,50 @@ select
     data_result,
     stage,
     asset_index,
+    null as name,
     hash(project_version_arn, data_result, stage, asset_index) as key_hash,
     valid_from,
     valid_to
 from history.version_assets
+union all
+select
+    'dataset_statistics' as table_name,
+    account_id,
+    region,
+    dataset_arn as arn,
+    null as data_result,
+    null as stage,
+    null as asset_index,
+    null as name,
+    hash('dataset_statistics', dataset_arn) as key_hash,
+    valid_from,
+    valid_to
+from history.dataset_statistics
+union all
+select
+    'resource_tags' as table_name,
+    account_id,
+    region,
+    resource_arn as arn,
+    null as data_result,
+    null as stage,
+    null as asset_index,
+    tag_key as name,
+    hash('resource_tags', resource_arn, tag_key) as key_hash,
+    valid_from,
+    valid_to
+from history.resource_tags
+union all
+select
+    'project_policies' as table_name,
+    account_id,
+    region,
+    project_arn as arn,
+    null as data_result,
+    null as stage,
+    null as asset_index,
+    policy_name as name,
+    hash('project_policies', project_arn, policy_name) as key_hash,
+    valid_from,
+    valid_to
+from history.project_policies

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import botocore.session
@@ -10,11 +11,13 @@ import pyarrow as pa
 import pytest
 
 from pipeline.flatten.answers import answer
-from pipeline.model import IGNORED, TABLES, Origin, Table
-from pipeline.model.page import RESULT_KEYS
+from pipeline.model import IGNORED, TABLES, Origin, Result, Table, tables_of_part
+from pipeline.model.page import PARTS, RESULT_KEYS, RawPage
 
 SERVICE = botocore.session.get_session().get_service_model("rekognition")
 OPERATIONS = sorted(RESULT_KEYS)
+MARKS = {Result.LIST: "[]", Result.OBJECT: "", Result.ENTRIES: "{}"}
+KINDS = {Result.LIST: "list", Result.OBJECT: "structure", Result.ENTRIES: "map"}
 
 
 def leaves(shape: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -23,6 +26,9 @@ def leaves(shape: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from leaves(member, f"{path}.{name}".lstrip("."))
     elif shape.type_name == "list":
         yield from leaves(shape.member, f"{path}[]")
+    elif shape.type_name == "map":
+        yield from leaves(shape.key, f"{path}{{}}.key")
+        yield from leaves(shape.value, f"{path}{{}}.value")
     else:
         yield path, shape
 
@@ -37,7 +43,7 @@ def declared_leaves(operation: str) -> dict[str, pa.DataType]:
         if table.operation != operation:
             continue
         for items in table.items:
-            start = f"{table.result_key}[]" + (f".{items.path}[]" if items.path else "")
+            start = f"{table.result_key}{MARKS[table.result]}" + (f".{items.path}[]" if items.path else "")
             found |= {f"{start}.{column.path}": column.type for column in table.of(Origin.MEMBER)}
     return found
 
@@ -73,10 +79,28 @@ def test_every_declared_type_holds_what_the_answer_can_hold(operation: str):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_the_result_key_is_the_answers_only_list(operation: str):
+def test_the_result_key_is_all_that_is_in_the_answer_and_is_what_the_table_says(operation: str):
     members = SERVICE.operation_model(operation).output_shape.members
-    assert [name for name, shape in members.items() if shape.type_name == "list"] == [RESULT_KEYS[operation]]
-    assert answer(operation).result_key == RESULT_KEYS[operation]
+    assert [name for name in members if (operation, name) not in IGNORED] == [RESULT_KEYS[operation]]
+    table = answer(operation).root
+    assert (table.result_key, KINDS[table.result]) == (
+        RESULT_KEYS[operation],
+        members[RESULT_KEYS[operation]].type_name,
+    )
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_parameter_that_a_column_holds_is_one_of_a_page(operation: str):
+    parameters = {
+        column.path for table in TABLES if table.operation == operation for column in table.of(Origin.REQUEST)
+    }
+    assert parameters <= {field.name for field in fields(RawPage)}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_key_of_a_parts_table_begins_with_the_resource(part: str):
+    for table in tables_of_part(part):
+        assert table.column(table.key[0]).path in {"resource_arn", "ProjectArn"}
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)

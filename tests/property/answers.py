@@ -80,6 +80,20 @@ def listings(draw: st.DrawFn, operation: str, *, odd: bool) -> list[dict[str, An
 
 
 @st.composite
+def results(draw: st.DrawFn, operation: str, project_arn: str, *, odd: bool) -> Any:
+    """What one page of a part holds: a description, tags, or policies that may repeat earlier ones' names."""
+    shape = SERVICE.operation_model(operation).output_shape.members[RESULT_KEYS[operation]]
+    if shape.type_name == "map":
+        return draw(st.dictionaries(text, (anything if odd else st.none() | text), max_size=4))
+    if shape.type_name == "structure":
+        return draw(values(shape, odd=odd).filter(lambda one: isinstance(one, dict)))
+    policies = draw(st.lists(values(shape.member, odd=odd).filter(lambda one: isinstance(one, dict)), max_size=4))
+    for one in policies:
+        one |= {"ProjectArn": project_arn, "PolicyName": draw(st.sampled_from(["a", "ä", ""]) | text)}
+    return policies
+
+
+@st.composite
 def encoded(draw: st.DrawFn, operation: str, described: list[dict[str, Any]]) -> list[bytes]:
     """The listing cut into pages, some without items, as JSON in one of the ways JSON can be written."""
     cuts = sorted(draw(st.lists(st.integers(0, len(described)), max_size=3)))

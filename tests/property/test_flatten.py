@@ -11,11 +11,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.flatten import Flat, flatten
+from pipeline.flatten import Flat, flatten, flatten_part
 from pipeline.model import Origin, table
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RESULT_KEYS, RawPage, Scope
-from pipeline.rebuild import canonical, decode, rebuild, tables_of
-from tests.property.answers import encoded, listings
+from pipeline.model.page import (
+    DESCRIBE_PROJECT_VERSIONS,
+    DESCRIBE_PROJECTS,
+    LIST_PROJECT_POLICIES,
+    PARTS,
+    RESULT_KEYS,
+    RawPage,
+    Scope,
+)
+from pipeline.rebuild import canonical, decode, described, rebuild, tables_of
+from tests.property.answers import encoded, listings, results
 
 SCOPE = Scope("us-east-1", "111122223333")
 OPERATIONS = (DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS)
@@ -65,8 +73,8 @@ def test_every_leaf_is_found_again_exactly_once(operation: str, odd: bool, data:
     rebuilt = rebuild(operation, found)
     sent = [one for body in bodies for one in decode(body)[RESULT_KEYS[operation]]]
     key = tables_of(operation)[0].column(tables_of(operation)[0].key[0]).path
-    assert {one[key]: canonical(operation, one) for one in sent} == {
-        arn: canonical(operation, one) for arn, one in rebuilt.items()
+    assert {(one[key],): canonical(operation, one) for one in sent} == {
+        key: canonical(operation, one) for key, one in rebuilt.items()
     }
     assert leaves_of_rows(operation, found) == sum(leaves(one) for one in sent)
     for name, made in flat.tables.items():
@@ -102,3 +110,31 @@ def test_a_damaged_body_fails_alone(data: st.DataObject, damage: bytes):
     (problem,) = flat.problems
     for named in ("111122223333", "us-east-1", "arn:bad", "page 3"):
         assert named in str(problem)
+
+
+@pytest.mark.parametrize("odd", [False, True], ids=["as modelled", "odd"])
+@pytest.mark.parametrize("operation", PARTS.values())
+@slow
+@given(data=st.data())
+def test_what_a_part_answers_is_found_again(operation: str, odd: bool, data: st.DataObject):
+    resources = [f"arn:{name}" for name in data.draw(st.lists(st.sampled_from("aäbc"), unique=True, max_size=3))]
+    sent = []
+    for arn in resources:
+        project = arn if operation == LIST_PROJECT_POLICIES else "arn:p"
+        for number in range(1, data.draw(st.integers(1, 2)) + 1 if operation == LIST_PROJECT_POLICIES else 2):
+            result = data.draw(results(operation, project, odd=odd))
+            body = json.dumps({RESULT_KEYS[operation]: result}, ensure_ascii=data.draw(st.booleans())).encode()
+            sent.append(RawPage(operation, project, 1, number, 200, SEEN, "id", body, arn))
+    flat = flatten_part(operation, SCOPE, random.Random(data.draw(st.integers())).sample(sent, len(sent)))
+    found = rows(flat)
+
+    assert flat.problems == ()
+    told = {key: canonical(operation, item) for page in sent for key, item in described(page)}
+    assert None not in told
+    assert told == {key: canonical(operation, item) for key, item in rebuild(operation, found).items()}
+    for name, made in flat.tables.items():
+        made.validate(full=True)
+        assert made.schema.equals(table(name).schema, check_metadata=True)
+        assert made.column("account_id").null_count == 0
+        keys = [tuple(row[column] for column in table(name).key) for row in found[name]]
+        assert keys == sorted(set(keys))

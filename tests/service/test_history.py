@@ -226,4 +226,7 @@ def test_every_table_keeps_its_history(serve: Serve):
         "datasets": [False],
         "project_versions": [False, True],
         "version_assets": [False],
+        "dataset_statistics": [],
+        "resource_tags": [],
+        "project_policies": [],
     }

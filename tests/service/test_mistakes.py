@@ -50,7 +50,7 @@ def test_a_stopped_run_leaves_a_record(serve: Serve, monkeypatch: pytest.MonkeyP
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "_write_scope", stop)
+    monkeypatch.setattr(run, "write_scope", stop)
     with pytest.raises(KeyboardInterrupt):
         served.sync()
     (record,) = (served.lake / "runs").iterdir()

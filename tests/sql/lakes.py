@@ -77,6 +77,9 @@ def fill(table: Table, row: dict, number: int) -> dict:
         "project_arn": arn(project, account, region),
         "project_version_arn": arn(f"{project}/{version}", account, region),
         "dataset_arn": arn(f"{project}/d{number}", account, region),
+        "resource_arn": arn(f"{project}/{version}", account, region),
+        "tag_key": f"k{number}",
+        "policy_name": f"policy{number}",
         "data_result": "training",
         "stage": "input",
         "asset_index": "0",
@@ -141,7 +144,8 @@ def make(
         _write(history_of(table), past, snapshot / "history" / f"{table.name}.parquet")
     if not has_history:
         shutil.rmtree(snapshot / "history")
-    manifest = {"format": 1, "id": snapshot.name, "created_at": "2024-06-30T00:00:00Z", "tables": {}, "scopes": []}
+    tables = {table.name: {"file": f"{table.name}.parquet"} for table in TABLES}
+    manifest = {"format": 1, "id": snapshot.name, "created_at": "2024-06-30T00:00:00Z", "tables": tables, "scopes": []}
     (snapshot / "manifest.json").write_text(json.dumps(manifest))
     (lake / "CURRENT").write_text(snapshot.name + "\n")
     for record in runs:

@@ -27,14 +27,14 @@ def test_each_column_that_changes_is_told(table, zone, tmp_path):
         ]
     told = {row["column_name"]: (row["value_before"], row["value_after"]) for row in rows}
     assert told == {column.name: (past[0][0][column.name], past[1][0][column.name]) for column in columns}
-    assert {(row["table_name"], row["arn"], row["asset"]) for row in rows} == {(table.name, *PLACE[table.name])}
+    assert {(row["table_name"], row["arn"], row["item"]) for row in rows} == {(table.name, *PLACE[table.name])}
 
 
 @pytest.mark.parametrize("table", [table.name for table in TABLES])
 def test_each_table_is_told_of(table, tmp_path):
     lakes.make(tmp_path, {f"history.{table}": [state(table, 1, 2), state(table, 3, 4)]})
     with lakes.connect(tmp_path) as con:
-        rows = con.sql("select day(changed_at), table_name, change, arn, asset from changes order by 1").fetchall()
+        rows = con.sql("select day(changed_at), table_name, change, arn, item from changes order by 1").fetchall()
     place = PLACE[table]
     assert rows == [
         (1, table, "appeared", *place),

@@ -39,6 +39,26 @@ CLEAN = {
         | p/v1                | training    | input | 1           |
         | p/v1                | testing     | input | 0           |
     """,
+    "dataset_statistics": """
+        | dataset_arn | status          | status_message_code | labeled_entries | error_entries | total_entries | total_labels |
+        |-------------|-----------------|---------------------|-----------------|---------------|---------------|--------------|
+        | p/train     | UPDATE_COMPLETE | SUCCESS             | 4               | 4             | 4             | 0            |
+        | p/test      |                 |                     |                 |               |               |              |
+    """,
+    "resource_tags": """
+        | resource_arn | tag_key | tag_value |
+        |--------------|---------|-----------|
+        | p            | team    | vision    |
+        | p/train      | team    | vision    |
+        | p/v1         | team    | ''        |
+        | p/v1         | ''      | vision    |
+    """,
+    "project_policies": """
+        | policy_name | policy_document |
+        |-------------|-----------------|
+        | share       | {}              |
+        | share-again | {}              |
+    """,
 }
 RUNS = [lakes.run_record(scopes=[{}])]
 
@@ -65,6 +85,41 @@ FIRES = [
         "version_assets_required",
         "version_assets",
         "| project_version_arn | data_result | stage | asset_index |\n| | training | input | 0 |\n| p/v | | input | 0 |\n| p/v | training | | 0 |\n| p/v | training | input | |",
+        4,
+    ),
+    ("dataset_statistics_unique", "dataset_statistics", "| dataset_arn |\n| p/d |\n| p/d |", 1),
+    (
+        "resource_tags_unique",
+        "resource_tags",
+        "| resource_arn | tag_key |\n| p | k |\n| p | k |\n| p | l |\n| q | k |",
+        1,
+    ),
+    (
+        "project_policies_unique",
+        "project_policies",
+        "| project_arn | policy_name |\n| p | a |\n| p | a |\n| q | a |",
+        1,
+    ),
+    ("dataset_statistics_required", "dataset_statistics", "| dataset_arn | project_arn |\n| | p |\n| p/d | |", 2),
+    (
+        "resource_tags_required",
+        "resource_tags",
+        "| resource_arn | project_arn | tag_key |\n| | p | k |\n| p | | k |\n| p | p | |\n| p | p | '' |",
+        3,
+    ),
+    (
+        "project_policies_required",
+        "project_policies",
+        "| account_id | project_arn | policy_name |\n| | p | a |\n| 111122223333 | | a |\n| 111122223333 | p | |",
+        3,
+    ),
+    ("dataset_statistics_orphan", "dataset_statistics", "| dataset_arn |\n| p/gone |", 1),
+    ("resource_tags_orphan", "resource_tags", "| resource_arn | tag_key |\n| p/v | k |\n| p/v | l |\n| p | k |", 2),
+    ("project_policies_orphan", "project_policies", "| project_arn | policy_name |\n| gone | a |\n| gone | b |", 2),
+    (
+        "dataset_entries_range",
+        "dataset_statistics",
+        "| labeled_entries | error_entries | total_entries | total_labels |\n| 2 | | 1 | |\n| 0 | 2 | 1 | |\n| -1 | | | |\n| | | | -1 |\n| | | 3 | |\n| 9 | | | 1 |",
         4,
     ),
     ("datasets_orphan", "datasets", "| project_arn |\n| gone |", 1),
@@ -115,6 +170,14 @@ FIRES = [
         "| project_version_arn | asset_index |\n| 999900001111:us-east-1:p/v | 0 |\n| 999900001111:us-east-1:p/v | 1 |",
         1,
     ),
+    ("arn_scope", "dataset_statistics", "| dataset_arn |\n| 111122223333:eu-west-1:p/d |", 1),
+    (
+        "arn_scope",
+        "resource_tags",
+        "| resource_arn | tag_key |\n| 999900001111:us-east-1:p | a |\n| 999900001111:us-east-1:p | b |",
+        1,
+    ),
+    ("arn_scope", "project_policies", "| project_arn |\n| 999900001111:us-east-1:p |", 1),
     ("arn_names", "projects", "| project_name |\n| |", 1),
     ("arn_names", "project_versions", "| project_name | version_name |\n| p | |\n| | v |", 2),
     (
@@ -128,6 +191,12 @@ FIRES = [
         "datasets",
         "| dataset_type | status | status_message_code |\n| NEW | | |\n| TRAIN | NEW | |\n| TRAIN | | NEW |",
         3,
+    ),
+    (
+        "unknown_dataset_status",
+        "dataset_statistics",
+        "| status | status_message_code |\n| NEW | |\n| | NEW |\n| UPDATE_COMPLETE | SUCCESS |",
+        2,
     ),
     (
         "unknown_version_status",
@@ -149,6 +218,8 @@ FIRES = [
     ),
     ("created_in_future", "projects", "| created_at |\n| 2024-07-02 00:00:01Z |", 1),
     ("created_in_future", "datasets", "| created_at |\n| 2024-07-02 00:00:01Z |", 1),
+    ("created_in_future", "dataset_statistics", "| created_at |\n| 2024-07-02 00:00:01Z |", 1),
+    ("created_in_future", "project_policies", "| created_at |\n| 2024-07-02 00:00:01Z |", 1),
     ("created_in_future", "project_versions", "| created_at |\n| 2024-07-02 00:00:01Z |", 1),
     ("trained_without_f1", "project_versions", "| status |\n| TRAINING_COMPLETED |\n| TRAINING_FAILED |", 1),
 ]
@@ -233,6 +304,8 @@ ENUMS = {
     ("unknown_dataset_status", "datasets", "status"): "DatasetStatus",
     ("unknown_dataset_status", "datasets", "dataset_type"): "DatasetType",
     ("unknown_dataset_status", "datasets", "status_message_code"): "DatasetStatusMessageCode",
+    ("unknown_dataset_status", "dataset_statistics", "status"): "DatasetStatus",
+    ("unknown_dataset_status", "dataset_statistics", "status_message_code"): "DatasetStatusMessageCode",
 }
 
 

@@ -16,18 +16,27 @@ ONE_ROW = {
     "datasets": {"dataset_arn": "p/d"},
     "project_versions": {"version_name": "v"},
     "version_assets": {"project_version_arn": "p/v", "stage": "output", "asset_index": "3"},
+    "dataset_statistics": {"dataset_arn": "p/d"},
+    "resource_tags": {"resource_arn": "p/v", "tag_key": "team"},
+    "project_policies": {"policy_name": "share"},
 }
 OTHER_ROW = {
     "projects": {"project_name": "q"},
     "datasets": {"dataset_arn": "p/e"},
     "project_versions": {"version_name": "w"},
     "version_assets": {"project_version_arn": "p/v", "stage": "output", "asset_index": "4"},
+    "dataset_statistics": {"dataset_arn": "p/e"},
+    "resource_tags": {"resource_arn": "p/v", "tag_key": "owner"},
+    "project_policies": {"policy_name": "other"},
 }
 PLACE = {
     "projects": (lakes.arn("p"), None),
     "datasets": (lakes.arn("p/d"), None),
     "project_versions": (lakes.arn("p/v"), None),
     "version_assets": (lakes.arn("p/v"), "training/output/3"),
+    "dataset_statistics": (lakes.arn("p/d"), None),
+    "resource_tags": (lakes.arn("p/v"), "team"),
+    "project_policies": (lakes.arn("p"), "share"),
 }
 VALUES = {"string": ("a", "b"), "int64": ("1", "2"), "uint64": ("1", "2"), "double": ("0.1", "0.2"), "bool": ("0", "1")}
 INSTANTS = ("2020-01-01 00:00:00Z", "2020-01-01 00:00:00.000001Z")
@@ -53,7 +62,7 @@ def check(lake, name, table, *states, current=None, runs=()):
     lakes.make(lake, given if current is None else given | {table: current}, runs)
     result = found(lake, name)
     rows = result.sample.to_pylist()
-    assert {(row["table_name"], row["arn"], row["asset"]) for row in rows} <= {(table, *PLACE[table])}
+    assert {(row["table_name"], row["arn"], row["item"]) for row in rows} <= {(table, *PLACE[table])}
     return result.rows
 
 
@@ -177,3 +186,15 @@ def test_a_state_that_goes_on_from_an_equal_one_is_found(table, tmp_path):
 def test_equal_states_that_do_not_touch_pass(table, tmp_path):
     states = [state(table, 1, 2), state(table, 3, 4), state(table, 4, 5, "a"), state(table, 5)]
     assert check(tmp_path, "history_needless", table, *states) == 0
+
+
+def test_rows_of_tables_whose_keys_are_alike_do_not_stand_in_each_others_way(tmp_path):
+    past, later = {"valid_from": INSTANTS[0], "valid_to": INSTANTS[1]}, {"valid_from": INSTANTS[1], "valid_to": None}
+    alike = {
+        "datasets": {"dataset_arn": "p"},
+        "dataset_statistics": {"dataset_arn": "p"},
+        "resource_tags": {"resource_arn": "p", "tag_key": "k"},
+        "project_policies": {"project_arn": "p", "policy_name": "k"},
+    }
+    lakes.make(tmp_path, {f"history.{name}": [row | {"extra": "a"} | past, row | later] for name, row in alike.items()})
+    assert {name: found(tmp_path, name).rows for name in CHECKS} == dict.fromkeys(CHECKS, 0)

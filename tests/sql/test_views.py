@@ -31,7 +31,7 @@ def scopes_after(lake, *runs):
     ]
 
 
-@pytest.mark.parametrize("view", ["run_files", "runs", "run_scopes", "scopes", "listings"])
+@pytest.mark.parametrize("view", ["run_files", "runs", "run_scopes", "run_parts", "scopes", "listings"])
 @pytest.mark.parametrize("has_folder", [True, False])
 def test_no_record_gives_no_row(view, has_folder, tmp_path):
     lakes.make(tmp_path)
@@ -88,6 +88,24 @@ def test_a_record_is_read_whole(tmp_path):
         "unknown_members": "0",
     }
     assert (bad["region"], bad["error_kind"], bad["error"]) == ("x", "denied", "no access")
+
+
+def test_parts_are_told_by_scope_and_those_of_older_records_are_none(tmp_path):
+    datasets = {"part": "datasets", "outcome": "complete", "error_kind": None, "error": None}
+    tags = {"part": "tags", "outcome": "failed", "error_kind": "denied", "error": "no access"}
+    scopes = [OK | {"parts": [datasets, tags]}, {"region": "x", "parts": [datasets | {"outcome": "skipped"}]}]
+    runs = [
+        lakes.run_record("r1", at=JUNE, scopes=scopes),
+        lakes.run_record("r2", at=JULY, scopes=[OK, BAD | {"region": "x", "parts": []}]),
+    ]
+    lakes.make(tmp_path, runs=runs)
+    usual = {"run_id": "r1", "account_id": lakes.ACCOUNT, "region": lakes.REGION}
+    assert ask(tmp_path, "from run_parts order by region, part") == [
+        usual | datasets,
+        usual | tags,
+        usual | datasets | {"region": "x", "outcome": "skipped"},
+    ]
+    assert len(ask(tmp_path, "from run_scopes")) == 4
 
 
 def test_what_a_record_lacks_is_null_and_what_is_new_does_no_harm(tmp_path):

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pipeline.flatten.counting import PageHead, counting
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS as V
 from pipeline.model.page import DESCRIBE_PROJECTS as P
+from pipeline.model.page import PARTS
 
 
 def test_only_the_last_listing_counts():
@@ -28,3 +29,38 @@ def test_versions_of_projects_that_the_last_listing_does_not_have_do_not_count()
     heads = [PageHead(P, "", 2, 1, 200), PageHead(V, "a", 1, 1, 200), PageHead(V, "b", 1, 1, 200)]
     decided = counting(heads)
     assert [decided.counts(head, frozenset({"b"})) for head in heads] == [True, False, True]
+
+
+D, T, L = (PARTS[part] for part in ("datasets", "tags", "policies"))
+
+
+def test_each_resource_of_a_part_has_a_listing_of_its_own():
+    heads = [
+        PageHead(P, "", 1, 1, 200),
+        PageHead(T, "a", 1, 1, 200, "a"),
+        PageHead(T, "a", 2, 1, 200, "a"),
+        PageHead(T, "a", 1, 1, 200, "a/v"),
+        PageHead(L, "a", 1, 1, 200, "a"),
+        PageHead(D, "a", 1, 1, 200, "a/d"),
+    ]
+    decided = counting(heads)
+    assert [decided.counts(head) for head in heads] == [True, False, True, True, True, True]
+
+
+def test_a_resource_that_vanished_takes_neither_its_project_nor_its_other_parts_with_it():
+    heads = [
+        PageHead(V, "a", 1, 1, 200),
+        PageHead(D, "a", 1, 1, 400, "a/d"),
+        PageHead(T, "a", 1, 1, 200, "a/d"),
+        PageHead(L, "a", 1, 1, 200, "a"),
+        PageHead(L, "a", 1, 2, 400, "a"),
+        PageHead(T, "a", 1, 1, 200, "a"),
+    ]
+    decided = counting(heads)
+    assert decided.gone == frozenset()
+    assert [decided.counts(head) for head in heads] == [True, False, True, False, False, True]
+
+
+def test_a_project_that_vanished_takes_its_parts_with_it():
+    heads = [PageHead(V, "a", 1, 1, 400), PageHead(T, "a", 1, 1, 200, "a/v"), PageHead(T, "b", 1, 1, 200, "b")]
+    assert [counting(heads).counts(head) for head in heads] == [False, False, True]

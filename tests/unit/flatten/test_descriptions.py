@@ -7,10 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline.flatten import Flat, flatten
+from pipeline.flatten import Flat, flatten, flatten_part
 from pipeline.model import TABLES, table
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RESULT_KEYS, RawPage, Scope
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RESULT_KEYS, RawPage, Scope
 
+LISTINGS = (DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS)
 SCOPE = Scope("us-east-1", "111122223333")
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)
 PROJECT = "arn:aws:rekognition:us-east-1:111122223333:project/cats/1690405809285"
@@ -241,12 +242,13 @@ def test_a_bad_page_is_named_and_the_pages_beside_it_are_kept(body: bytes, said:
 
 
 def test_no_pages_give_typed_tables_without_rows():
-    for operation in RESULT_KEYS:
-        for name, rows in flatten(operation, SCOPE, []).tables.items():
+    flats = [flatten(operation, SCOPE, []) for operation in LISTINGS]
+    flats += [flatten_part(operation, SCOPE, []) for operation in PARTS.values()]
+    for flat in flats:
+        for name, rows in flat.tables.items():
             assert rows.num_rows == 0
             assert rows.schema.equals(table(name).schema, check_metadata=True)
-    made = {name for operation in RESULT_KEYS for name in flatten(operation, SCOPE, []).tables}
-    assert made == {one.name for one in TABLES}
+    assert {name for flat in flats for name in flat.tables} == {one.name for one in TABLES}
 
 
 def test_more_pages_than_a_batch_keep_their_own_projects():
@@ -276,7 +278,7 @@ def test_ordinary_pages_need_no_careful_reading(monkeypatch: pytest.MonkeyPatch)
         "KmsKeyId": None,
     }
     assert one(versions(described))["f1_score"] == 1.0
-    for operation in RESULT_KEYS:
+    for operation in LISTINGS:
         assert flatten(operation, SCOPE, [page([], 1, "", operation)]).problems == ()
     project = {"ProjectArn": PROJECT, "Datasets": [{"DatasetArn": "a"}, {"DatasetArn": "b"}]}
     assert flatten(DESCRIBE_PROJECTS, SCOPE, [page([project], 1, "", DESCRIBE_PROJECTS)]).unknown == 0

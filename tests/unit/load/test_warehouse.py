@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline import model
 from pipeline.errors import LakeError
 from pipeline.load import checks, sqlfiles, warehouse
 from pipeline.model import TABLES, history_of
@@ -212,6 +214,29 @@ def test_columns_that_an_older_version_did_not_write_are_null(table, folder, tmp
             assert past.select(newer).to_pylist() == [dict.fromkeys(newer)]
         for mart in sqlfiles.read("marts"):
             con.sql(f"from marts.{mart.name}").to_arrow_table()
+
+
+@pytest.mark.parametrize("table", ["dataset_statistics", "resource_tags", "project_policies"])
+@pytest.mark.parametrize("has_history", [True, False])
+def test_a_table_that_an_older_version_did_not_have_is_empty(table, has_history, tmp_path):
+    snapshot = lakes.make(tmp_path, ONE, has_history=has_history)
+    for file in snapshot.rglob(f"{table}.parquet"):
+        file.unlink()
+    with pytest.raises(LakeError, match=rf"{table}\.parquet: cannot be read"):
+        lakes.connect(tmp_path)
+    manifest = json.loads((snapshot / "manifest.json").read_text())
+    del manifest["tables"][table]
+    (snapshot / "manifest.json").write_text(json.dumps(manifest))
+    with duckdb.connect(build(tmp_path), read_only=True) as con:
+        con.execute("set timezone = 'UTC'")
+        for name, declared in ((table, model.table(table)), (f"history.{table}", history_of(model.table(table)))):
+            rows = con.sql(f"from {name}").to_arrow_table()
+            assert rows.num_rows == 0
+            assert list(zip(rows.schema.names, rows.schema.types, strict=True)) == [
+                (one.name, one.type) for one in declared.columns
+            ]
+        assert con.sql(f"from as_of.{table}('2024-06-01')").to_arrow_table().num_rows == 0
+        assert con.sql("from project_versions").to_arrow_table().num_rows == 1
 
 
 def test_the_file_holds_every_view(tmp_path):

@@ -1,0 +1,35 @@
+"""What declarations are made of: the types, the columns that every table has, and short ways to write the others."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from pipeline.model.schema import Column, Origin
+
+TEXT = pa.string()
+BOOL = pa.bool_()
+DOUBLE = pa.float64()
+INTEGER = pa.int64()
+UNSIGNED = pa.uint64()
+INSTANT = pa.timestamp("us", tz="UTC")
+
+ACCOUNT_ID = Column("account_id", TEXT, "AWS account that owns the row.", Origin.SCOPE, "account_id")
+REGION = Column("region", TEXT, "AWS region the row was listed in.", Origin.SCOPE, "region")
+EXTRA = Column(
+    "extra",
+    TEXT,
+    "JSON of the members no column declares, nested as the API nests them; null when there are none.",
+    Origin.UNKNOWN,
+)
+
+
+def member(
+    name: str, kind: pa.DataType, path: str, description: str, unit: str = "", *, is_distinct: bool = False
+) -> Column:
+    """Declare a column that holds a member of the row's item."""
+    return Column(name, kind, description, Origin.MEMBER, path, unit, is_distinct)
+
+
+def instant(name: str, path: str, description: str) -> Column:
+    """Declare a column that holds a member of epoch seconds."""
+    return member(name, INSTANT, path, description, "UTC, microseconds", is_distinct=True)

@@ -1,0 +1,8 @@
+-- Each dataset stands once in dataset_statistics: the key is unique.
+-- severity: error
+select
+    dataset_arn,
+    count(*) as row_count
+from main.dataset_statistics
+group by dataset_arn
+having count(*) > 1

@@ -1,0 +1,9 @@
+-- Each policy of a project stands once in project_policies: the key is unique.
+-- severity: error
+select
+    project_arn,
+    policy_name,
+    count(*) as row_count
+from main.project_policies
+group by project_arn, policy_name
+having count(*) > 1
