@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -54,14 +54,14 @@ def _examined(settings: AwsSettings, sessions: Sessions, veil: Veil) -> Iterator
     if settings.regions:
         settings = replace(settings, regions=tuple(next(iter(known.values()))))
 
-    identities = [caller.identity(session, known[profile][0]) for profile, session in usable.items()]
+    identities = {profile: caller.identity(session, known[profile][0]) for profile, session in usable.items()}
     planned, error = _planned(settings, sessions)
     yield from _identities(identities, settings, planned)
-    ahead = next((one.ahead for one in identities if one.ahead is not None), None)
+    ahead = next((one.ahead for one in identities.values() if one.ahead is not None), None)
     if ahead is not None or not planned:
         yield clock.judged(ahead)
     if planned is None:
-        if not any(one.error for one in identities):  # otherwise it is said already
+        if not any(one.error for one in identities.values()):  # otherwise it is said already
             yield Finding(Level.FAIL, "organization" if settings.organization else "targets", *parted(error))
         return
     yield from _covered(settings, planned)
@@ -75,14 +75,16 @@ def _planned(settings: AwsSettings, sessions: Sessions) -> tuple[Plan | None, st
         return None, str(error)
 
 
-def _identities(found: Sequence[Identity], settings: AwsSettings, planned: Plan | None) -> Iterator[Finding]:
-    for one in found:
+def _identities(found: Mapping[str | None, Identity], settings: AwsSettings, planned: Plan | None) -> Iterator[Finding]:
+    """Say who the callers are; where STS does not, a plan can do without it if the account is known otherwise."""
+    for profile, one in found.items():
         if not one.error:
             yield Finding(Level.OK, "identity", f"{one.arn}, account {one.account}")
         elif planned and not settings.role:
             said = f"STS does not tell: {one.error}".rstrip(".")
-            account = planned.targets[0].scope.account_id
-            yield Finding(Level.WARN, "identity", f"{said}; taken for account {account}", "let STS be reached")
+            targets = (target for target in planned.targets if target.caller.profile == profile)
+            account = next((target.scope.account_id for target in targets), "none that is asked")
+            yield Finding(Level.WARN, "identity", f"{said}; its account is taken to be {account}", "let STS be reached")
         else:
             said = f"STS does not tell: {one.error}".rstrip(".")
             mend = (

@@ -240,7 +240,7 @@ def test_where_sts_cannot_be_reached_rekognition_tells_the_time(serve: Serve, mo
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
     found = look(accounts=[ACCOUNT])
     assert [where for _, where, _ in ill(found)] == ["identity"]
-    assert of(found, "identity").message.endswith(f"taken for account {ACCOUNT}")
+    assert of(found, "identity").message.endswith(f"its account is taken to be {ACCOUNT}")
     assert of(found, "clock").level is Level.OK
 
 
