@@ -1,53 +1,56 @@
-"""Is the lake well? Everything that can be wrong with it is looked at, each with its mend; nothing is changed."""
+"""Is all well? Software, AWS and the lake are looked at, each thing with its mend; nothing is changed."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any
 
-from pipeline import landing, record, tidy
-from pipeline.errors import LakeError
+from pipeline import landing, record, retention, software, tidy
+from pipeline.errors import LakeError, UsageError
+from pipeline.extract import probe
+from pipeline.findings import Finding, Level, parted
 from pipeline.load import inspection, snapshot, warehouse
 from pipeline.load.snapshot import Snapshot
-from pipeline.settings import Settings
+from pipeline.settings import AwsSettings, Settings
 from pipeline.storage import Lake, open_lake
 
 SYNCS_FREE = 3
 """Snapshots of the current one's size that should fit beside it: while one is written, two are there."""
 
 
-class Level(StrEnum):
-    """How bad a finding is."""
+def examine(settings: Settings, *, is_aws: bool = True, is_lake: bool = True) -> Iterator[Finding]:
+    """Look at the software, AWS and the lake, and yield what is found as it is found.
 
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at: how it is, and what to do about it; nothing if it is well."""
-
-    level: Level
-    subject: str
-    message: str
-    mend: str = ""
+    UsageError if the settings contradict one another, at the first step.
+    """
+    at_aws = probe.examine(settings.aws) if is_aws else ()
+    yield from software.examine()
+    yield from at_aws
+    if is_lake:
+        try:
+            yield from _lake(settings)
+        except (LakeError, UsageError) as error:  # it cannot be reached at all
+            yield Finding(Level.FAIL, "lake", *parted(str(error)))
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at the lake, and yield what is found as it is found. LakeError if it cannot be reached at all."""
+def _lake(settings: Settings) -> Iterator[Finding]:
     lake = open_lake(settings.lake, settings.aws.profile)
+    if not lake.exists() and not (lake.is_local and lake.root.exists()):
+        yield Finding(Level.WARN, "lake", f"{lake}: nothing was published yet", "reklake sync")
+        return
     snapshot.check_exists(lake)
     current = yield from _pointer(lake)
     yield from _snapshots(lake, current)
     yield from _landed(lake, current)
     yield from _records(lake, current)
+    yield from _quota(lake, settings.aws)
     holder = lake.holder()
     yield Finding(Level.OK, "writer", _writer(lake, holder))
     if not holder:
         yield from _leftovers(lake, current)
+    if current:
+        yield from _retention(settings)
     if lake.is_local:
         yield from _database(lake, current)
         yield from _space(lake, current)
@@ -122,6 +125,41 @@ def _records(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
         yield Finding(Level.WARN, "run records", f"run {current.id} was killed before its record", "reklake sync")
     elif not unreadable:
         yield Finding(Level.OK, "run records", f"{len(runs)} can be read")
+
+
+def _quota(lake: Lake, aws: AwsSettings) -> Iterator[Finding]:
+    """Tell from the newest sync how much of the quota it used, and whether AWS thought it too much."""
+    newest_first = (record.read(lake, one) for one in reversed(record.run_ids(lake)))
+    newest = next((one for one in newest_first if one and one["kind"] == "sync" and one["scopes"]), None)
+    if newest is not None:
+        yield quota_used(newest, aws.rate)
+
+
+def quota_used(document: Mapping[str, Any], rate: float) -> Finding:
+    """Judge a sync's record: its busiest operation of all scopes, and its throttles."""
+    paces = [
+        (count / max(one.get("seconds", 0.0), 1.0), name, f"{one['account_id']}/{one['region']}")  # a burst is no pace
+        for one in document["scopes"]
+        for name, count in (one.get("calls_by_operation") or {"its calls": one.get("calls", 0)}).items()
+    ]
+    pace, operation, where = max(paces)
+    said = f"the last sync made up to {pace:.1f} calls a second ({operation} in {where}; the rate is {rate:g})"
+    throttled = {f"{one['account_id']}/{one['region']}": one.get("throttles", 0) for one in document["scopes"]}
+    if not any(throttled.values()):
+        return Finding(Level.OK, "quota", f"{said}, and was never throttled")
+    worst = max(throttled, key=lambda scope: throttled[scope])
+    said += f", and was throttled {sum(throttled.values()):,} times, most in {worst}"
+    return Finding(Level.WARN, "quota", said, "lower --rate, or find out who else calls there")
+
+
+def _retention(settings: Settings) -> Iterator[Finding]:
+    removals = retention.collect(settings, is_dry=True)
+    if removals:
+        freed = sum(one.bytes for one in removals)
+        said = f"{len(removals):,} things are past their time, {freed:,} bytes"
+        yield Finding(Level.WARN, "retention", said, "reklake gc --delete")
+    else:
+        yield Finding(Level.OK, "retention", "nothing is past its time")
 
 
 def _leftovers(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:

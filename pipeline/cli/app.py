@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import emulator, keeping, planning, policy, query, runs, tables
+from pipeline.cli import doctor, emulator, keeping, planning, policy, query, runs, tables
 from pipeline.cli.exits import Exit
 from pipeline.errors import BusyError, ReklakeError, UsageError
 
@@ -37,7 +37,7 @@ for command, panel in (
     (query.runs, "Query"),
     (query.check, "Query"),
     (keeping.pull, "Query"),
-    (keeping.doctor, "Keep"),
+    (doctor.doctor, "Keep"),
     (keeping.rollback, "Keep"),
     (keeping.gc, "Keep"),
     (policy.iam_policy, "Keep"),

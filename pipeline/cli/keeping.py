@@ -1,4 +1,4 @@
-"""Keeping a lake: the commands doctor, rollback, gc and pull."""
+"""Keeping a lake: the commands rollback, gc and pull."""
 
 from __future__ import annotations
 
@@ -13,27 +13,6 @@ from pipeline.cli.moments import duration
 from pipeline.cli.options import AsFormat, Config, Lake
 from pipeline.cli.output import table_of, write
 from pipeline.cli.render import Format
-
-
-def doctor(lake: Lake = None, form: AsFormat = Format.table, config: Config = None) -> None:
-    """Look for everything that can be wrong with the lake: pointer, files against their checksums, records, space.
-
-    Changes nothing. Each line is ok, warn or fail, with its mend. Exits 1 when anything fails.
-
-    Examples:
-
-        reklake doctor --lake data/lake
-
-        reklake doctor --format json
-    """
-    from pipeline import settings
-    from pipeline.doctor import Level, examine
-
-    findings = list(examine(settings.load(lake=lake, config=config)))
-    rows = [(str(one.level), one.subject, one.message, one.mend or None) for one in findings]
-    write(table_of(("level", "subject", "finding", "mend"), rows), form)
-    if any(one.level is Level.FAIL for one in findings):
-        raise typer.Exit(Exit.FAILED)
 
 
 def rollback(
