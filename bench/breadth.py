@@ -93,13 +93,15 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.05)
     parser.add_argument("--quota", type=float, default=5.0, help="0: none")
     parser.add_argument("--rate", type=float, default=None)
+    parser.add_argument("--keep", help="keep the lake here")
     given = parser.parse_args()
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs, given), daemon=True)
     server.start()
     environment = ours.recv()
     accounts = [f"{100000000000 + number}" for number in range(given.accounts)]
-    with tempfile.TemporaryDirectory() as lake:
+    with tempfile.TemporaryDirectory() as scratch:
+        lake = given.keep or scratch
         command = [Path(sys.executable).with_name("reklake"), "sync", "--lake", lake, "--quiet", "--role", "Reader"]
         for region in REGIONS[: given.regions]:
             command += ["--region", region]

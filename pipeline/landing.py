@@ -220,32 +220,62 @@ def _listed_at(file: pq.ParquetFile) -> datetime:
     return max((group.max for group in groups), default=NEVER)
 
 
-def heads(path: Path) -> list[dict[str, Any]]:
-    """Return what tells the file's pages apart (HEAD_COLUMNS), without their bodies, in the order they came.
+class Pages:
+    """A landed file's pages, opened once, with the row group that was read last kept at hand.
 
-    Columns that an older version did not write are left out.
+    Most scopes are one row group, which is then read once; others are read a row group at a time.
     """
-    file = _open(path)
-    there = [name for name in HEAD_COLUMNS if name in file.schema_arrow.names or name not in _ADDED]
-    rows: list[dict[str, Any]] = file.read(columns=there).to_pylist()
-    return rows
+
+    def __init__(self, path: Path) -> None:
+        """LakeError if the file cannot be read."""
+        self._file = _open(path)
+        self._path = path
+        there = self._file.schema_arrow.names
+        self._names = [name for name in SCHEMA.names[2:] if name in there or name not in _ADDED]
+        self._group: tuple[int, list[RawPage]] = -1, []
+
+    def heads(self) -> list[dict[str, Any]]:
+        """Return what tells the pages apart (HEAD_COLUMNS), in the order they came.
+
+        Columns that an older version did not write are left out.
+        """
+        names = [name for name in HEAD_COLUMNS if name in self._names]
+        if self._file.num_row_groups == 1:
+            return [{name: getattr(page, name) for name in names} for page in self._read(0)]
+        rows: list[dict[str, Any]] = self._file.read(columns=names).to_pylist()
+        return rows
+
+    def wanted(self, wanted: Callable[[int], bool]) -> Iterator[RawPage]:
+        """Yield the pages whose position (0-based) is wanted, a row group in memory at a time."""
+        position = 0
+        for group in range(self._file.num_row_groups):
+            count = self._file.metadata.row_group(group).num_rows
+            if any(wanted(position + offset) for offset in range(count)):
+                for offset, page in enumerate(self._read(group)):
+                    if wanted(position + offset):
+                        yield page
+            position += count
+
+    def _read(self, group: int) -> list[RawPage]:
+        if self._group[0] != group:
+            self._group = -1, []  # one in memory, not two
+            table = self._file.read_row_group(group, columns=self._names, use_threads=False)
+            columns = [column.to_pylist() for column in table.columns]
+            self._group = (
+                group,
+                [RawPage(**dict(zip(self._names, one, strict=True))) for one in zip(*columns, strict=True)],
+            )
+        return self._group[1]
+
+
+def heads(path: Path) -> list[dict[str, Any]]:
+    """Return what tells the file's pages apart, in the order they came."""
+    return Pages(path).heads()
 
 
 def pages(path: Path, wanted: Callable[[int], bool]) -> Iterator[RawPage]:
     """Yield the file's pages whose position (0-based) is wanted, a row group in memory at a time."""
-    file = _open(path)
-    names = [name for name in SCHEMA.names[2:] if name in file.schema_arrow.names or name not in _ADDED]
-    position = 0
-    for group in range(file.num_row_groups):
-        count = file.metadata.row_group(group).num_rows
-        if any(wanted(position + offset) for offset in range(count)):
-            columns = [
-                column.to_pylist() for column in file.read_row_group(group, columns=names, use_threads=False).columns
-            ]
-            for offset, values in enumerate(zip(*columns, strict=True)):
-                if wanted(position + offset):
-                    yield RawPage(**dict(zip(names, values, strict=True)))
-        position += count
+    return Pages(path).wanted(wanted)
 
 
 def _open(path: Path) -> pq.ParquetFile:

@@ -45,11 +45,10 @@ def flatten_scope(landed: LandedScope) -> Iterator[tuple[Flat, str | None]]:
     but where a project was cut between them, the earlier. Of the parts, those that were asked to their end come, one
     Flat each, with rows about the datasets, projects and versions of this listing only.
     """
-    heads = [PageHead(**head) for head in landing.heads(landed.path)]
+    file = landing.Pages(landed.path)
+    heads = [PageHead(**head) for head in file.heads()]
     decided = counting(heads)
-    project_pages = landing.pages(
-        landed.path, lambda at: heads[at].operation == DESCRIBE_PROJECTS and decided.counts(heads[at])
-    )
+    project_pages = file.wanted(lambda at: heads[at].operation == DESCRIBE_PROJECTS and decided.counts(heads[at]))
     projects = flatten(DESCRIBE_PROJECTS, landed.scope, list(project_pages), gone=decided.gone)
     yield projects, None
     existing = frozenset(projects.tables["projects"].column("project_arn").to_pylist())
@@ -63,7 +62,7 @@ def flatten_scope(landed: LandedScope) -> Iterator[tuple[Flat, str | None]]:
     seen: dict[str, list[pa.Array]] = defaultdict(list)
     for piece, flat in ordered_map(
         lambda piece: (piece, flatten(DESCRIBE_PROJECT_VERSIONS, landed.scope, piece.pages)),
-        pieces(landing.pages(landed.path, wanted.__contains__), list(wanted.values())),
+        pieces(file.wanted(wanted.__contains__), list(wanted.values())),
         workers=FLATTEN_THREADS,
         ahead=FLATTEN_THREADS,
     ):
@@ -75,7 +74,7 @@ def flatten_scope(landed: LandedScope) -> Iterator[tuple[Flat, str | None]]:
             yield new, piece.settled
         else:
             yield flat, piece.settled
-    for part in _flatten_parts(landed, heads, decided, pa.concat_arrays(resources)):
+    for part in _flatten_parts(landed, file, heads, decided, pa.concat_arrays(resources)):
         yield part, None
 
 
@@ -86,12 +85,12 @@ def _asked(landed: LandedScope, heads: Sequence[PageHead]) -> pa.Array:
 
 
 def _flatten_parts(
-    landed: LandedScope, heads: Sequence[PageHead], decided: Counting, resources: pa.Array
+    landed: LandedScope, file: landing.Pages, heads: Sequence[PageHead], decided: Counting, resources: pa.Array
 ) -> Iterator[Flat]:
     for part, operation in PARTS.items():
         if part in landed.parts:
             wanted = {at for at, head in enumerate(heads) if head.operation == operation and decided.counts(head)}
-            pages = list(landing.pages(landed.path, wanted.__contains__))
+            pages = list(file.wanted(wanted.__contains__))
             yield flatten_part(operation, landed.scope, pages).only(resources)
 
 

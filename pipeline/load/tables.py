@@ -137,19 +137,20 @@ class SortedFile:
         for start in range(0, count, ROW_GROUP_ROWS):
             group = self._waiting.slice(start, min(ROW_GROUP_ROWS, count - start)).combine_chunks()
             self.writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
-        self._waiting = self._waiting.slice(count)
+        if count:
+            self._waiting = self._waiting.slice(count)
 
     def _key(self, rows: pa.Table, row: int) -> tuple[Any, ...]:
         return tuple(rows.column(name)[row].as_py() for name in self._table.key)
 
 
-def rows_of(path: Path, table: Table, account_id: str, region: str) -> Iterator[pa.Table]:
+def rows_of(file: ds.Dataset, table: Table, account_id: str, region: str) -> Iterator[pa.Table]:
     """Yield a file's rows of one scope, in order, in the declared schema.
 
     Columns that the file does not have yet are null: a file written by an older version stays readable.
     """
     of_scope = (ds.field("account_id") == account_id) & (ds.field("region") == region)
-    for batch in ds.dataset(path, format="parquet").to_batches(filter=of_scope):
+    for batch in file.to_batches(filter=of_scope):
         yield in_schema(pa.table(batch), table.schema)
 
 

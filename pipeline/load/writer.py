@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
 from pipeline.errors import BusyError, LakeError
 from pipeline.load import history
@@ -39,6 +40,7 @@ class SnapshotWriter:
         self._sources: dict[Scope, Source] = {}
         self._carried_parts: dict[Scope, dict[str, PartSource]] = defaultdict(dict)
         self._listed: dict[Scope, datetime] = {}
+        self._opened: dict[str, ds.Dataset] = {}
         self.is_closed = False
         self.is_changed = False
         self.doubt: str | None = None
@@ -90,8 +92,8 @@ class SnapshotWriter:
 
     def carry_part(self, scope: Scope, part: str, resources: pa.Array) -> None:
         """Take over a part's previous rows about these ARNs, as they are; those about others end."""
-        before = self._before[scope].parts.get(part) if scope in self._before else None
-        for name, rows in self._previous_rows(scope, tables_of_part(part)):
+        before = self._before[scope].parts.get(part) if scope in self._before and len(resources) else None
+        for name, rows in self._previous_rows(scope, tables_of_part(part)) if len(resources) else ():
             kept = rows.filter(pc.is_in(rows.column(table(name).key[0]), resources))
             self._files[name].add(kept)
             if before and kept.num_rows < rows.num_rows:
@@ -110,12 +112,16 @@ class SnapshotWriter:
     def _previous_rows(self, scope: Scope, tables: Iterable[Table]) -> Iterator[tuple[str, pa.Table]]:
         if self._previous and scope in self._before:
             for one in tables:
-                if self._previous.has(one.name):
+                if self._previous.rows.get(one.name):
                     with _readable(self._previous):
-                        for rows in rows_of(
-                            self._previous.file(one.name, verified=True), one, scope.account_id, scope.region
-                        ):
+                        for rows in rows_of(self._previous_file(one), one, scope.account_id, scope.region):
                             yield one.name, rows
+
+    def _previous_file(self, one: Table) -> ds.Dataset:
+        """Open a file of the previous snapshot once for all scopes: its statistics then lead to each scope's rows."""
+        if self._previous and one.name not in self._opened:
+            self._opened[one.name] = ds.dataset(self._previous.file(one.name, verified=True), format="parquet")
+        return self._opened[one.name]
 
     def seal(self, *, created_at: str, software: Mapping[str, str], run: Callable[[], Mapping[str, Any]]) -> None:
         """Finish the tables and, if they differ from the previous ones, write their histories and the manifest.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -85,7 +86,7 @@ class Items:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """One table: its grain, its key, and the answers its rows stand in."""
 
@@ -120,7 +121,7 @@ class Table:
         """Return the columns of one origin, in declared order."""
         return tuple(column for column in self.columns if column.origin is origin)
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """The Arrow schema, with description, source and unit as field metadata (kept in Parquet)."""
         return pa.schema(
