@@ -238,7 +238,7 @@ def test_commands_show_names_and_obey_none(command):
         ["changes", "--since", "1d"],
         ["runs"],
         ["tables"],
-        ["doctor"],
+        ["doctor", "--no-aws"],
         ["gc"],
         ["verify"],
     ):

@@ -102,7 +102,7 @@ def test_verify_finds_a_value_that_was_changed(serve: Serve):
     served.sync(regions=["us-east-1", "eu-west-1"])
     report = verify(LocalLake(served.lake))
     assert report.differences == []
-    assert report.descriptions == 11 + 61
+    assert report.descriptions == 11 + 61 + 9  # projects, versions, and their datasets' statistics
     path = snapshot.current(LocalLake(served.lake)).file("project_versions")
     table = pq.read_table(path)
     changed = table.to_pylist()

@@ -45,7 +45,7 @@ def expected(*runs: dict[str, Any], settings: AwsSettings = SETTINGS, accounts: 
         ([11, 101, 3], 5.0, 1.0, 20.0),
         ([11], 5.0, 6.0, 1.0),
         ([11], 5.0, 20.0, 0.0),
-        ([49], 10.0, None, 4.0),
+        ([49.5], 10.0, None, 4.0),
         ([3], 0.5, None, 4.0),
         ([3], 0.5, 0.1, 4.0),
     ],
