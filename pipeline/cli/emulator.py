@@ -102,14 +102,18 @@ def emulator(
         list[str] | None,
         typer.Option("--fault", help="A rule such as cut_body,operation=DescribeProjects,nth=2.", show_default=False),
     ] = None,
+    refuse: Annotated[
+        list[str] | None,
+        typer.Option("--refuse", help="An account whose roles nobody may assume, repeatable.", show_default=False),
+    ] = None,
 ) -> None:
     """Serve Rekognition Custom Labels on this machine, to test code that uses it.
 
     It answers DescribeProjects, DescribeProjectVersions, DescribeDataset, ListDatasetEntries, ListDatasetLabels,
     ListProjectPolicies and ListTagsForResource from a made-up world; moto's S3, STS and Organizations stand at
     the same address. Signatures are not checked. Ctrl-C ends it. Rules for --fault name a kind (throttle, cut_body,
-    html, reset, expired_token, vanished, access_denied, ...) and which calls it strikes (operation, region, account,
-    project, page, nth, every, probability, times).
+    html, reset, expired_token, vanished, access_denied, region_not_enabled, ...) and which calls it strikes
+    (operation, region, account, project, page, nth, every, probability, times).
 
     Examples:
 
@@ -140,7 +144,14 @@ def emulator(
         with (
             suppress(KeyboardInterrupt),
             Emulator(
-                world, faults=faults, host=host, port=port, tps=tps, throttle_rate=throttle_rate, latency=latency
+                world,
+                faults=faults,
+                host=host,
+                port=port,
+                refused=refuse or (),
+                tps=tps,
+                throttle_rate=throttle_rate,
+                latency=latency,
             ) as endpoint,
         ):
             typer.echo("\n".join(f"export {name}={value}" for name, value in endpoint.environment().items()))
