@@ -88,31 +88,32 @@ def sync(
     from pipeline.cli.measures import measured
     from pipeline.cli.progress import watching
 
-    chosen = settings.load(
-        lake=lake,
-        config=config,
-        resume_within=resume_within,
-        regions=region,
-        exclude_regions=exclude_region,
-        accounts=account,
-        exclude_accounts=exclude_account,
-        organization=organization,
-        units=unit,
-        exclude_units=exclude_unit,
-        role=role,
-        external_id=external_id,
-        session_name=session_name,
-        profiles=profile,
-        parts=parts,
-        rate=rate,
-        burst=burst,
-    )
-    accepted = FailOn.parse(fail_on)
-    with measured(metrics_file, chosen) as measure:
+    with measured(metrics_file) as measures:
+        accepted = FailOn.parse(fail_on)
+        chosen = settings.load(
+            lake=lake,
+            config=config,
+            resume_within=resume_within,
+            regions=region,
+            exclude_regions=exclude_region,
+            accounts=account,
+            exclude_accounts=exclude_account,
+            organization=organization,
+            units=unit,
+            exclude_units=exclude_unit,
+            role=role,
+            external_id=external_id,
+            session_name=session_name,
+            profiles=profile,
+            parts=parts,
+            rate=rate,
+            burst=burst,
+        )
+        measures.settings = chosen
         with watching(quiet=quiet, form=log_format) as observe:
             result = run.sync(chosen, observe, strict=strict)
-        report(result)
-        measure(result)
+        result = measures.take(result)
+    report(result)
     leave([result], accepted)
 
 
