@@ -65,7 +65,7 @@ def conclude(settings: Settings, lake: Lake, run: RunRecord, doubt: str | None =
     found: tuple[CheckResult, ...] = ()
     rows: dict[str, int] = {}
     warning = doubt
-    run.end(run.outcome)
+    run.end(run.outcome, run.error)
     try:
         run.write(lake)
         published = snapshot.find(lake)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -180,9 +182,14 @@ def verify(lake: of.Lake = None, config: of.Config = None) -> None:
 
 
 def report(result: Result) -> None:
-    """Print what a run came to, and what a person should act on."""
-    for line in lines(result):
-        typer.echo(printable(line))
+    """Print what a run came to, and what a person should act on; whoever reads it may have gone."""
+    try:
+        for line in lines(result):
+            typer.echo(printable(line))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the exit code is the run's all the same; leave nothing for the interpreter to flush at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def leave(results: Sequence[Result], fail_on: FailOn = ANY_FAILURE) -> None:
