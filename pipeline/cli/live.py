@@ -40,6 +40,8 @@ class LiveView:
         self._outlook: Outlook | None = None
         self._ended: dict[Scope, Event] = {}
         self._doing = "starting"
+        self._flattened = ""
+        """How far scopes are flattened, which goes on beside the listings of the others."""
         self._samples: deque[tuple[float, int]] = deque()
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=REFRESH, transient=True)
 
@@ -53,31 +55,38 @@ class LiveView:
     def observe(self, event: Event) -> None:
         """Take in an event; comes from several threads."""
         with self._lock:
-            match event.name:
-                case "page":
-                    pass
-                case "flattening":
-                    self._doing = f"flattening {event.scope}"
-                case "scope" | "resumed" if event.scope:
-                    self._ended[event.scope] = event
-                    if event.name == "resumed" or (not event.is_whole and self._failed <= SHOWN_FAILURES):
-                        self._say(f"{event.scope}: {event.detail}")
-                case _:
-                    self._outlook = event.outlook or self._outlook
-                    self._doing = "listing"
-                    self._say(f"{event.name}: {event.detail}")
+            line = self._taken_in(event)
+        # not while it has the lock: printing waits for the screen, and whoever draws there waits for the figures
+        if line:
+            self._console.print(printable(line), highlight=False, markup=False)
+
+    def _taken_in(self, event: Event) -> str:
+        """Note what an event tells; returns the line to keep of it, if any."""
+        match event.name:
+            case "page":
+                return ""
+            case "flattening":
+                self._doing, self._flattened = f"flattening {event.scope}", f"; flattened up to {event.scope}"
+                return ""
+            case "scope" | "resumed" if event.scope:
+                self._ended[event.scope] = event
+                is_told = event.name == "resumed" or (not event.is_whole and self._failed <= SHOWN_FAILURES)
+                return f"{event.scope}: {event.detail}" if is_told else ""
+            case "started":
+                self._outlook = event.outlook
+                self._doing = "listing" if event.outlook else "reading what was landed"
+            case _:
+                self._doing = "building lake.duckdb and checking it"
+        return f"{event.name}: {event.detail}"
 
     @property
     def _failed(self) -> int:
         return sum(one.name == "scope" and not one.is_whole for one in self._ended.values())
 
-    def _say(self, line: str) -> None:
-        self._console.print(printable(line), highlight=False, markup=False)
-
     def _render(self) -> Group:
         with self._lock:
             if self._outlook is None:
-                return Group(Text(self._doing))
+                return Group(Text(printable(self._doing)))
             reading = self._outlook.read()
             return Group(self._figures(self._outlook, reading, self._failed))
 
@@ -96,7 +105,8 @@ class LiveView:
         left = seconds_left(outlook, reading.calls, self._ended)
         spent = f"{_clock(now - self._started)} so far"
         table.add_row("time", f"{spent}, about {_clock(left)} left" if left is not None else spent)
-        table.add_row("now", self._doing)
+        doing = f"listing{self._flattened}" if reading.running else self._doing
+        table.add_row("now", Text(printable(doing)))
         return table
 
     def _calls_a_second(self, now: float, calls: int) -> float:

@@ -15,6 +15,7 @@ import typer
 
 from pipeline.cli.exits import Exit
 from pipeline.cli.options import LogFormat
+from pipeline.cli.render import UNPRINTABLE, printable
 from pipeline.record import now
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 HEARTBEAT = 30.0
 """Seconds between the lines that tell, not on a terminal, how far a run has come."""
+_ESCAPES = {code: f"\\u{code:04x}" for code in UNPRINTABLE}
+"""JSON may hold most of these as they are, but a terminal obeys them."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -129,13 +132,15 @@ def _as_json(at: str, event: Event) -> str:
         line |= {"account_id": event.scope.account_id, "region": event.scope.region}
     if event.detail:
         line["detail"] = event.detail
-    return json.dumps(line | dict(event.facts), ensure_ascii=False)
+    return json.dumps(line | dict(event.facts), ensure_ascii=False).translate(_ESCAPES)
 
 
 def _as_text(at: str, event: Event) -> str:
     scope = f" {event.scope}" if event.scope else ""
-    return f"{at} {'WARNING' if _is_failure(event) else 'INFO'} {event.name}{scope}: {' '.join(event.detail.split())}"
+    said = printable(" ".join(event.detail.split()))
+    return f"{at} {'WARNING' if _is_failure(event) else 'INFO'} {event.name}{scope}: {said}"
 
 
 def _is_failure(event: Event) -> bool:
-    return event.name == "scope" and not event.is_whole
+    """Whether a scope failed, or a part of it: facts tell each part's outcome."""
+    return event.name == "scope" and (not event.is_whole or "failed" in event.facts.values())

@@ -40,7 +40,9 @@ _EXPLAIN = ["explain_key", "explain_value"]
 _CONTROLS = (*range(32), *range(127, 160), 0x2028, 0x2029)
 _REORDERING = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF)
 """Marks that change the direction of what is beside them: a name could make another column read otherwise."""
-_UNPRINTABLE = {code: repr(chr(code))[1:-1] for code in (*_CONTROLS, *_REORDERING)}
+_HALVES = range(0xD800, 0xE000)
+"""Halves of surrogate pairs, which JSON may escape alone and no stream takes."""
+UNPRINTABLE = {code: repr(chr(code))[1:-1] for code in (*_CONTROLS, *_REORDERING, *_HALVES)}
 _TO_QUOTE = r'[",\r\n]|^$'
 
 
@@ -255,7 +257,7 @@ def _cells(column: pa.Array) -> list[str]:
 
 def printable(text: str) -> str:
     """Return the text on one line, without characters that move a terminal's cursor or turn its text around."""
-    return text.translate(_UNPRINTABLE)
+    return text.translate(UNPRINTABLE)
 
 
 def _natural(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -88,31 +90,32 @@ def sync(
     from pipeline.cli.measures import measured
     from pipeline.cli.progress import watching
 
-    chosen = settings.load(
-        lake=lake,
-        config=config,
-        resume_within=resume_within,
-        regions=region,
-        exclude_regions=exclude_region,
-        accounts=account,
-        exclude_accounts=exclude_account,
-        organization=organization,
-        units=unit,
-        exclude_units=exclude_unit,
-        role=role,
-        external_id=external_id,
-        session_name=session_name,
-        profiles=profile,
-        parts=parts,
-        rate=rate,
-        burst=burst,
-    )
-    accepted = FailOn.parse(fail_on)
-    with measured(metrics_file, chosen) as measure:
+    with measured(metrics_file) as measures:
+        accepted = FailOn.parse(fail_on)
+        chosen = settings.load(
+            lake=lake,
+            config=config,
+            resume_within=resume_within,
+            regions=region,
+            exclude_regions=exclude_region,
+            accounts=account,
+            exclude_accounts=exclude_account,
+            organization=organization,
+            units=unit,
+            exclude_units=exclude_unit,
+            role=role,
+            external_id=external_id,
+            session_name=session_name,
+            profiles=profile,
+            parts=parts,
+            rate=rate,
+            burst=burst,
+        )
+        measures.settings = chosen
         with watching(quiet=quiet, form=log_format) as observe:
             result = run.sync(chosen, observe, strict=strict)
-        report(result)
-        measure(result)
+        result = measures.take(result)
+    report(result)
     leave([result], accepted)
 
 
@@ -179,9 +182,14 @@ def verify(lake: of.Lake = None, config: of.Config = None) -> None:
 
 
 def report(result: Result) -> None:
-    """Print what a run came to, and what a person should act on."""
-    for line in lines(result):
-        typer.echo(printable(line))
+    """Print what a run came to, and what a person should act on; whoever reads it may have gone."""
+    try:
+        for line in lines(result):
+            typer.echo(printable(line))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the exit code is the run's all the same; leave nothing for the interpreter to flush at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def leave(results: Sequence[Result], fail_on: FailOn = ANY_FAILURE) -> None:

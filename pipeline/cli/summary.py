@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,16 +26,15 @@ def lines(result: Result) -> Iterator[str]:
     yield _headline(result, len(failed))
     if len(scopes) <= FEW_SCOPES:
         for one in scopes:
-            yield f"  {one.scope}: {one.outcome}, {one.projects:,} projects, {one.versions:,} versions"
+            yield f"  {one.scope}: {one.outcome}, {_count(one.projects, 'project')}, {_count(one.versions, 'version')}"
             if one.resumed_from:
-                yield f"    not asked again: listed by run {one.resumed_from}, which did not live to publish it"
+                yield f"    not asked again: listed by run {one.resumed_from}, which did not publish it"
             if one.error:
                 yield f"    {one.error}"
     else:
-        yield from _in_sum(scopes, failed)
+        yield from _in_sum(record.run_id, scopes, failed)
     yield from _parts(scopes)
-    for account, reason in record.left_out.items():
-        yield f"  account {account} skipped: {reason}"
+    yield from _left_out(record.left_out)
     if result.is_published:
         rows = ", ".join(f"{name} {count:,}" for name, count in result.rows.items())
         yield f"snapshot {record.snapshot}: {rows}"
@@ -58,25 +57,27 @@ def _headline(result: Result, failed: int) -> str:
     if failed and len(scopes) > failed:
         told += f", {len(scopes) - failed:,} of {len(scopes):,} scopes"
     if calls:
-        told += f", {calls:,} calls in {record.seconds.get('total', 0.0):,.1f} s"
+        told += f", {_count(calls, 'call')} in {record.seconds.get('total', 0.0):,.1f} s"
     return told + (f", {throttles:,} throttled" if throttles else "")
 
 
-def _in_sum(scopes: Sequence[ScopeRecord], failed: Sequence[ScopeRecord]) -> Iterator[str]:
-    whole = [one for one in scopes if one not in failed]
+def _in_sum(run_id: str, scopes: Sequence[ScopeRecord], failed: Sequence[ScopeRecord]) -> Iterator[str]:
+    from pipeline.record import Outcome
+
+    whole = [one for one in scopes if one.outcome is not Outcome.FAILED]
     projects, versions = sum(one.projects for one in whole), sum(one.versions for one in whole)
-    yield f"  {len(whole):,} scopes complete: {projects:,} projects, {versions:,} versions"
+    yield f"  {_count(len(whole), 'scope')} complete: {_count(projects, 'project')}, {_count(versions, 'version')}"
     resumed = Counter(one.resumed_from for one in whole if one.resumed_from)
-    for run_id, count in resumed.items():
-        yield f"    {count:,} not asked again: listed by run {run_id}, which did not live to publish them"
+    for of_run, count in resumed.items():
+        yield f"    {count:,} not asked again: listed by run {of_run}, which did not publish them"
     if failed:
-        yield f"  {len(failed):,} scopes failed; their last rows are kept:"
+        yield f"  {_count(len(failed), 'scope')} failed; {'its' if len(failed) == 1 else 'their'} last rows are kept:"
     groups = list(_groups(scopes, failed))
     for where, of in groups[:SHOWN_FAILURES]:
-        such = "such as: " if len(of) > 1 else ""
-        yield f"    {where}: {of[0].error_kind}: {such}{of[0].error}"
+        yield f"    {where}: {of[0].error_kind}: {_such_as(of)}{of[0].error}"
     if len(groups) > SHOWN_FAILURES:
-        yield f"    and {sum(len(of) for _, of in groups[SHOWN_FAILURES:]):,} more: `reklake runs RUN` has them all"
+        more = sum(len(of) for _, of in groups[SHOWN_FAILURES:])
+        yield f"    and {more:,} more: `reklake runs {run_id}` has them all"
 
 
 def _groups(
@@ -95,7 +96,8 @@ def _groups(
             is_most = of == "region" and 2 * len(group) > sizes[of][value]
             if len(group) > 1 and (is_all or is_most):
                 yield f"{name} {value} ({len(group):,} {others})", group
-                left = [one for one in left if one not in group]
+                told = {one.scope for one in group}
+                left = [one for one in left if one.scope not in told]
     for one in left:
         yield str(one.scope), [one]
 
@@ -110,6 +112,25 @@ def _parts(scopes: Sequence[ScopeRecord]) -> Iterator[str]:
             if part.outcome is not Outcome.COMPLETE:
                 alike[part.part, part.outcome, part.error_kind].append((scope, part))
     for (name, outcome, _), group in alike.items():
-        count = f"{len(group):,} scope{'s' if len(group) > 1 else ''}"
         kept = "; its last rows are kept" if outcome is Outcome.FAILED else " and not asked for by name (--with)"
-        yield f"  {name} {outcome} in {count}{kept}: {group[0][1].error}"
+        yield f"  {name} {outcome} in {_count(len(group), 'scope')}{kept}: {_such_as(group)}{group[0][1].error}"
+
+
+def _left_out(accounts: Mapping[str, str]) -> Iterator[str]:
+    """Yield the accounts that were not asked: one by one, or many by their reasons."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for account, reason in accounts.items():
+        by_reason[reason].append(account)
+    for reason, of in by_reason.items():
+        if len(of) > SHOWN_FAILURES:
+            yield f"  {len(of):,} accounts skipped, such as {of[0]}: {reason}"
+        else:
+            yield from (f"  account {account} skipped: {reason}" for account in of)
+
+
+def _such_as(alike: Sequence[object]) -> str:
+    return "such as: " if len(alike) > 1 else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
