@@ -24,3 +24,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter and os.environ.get("CI") and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs end without lake.duckdb and data checks: most of a small one's time, for tests that look at neither."""
+    monkeypatch.setattr("pipeline.writing._check", lambda *_: ())

@@ -28,7 +28,7 @@ from tests.property.answers import encoded, listings, results
 SCOPE = Scope("us-east-1", "111122223333")
 OPERATIONS = (DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS)
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)
-slow = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+slow = settings(deadline=None, max_examples=75, suppress_health_check=list(HealthCheck))
 
 
 def pages(operation: str, bodies: list[bytes], project: str = "arn:p") -> list[RawPage]:

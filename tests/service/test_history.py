@@ -25,6 +25,8 @@ from pipeline.storage import LocalLake
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, project, rows, version, world
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 Serve = Callable[..., Served]
 REGIONS = ("ap-south-1", "eu-west-1", "us-east-1")
 STATUSES = ("TRAINING_IN_PROGRESS", "TRAINING_COMPLETED", "STARTING", "RUNNING", "STOPPED")

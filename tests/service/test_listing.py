@@ -15,6 +15,8 @@ from pipeline.record import Outcome
 from tests.service.conftest import Served
 from tests.service.worlds import names, project, rows, version, version_names, world
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 Serve = Callable[..., Served]
 VERSIONS, PROJECTS = "DescribeProjectVersions", "DescribeProjects"
 

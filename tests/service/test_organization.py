@@ -13,6 +13,8 @@ from pipeline.record import Outcome
 from tests.service.conftest import Served
 from tests.service.worlds import project, rows, version
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 Serve = Callable[..., Served]
 PROJECTS, VERSIONS = "DescribeProjects", "DescribeProjectVersions"
 ACCOUNTS = ["100000000001", "100000000002", "100000000003", "100000000004", "100000000005"]

@@ -14,6 +14,8 @@ from pipeline.verify import verify
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, REGION, project, rows, version
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 Serve = Callable[..., Served]
 DATASET, TAGS, POLICIES = "DescribeDataset", "ListTagsForResource", "ListProjectPolicies"
 CATS = project("cats")

@@ -19,6 +19,8 @@ from pipeline.settings import Prices, Retention, Settings
 from pipeline.storage import LocalLake
 from pipeline.verify import verify
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 SCOPE = Scope("us-east-1", "111122223333")
 OLD = datetime(2026, 1, 1, tzinfo=UTC)
 NEW_TABLES = ("dataset_statistics", "resource_tags", "project_policies")
