@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,12 +21,15 @@ from pipeline.storage import Lake
 
 ROW_GROUP_BYTES = 8 << 20
 """Bodies a row group holds: what a reader must take into memory at a time."""
+HELD_BYTES, SMALLEST_BYTES = 64 << 20, 256 << 10
+"""Bodies that all writers together hold back; beyond that, row groups are smaller, down to so many bytes."""
 FOLDER, SUFFIX = "raw", ".parquet"
 OUTCOME = b"reklake.outcome"
 LISTED_PARTS = b"reklake.parts"
 """Metadata: the parts (model.page.PARTS) that were asked about every resource, divided by commas."""
 COMPLETE, FAILED = "complete", "failed"
 _IN_A_NAME = re.compile(r"[A-Za-z0-9-]+")
+Made = TypeVar("Made")
 NEVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -69,6 +73,36 @@ class LandedScope:
     parts: frozenset[str] = frozenset()
 
 
+class Hand:
+    """Does the writing for many writers, and knows how much all of them hold back."""
+
+    def __init__(self, pool: ThreadPoolExecutor | None = None) -> None:
+        """Without a pool, whoever hands work over does it."""
+        self._pool = pool
+        self._lock = threading.Lock()
+        self._held = 0
+
+    def do(self, work: Callable[[], Made]) -> Made:
+        """Return what comes of the work, once it is done."""
+        return self._pool.submit(work).result() if self._pool else work()
+
+    def hold(self, size: int) -> bool:
+        """Count bytes that are held back (or, below 0, no more); whether it is too much by now."""
+        with self._lock:
+            self._held += size
+            return self._held > HELD_BYTES
+
+
+@contextmanager
+def one_hand() -> Iterator[Hand]:
+    """Write all files on one thread, however many hand pages over.
+
+    Arrow keeps memory for each thread that it ever worked on: 200 scopes' files written on 256 threads left 900 MB.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="landing") as writer:
+        yield Hand(writer)
+
+
 class Writer:
     """Takes one scope's pages in the order they come, and keeps few of them in memory.
 
@@ -88,7 +122,8 @@ class Writer:
         """Keep one page."""
         self._pages.append(page)
         self._bytes += len(page.body)
-        if self._bytes >= ROW_GROUP_BYTES:
+        is_too_much = self._hand.hold(len(page.body))
+        if self._bytes >= (SMALLEST_BYTES if is_too_much else ROW_GROUP_BYTES):
             self.flush()
 
     def flush(self) -> None:
@@ -99,7 +134,8 @@ class Writer:
             }
             columns["account_id"] = [self._scope.account_id] * len(self._pages)
             columns["region"] = [self._scope.region] * len(self._pages)
-            self._hand(lambda: self._file.write_table(pa.table(columns, schema=SCHEMA)))
+            self._hand.do(lambda: self._file.write_table(pa.table(columns, schema=SCHEMA)))
+        self._hand.hold(-self._bytes)
         self._pages, self._bytes = [], 0
 
     def close(self, outcome: str) -> None:
@@ -115,29 +151,16 @@ def folder(run_id: str) -> str:
     return f"{FOLDER}/{run_id}"
 
 
-Hand: TypeAlias = Callable[[Callable[[], Any]], Any]
-"""Does what it is given, perhaps on a thread of its own, and returns what comes of it."""
-
-
 @contextmanager
-def one_hand() -> Iterator[Hand]:
-    """Write all files on one thread, however many hand pages over.
-
-    Arrow keeps memory for each thread that it ever worked on: 200 scopes' files written on 256 threads left 900 MB.
-    """
-    with ThreadPoolExecutor(1, thread_name_prefix="landing") as writer:
-        yield lambda work: writer.submit(work).result()
-
-
-@contextmanager
-def land(lake: Lake, run_id: str, scope: Scope, hand: Hand = lambda work: work()) -> Iterator[Writer]:
+def land(lake: Lake, run_id: str, scope: Scope, hand: Hand | None = None) -> Iterator[Writer]:
     """Open the scope's landed file; it appears when the block ends. `hand` does the writing.
 
     If the block raises, the pages that came are kept all the same, marked as those of a failed scope.
     """
     with lake.new_file(_name(run_id, scope)) as beside:
         failure: Exception | None = None
-        file = hand(
+        hand = hand or Hand()
+        file = hand.do(
             lambda: pq.ParquetWriter(beside, SCHEMA, compression="zstd", compression_level=1, write_page_checksum=True)
         )
         try:
@@ -148,7 +171,7 @@ def land(lake: Lake, run_id: str, scope: Scope, hand: Hand = lambda work: work()
                 failure = error
             writer.close(COMPLETE if writer.is_whole and not failure else FAILED)
         finally:
-            hand(file.close)
+            hand.do(file.close)
     if failure:
         raise failure
 

@@ -39,7 +39,7 @@ MAX_LISTINGS = 5
 """How often a listing is begun again when its token expires, before the scope is given up."""
 SLOW_ANSWER, MOST_IN_FLIGHT = 0.5, 32
 """Seconds that an answer may take without the rate suffering, and the most calls under way for that."""
-FIRST_DELAY, LONGEST_DELAY = 0.2, 20.0
+FIRST_DELAY, LONGEST_DELAY = 0.2, 5.0
 """Seconds before a call that was cut or not answered is made again, and before the last of many times."""
 
 
@@ -223,7 +223,7 @@ class Listing:
         if is_throttle(failure):
             self.counters.throttles += 1
             lane.answered(lambda bucket, now: bucket.throttled(now, sent_at))
-            if self._is_patient(request):
+            if self._patience_left(request) > 0:
                 again = request.again(attempts=request.attempts + 1, failed_since=request.failed_since or sent_at)
                 lane.add(partial(self._make, again), is_next=True)
                 return
@@ -246,18 +246,20 @@ class Listing:
     def _asked_again(self, request: Request) -> bool:
         """Ask again in a moment for what was cut or not answered, unless it has been too often or too long."""
         attempts = request.attempts + 1
-        if attempts >= self._settings.max_attempts or not self._is_patient(request):
+        patience = self._patience_left(request)
+        if attempts >= self._settings.max_attempts or patience <= 0:
             return False
         ceiling = min(LONGEST_DELAY, FIRST_DELAY * 2**attempts)
-        delay = random.uniform(ceiling / 2, ceiling)  # noqa: S311  # jitter, not a secret
+        delay = min(patience, random.uniform(ceiling / 2, ceiling))  # noqa: S311  # jitter, not a secret
         again = request.again(attempts=attempts, failed_since=request.failed_since or time.monotonic())
         self._lanes[request.operation].add(partial(self._make, again), delay=delay)
         return True
 
-    def _is_patient(self, request: Request) -> bool:
-        """Whether to go on asking: something was answered a short while ago, or this call has not failed for long."""
-        since = max(request.failed_since or time.monotonic(), self._answered_at.get(request.operation, 0.0))
-        return time.monotonic() - since < self._settings.patience
+    def _patience_left(self, request: Request) -> float:
+        """Return for how many seconds to go on asking: since the last answer, or since this call first failed."""
+        now = time.monotonic()
+        since = max(request.failed_since or now, self._answered_at.get(request.operation, 0.0))
+        return self._settings.patience - (now - since)
 
     def _take(self, request: Request, answer: Mapping[str, Any]) -> None:
         """Hand a page over, and ask about what stands on it."""
