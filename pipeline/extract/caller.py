@@ -15,6 +15,7 @@ from botocore.parsers import ResponseParserError
 
 from pipeline.errors import UsageError
 from pipeline.extract import clock
+from pipeline.extract.failures import told
 from pipeline.extract.sessions import Sessions
 from pipeline.extract.targets import CUSTOM_LABELS_REGIONS
 from pipeline.extract.veil import Veil
@@ -74,7 +75,7 @@ def credentials(sessions: Sessions, profile: str | None, veil: Veil) -> Known:
         return Known(Finding(Level.FAIL, "credentials", *parted(str(error))))
     except Exception as error:  # noqa: BLE001  # whatever a provider, or a program that it starts, breaks with
         mend = f"{_RENEWED_BY[method]}{of}" if method in _RENEWED_BY else "renew them, or check the profile"
-        said = f"{of.strip()}: ".removeprefix(": ") + f"{type(error).__name__}: {error}".rstrip(". ")
+        said = f"{of.strip()}: ".removeprefix(": ") + f"{type(error).__name__}: {told(error)}".rstrip(". ")
         return Known(Finding(Level.FAIL, "credentials", said, mend))
     where = f"found {PLACES.get(method, 'by botocore')} ({method})"
     if session.profile_name != "default" or profile:
@@ -100,9 +101,9 @@ def identity(session: boto3.Session, region: str) -> Identity:
         answer = session.client("sts", region_name=region, config=config).get_caller_identity()
         return Identity(str(answer["Arn"]), str(answer["Account"]), ahead=clock.skew(answer["ResponseMetadata"]))
     except aws.ClientError as error:
-        return Identity(error=str(error), ahead=clock.skew(error.response.get("ResponseMetadata", {})))
+        return Identity(error=told(error), ahead=clock.skew(error.response.get("ResponseMetadata", {})))
     except (aws.BotoCoreError, ResponseParserError, KeyError, ValueError) as error:
-        return Identity(error=str(error))
+        return Identity(error=told(error))
 
 
 def regions_of(settings: AwsSettings, session: boto3.Session) -> tuple[str, ...]:

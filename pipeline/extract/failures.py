@@ -52,6 +52,14 @@ _UNSUPPORTED = frozenset(
     }
 )
 
+HIDDEN = "***"
+_SECRETS = (
+    re.compile(r"(//)[^/\s]+(?=@)"),
+    re.compile(r"(\b(?:Authorization|X-Amz-Security-Token)['\"]?\s*[:=]\s*(?:AWS4-\S+\s+)?)\S+", re.IGNORECASE),
+    re.compile(r"(\b(?:Credential|Signature|ExternalId)=)[^\s&,]+", re.IGNORECASE),
+)
+"""What stands in texts that others wrote and is secret; before it, what is not."""
+
 
 def code_of(error: Exception) -> str:
     """Return AWS's code of the error; empty if AWS did not answer."""
@@ -102,16 +110,16 @@ def _explain_silence(error: Exception, scope: Scope, doing: str, where: str) -> 
             kind="unreachable",
         )
     if isinstance(error, aws.ParamValidationError):
-        return bad_answer(scope, doing, f"the API does not take that ARN back: {' '.join(str(error).split())}")
+        return bad_answer(scope, doing, f"the API does not take that ARN back: {told(error)}")
     if isinstance(error, ResponseParserError):
-        return bad_answer(scope, doing, f"the answer cannot be parsed: {' '.join(str(error).split())}"[:300])
+        return bad_answer(scope, doing, f"the answer cannot be parsed: {told(error)}"[:300])
     return ScopeError(f"{where}: {type(error).__name__}: {_sentence(error)} Sync again.", kind="service")
 
 
 def bad_answer(scope: Scope, doing: str, what: str) -> ScopeError:
     """Return the error for an answer that cannot be believed, after retries."""
     return ScopeError(
-        f"account {scope.account_id}, region {scope.region}, {doing}: {what}. "
+        f"account {scope.account_id}, region {scope.region}, {doing}: {without_secrets(what)}. "
         "If a proxy stands between, check it; otherwise sync again.",
         kind="bad_answer",
     )
@@ -121,7 +129,7 @@ def _explain_answer(  # noqa: PLR0911  # one return a kind
     error: aws.ClientError, scope: Scope, where: str, is_accepted_elsewhere: Callable[[], bool]
 ) -> ScopeError:
     code = code_of(error)
-    message = str(error.response.get("Error", {}).get("Message") or "no message").strip()
+    message = without_secrets(str(error.response.get("Error", {}).get("Message") or "no message").strip())
     said = f"{where}: {code}: {message.rstrip('.')}."
     if error.operation_name == "AssumeRole":
         return ScopeError(
@@ -170,9 +178,23 @@ def _permission(operation: str, message: str) -> str:
 
 
 def _sentence(error: Exception) -> str:
-    return without_userinfo(" ".join(str(error).split()).rstrip(".") + ".")
+    return told(error).rstrip(".") + "."
 
 
-def without_userinfo(text: str) -> str:
-    """Return the text with user and password taken out of the URLs in it."""
-    return re.sub(r"//[^/@\s]+@", "//***@", text)
+def told(error: Exception) -> str:
+    """Return what an exception says, on one line, without anything secret."""
+    text = str(error)
+    if isinstance(error, ResponseParserError):
+        text = text.partition("\n")[0]  # what follows is the answer: one of STS that was cut has a role's new keys
+    return without_secrets(" ".join(text.split()))
+
+
+def without_secrets(text: str) -> str:
+    """Return the text without the users and passwords of URLs in it, and without what signs a request.
+
+    A signature that does not match is answered with the request as AWS saw it, the session's token in it; a proxy's
+    page may repeat the request, too.
+    """
+    for pattern in _SECRETS:
+        text = pattern.sub(rf"\g<1>{HIDDEN}", text)
+    return text

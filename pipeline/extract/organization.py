@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
 from pipeline.errors import UsageError
-from pipeline.extract.failures import code_of, without_userinfo
+from pipeline.extract.failures import code_of, told
 from pipeline.settings import AwsSettings
 
 CONNECT_TIMEOUT = 10
@@ -127,4 +127,4 @@ def _explained(error: Exception, settings: AwsSettings) -> str:
 
 
 def _sentence(error: Exception) -> str:
-    return without_userinfo(" ".join(str(error).split()).rstrip(".") + ".")
+    return told(error).rstrip(".") + "."

@@ -13,7 +13,7 @@ from botocore.parsers import ResponseParserError
 
 from pipeline.errors import UsageError
 from pipeline.extract import organization
-from pipeline.extract.failures import without_userinfo
+from pipeline.extract.failures import told
 from pipeline.extract.organization import LeftOut
 from pipeline.extract.sessions import Sessions
 from pipeline.model.page import Scope
@@ -184,7 +184,7 @@ def _own_account(session: boto3.Session, region: str, stated: Sequence[str] = ()
         known = stated[0] if stated else _account_of_a_project(session, region, config)
         if known is None:
             raise UsageError(
-                f"AWS STS does not say whose credentials these are: {without_userinfo(str(error))} Renew them, or "
+                f"AWS STS does not say whose credentials these are: {told(error)} Renew them, or "
                 "check AWS_ENDPOINT_URL; where STS cannot be reached, state the account with --account."
             ) from error
         return known

@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pipeline.extract.failures import without_userinfo
+from pipeline.extract.failures import HIDDEN, without_secrets
 
-HIDDEN = "***"
 LONGEST = 500
 """Characters of a text that are shown."""
 _SHORTEST_SECRET = 8
 """Anything shorter may be a word, and hides nothing."""
 _KEYS = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b")
-_TOKEN = re.compile(r"(x-amz-security-token:\s*)\S+", re.IGNORECASE)
-"""A signature that does not match is answered with the request as AWS saw it, the session's token in it."""
 
 
 class Veil:
@@ -36,5 +33,5 @@ class Veil:
         """Return the text on one line, cut if it is long, without anything secret."""
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, HIDDEN)
-        text = _TOKEN.sub(rf"\1{HIDDEN}", _KEYS.sub(HIDDEN, without_userinfo(" ".join(text.split()))))
+        text = _KEYS.sub(HIDDEN, without_secrets(" ".join(text.split())))
         return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

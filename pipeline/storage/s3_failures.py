@@ -163,4 +163,4 @@ def _explain_answer(error: aws.ClientError, where: str) -> ReklakeError | FileNo
 
 def _sentence(error: Exception) -> str:
     text = " ".join(str(error).split()).rstrip(".") + "."
-    return re.sub(r"//[^/@\s]+@", "//***@", text)  # a proxy's or an endpoint's URL may hold a password
+    return re.sub(r"//[^/\s]+@", "//***@", text)  # a proxy's or an endpoint's URL may hold a password
