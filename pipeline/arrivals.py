@@ -70,6 +70,7 @@ class Arrivals:
             "throttles": record.throttles,
             "seconds": record.seconds,
             **{one.part: str(one.outcome) for one in record.parts},
+            **{f"{one.part}_error": one.error for one in record.parts if one.error},
         }
         self._observe(Event("scope", record.scope, told, is_whole=record.outcome is Outcome.COMPLETE, facts=facts))
         landed = None if listed.error else landing.scope_file(self._lake, self._run_id, record.scope)

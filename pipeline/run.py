@@ -174,7 +174,7 @@ def _publish(
                 new.carry(scope)
         run.end(_outcome(run))
         if strict and run.outcome is Outcome.PARTIAL:
-            run.end(Outcome.FAILED, "nothing is published unless all scopes are complete (--strict)")
+            run.end(Outcome.FAILED, "nothing is published unless everything is complete (--strict)")
         if run.outcome is not Outcome.FAILED:
             with run.timed("load"):
                 new.seal(created_at=now(), software=run.software, run=partial(_as_published, run))
