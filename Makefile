@@ -11,8 +11,8 @@ demo: $(READY)  ## export a made-up organisation from the built-in endpoint and 
 	@$(BIN)/reklake demo --lake data/demo
 
 test: $(READY) $(OLD_DUCKDB)/.ready lint types  ## run everything, on both supported lines of DuckDB
-	$(BIN)/python -m pytest -n auto
-	PYTHONPATH=$(OLD_DUCKDB) $(BIN)/python -m pytest -n auto tests/sql tests/unit/load tests/cli/test_query.py \
+	$(BIN)/python -m pytest -n auto --dist worksteal
+	PYTHONPATH=$(OLD_DUCKDB) $(BIN)/python -m pytest -n auto --dist worksteal tests/sql tests/unit/load tests/cli/test_query.py \
 		tests/property/test_history.py tests/service/test_replay.py
 
 check: lint types  ## what needs no test run

@@ -18,6 +18,8 @@ from pipeline.storage import LocalLake
 from tests.service.bench import Bench, Command, state
 from tests.service.killing import DIES, FAILS, FULL, NEEDS_ROOM, READ_ONLY, STOPS, footprint
 
+ALIKE = ("datasets", "version_assets", "dataset_statistics", "resource_tags")
+"""Tables whose steps are like those of projects, project_versions and project_policies."""
 PARTS = 6
 """Tests of every step are cut in so many, for processes side by side."""
 POINTED = "rename .CURRENT.<pid>.tmp -> CURRENT #1"
@@ -71,6 +73,11 @@ def labels(bench: Bench, kept: str) -> list[str]:
     return [one["label"] for one in bench.steps(kept)]
 
 
+def distinct(bench: Bench, kept: str) -> list[str]:
+    """Steps without those of tables that are written like others: the first, the largest and the last stand for all."""
+    return [one for one in labels(bench, kept) if not any(f"/{name}.parquet" in one for name in ALIKE)]
+
+
 def visible(bench: Bench, kept: str) -> list[str]:
     """Steps before which the lake looks otherwise than before any other: killed at those, killed at all."""
     return list({one["looks"]: one["label"] for one in reversed(bench.steps(kept))}.values())[::-1]
@@ -94,13 +101,13 @@ def test_killed_wherever_a_first_sync_changes_the_lake_it_is_empty_or_new_and_go
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_killed_at_any_step_of_a_later_sync_the_lake_is_old_or_new_and_goes_on(bench: Bench, part: int):
-    assert strike(bench, "old", DIES, labels(bench, "old"), part, PARTS) >= 10
+    assert strike(bench, "old", DIES, distinct(bench, "old"), part, PARTS) >= 8
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_on_a_disk_that_is_full_or_broken_at_a_step_the_lake_stays_or_a_warning_is_given(bench: Bench, part: int):
-    some = labels(bench, "old")[::3]  # neighbours are much alike
-    assert strike(bench, "old", FAILS, some, part, PARTS) >= 4
+    some = distinct(bench, "old")[::3]  # neighbours are much alike
+    assert strike(bench, "old", FAILS, some, part, PARTS) >= 3
 
 
 @pytest.mark.parametrize("part", range(2))

@@ -74,7 +74,7 @@ def test_a_passing_fault_costs_no_row(serve: Serve, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(tap.attach, "__kwdefaults__", {"before_parse": before_parse})
     sizes = {f"p{number:03}": 1 for number in range(101)} | {"big": 250}
     served = serve(world(**sizes), faults=[fault])
-    result = served.sync()
+    result = served.sync(rate=10_000)  # throttles slow it down to a sixteenth
     assert only_scope(result).error is None
     assert version_names(served.lake) == {name: names(count) for name, count in sizes.items()}
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
-import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import pieces, run, settings
-from pipeline.emulator import Fault, StaticWorld, default_world
+from pipeline import pieces
+from pipeline.emulator import Fault, StaticWorld
 from pipeline.load import snapshot
 from pipeline.model import TABLES
 from pipeline.record import Outcome
@@ -20,6 +18,8 @@ from pipeline.storage import LocalLake
 from pipeline.verify import verify
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, OTHER, names, project, rows, two_by_two, version, version_names, world
+
+pytestmark = pytest.mark.usefixtures("unchecked")
 
 Serve = Callable[..., Served]
 VERSIONS, PROJECTS = "DescribeProjectVersions", "DescribeProjects"
@@ -210,25 +210,3 @@ def test_calls_keep_the_pace_that_was_asked(serve: Serve):
     served = serve(world(**{f"p{number:02}": 1 for number in range(60)}), tps=20)
     (scope,) = served.sync(rate=19).record.scopes
     assert (scope.throttles, scope.calls) == (0, 61)  # eight threads without a pace would be throttled at once
-
-
-def test_a_new_price_reaches_lake_duckdb_even_if_nothing_changed(serve: Serve, tmp_path: Path):
-    served = serve(default_world())
-    served.sync()
-    file = tmp_path / "reklake.toml"
-    file.write_text("[prices]\ntraining_hour = 123")
-    run.sync(settings.load(lake=str(served.lake), config=file, environment={}, regions=["us-east-1"], rate=1000), print)
-    with duckdb.connect(str(served.lake / "lake.duckdb"), read_only=True) as con:
-        assert con.sql("select training_hour from prices").fetchall() == [(123,)]
-
-
-def test_any_client_reads_lake_duckdb_while_syncs_go_on(serve: Serve):
-    served = serve(world(cats=2))
-    served.sync()
-    with duckdb.connect(str(served.lake / "lake.duckdb"), read_only=True) as con:
-        again = serve(world(cats=5), lake=served.lake)
-        again.sync()
-        assert con.sql("select count(*) from project_versions").fetchall() == [(2,)]
-    with duckdb.connect(str(served.lake / "lake.duckdb"), read_only=True) as con:
-        assert con.sql("select count(*) from marts.model_inventory").fetchall() == [(5,)]
-        assert con.sql("select outcome, stale_since from scopes").fetchall() == [("complete", None)]
