@@ -53,9 +53,11 @@ lock:  ## write the locks anew (needs uv)
 docs: $(READY)  ## write docs/tables.md from the declarations
 	$(BIN)/reklake tables --format markdown > docs/tables.md
 
-bench: $(READY)  ## page bodies to Parquet tables, and listings into histories: speed and memory
+bench: $(READY)  ## page bodies to tables, listings into histories, the pace of calls, many scopes: speed and memory
 	$(BIN)/python bench/flatten.py
 	$(BIN)/python bench/history.py
+	$(BIN)/python bench/pace.py
+	$(BIN)/python bench/breadth.py
 
 clean:
 	rm -rf $(VENV) $(OLD_DUCKDB) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

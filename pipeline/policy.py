@@ -108,7 +108,7 @@ def assuming(role: str, *, partition: str = "aws") -> Iterator[Statement]:
 
 def organization() -> Iterator[Statement]:
     """Yield what finding the accounts takes, all of them or by unit, in the management or a delegated account."""
-    actions = ("DescribeOrganization", "ListAccounts", "ListAccountsForParent", "ListOrganizationalUnitsForParent")
+    actions = ("ListAccounts", "ListAccountsForParent", "ListOrganizationalUnitsForParent", "ListRoots")
     yield Statement("ListAccounts", [f"organizations:{action}" for action in actions], ["*"])
 
 

@@ -8,6 +8,7 @@ is looked up when a call is signed.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
@@ -18,6 +19,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials, DeferredRefreshableCredentials
 from botocore.parsers import ResponseParserError
 
+from pipeline.extract.failures import is_passing
 from pipeline.extract.sessions import Sessions
 from pipeline.extract.tap import attach
 from pipeline.extract.targets import Caller, Target
@@ -26,32 +28,38 @@ CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
 """Seconds; a page takes well under one."""
 CONNECTIONS = 64
 """Kept open to one region's endpoint; a call that finds none free opens one for itself."""
-STS_ATTEMPTS = 5
+STS_ATTEMPTS, STS_PAUSE = 3, 5.0
+"""How often STS is asked at once, and the seconds before it is asked again if it was out of reach."""
 
 _signer: ContextVar[Signer] = ContextVar("signer")
 
 
 class Signer:
-    """An account's credentials: had at the first call and again when they run out; had by none if not by the first."""
+    """An account's credentials: had at the first call and again when they run out.
+
+    What the first call could not have none can: a role that is refused is refused to all its regions, without asking
+    ten times. Only when STS was out of reach is it asked again, after a while.
+    """
 
     def __init__(self, credentials: Any) -> None:
         self._credentials = credentials
         self._lock = threading.Lock()
         self._is_ready = False
         self._failure: Exception | None = None
+        self._asked_at = 0.0
 
     def frozen(self) -> Any:
         """Return what signs a call now; raises what came of assuming the role, and the same again without trying."""
         with self._lock:
-            if self._failure:
+            if self._failure and not (is_passing(self._failure) and time.monotonic() - self._asked_at > STS_PAUSE):
                 raise self._failure
             if not self._is_ready:
                 try:
                     self._credentials.get_frozen_credentials()
                 except Exception as error:
-                    self._failure = error
+                    self._failure, self._asked_at = error, time.monotonic()
                     raise
-                self._is_ready = True
+                self._is_ready, self._failure = True, None
         return self._credentials.get_frozen_credentials()
 
 

@@ -133,12 +133,21 @@ class Crew:
                     return
                 call = lane.leave(time.monotonic())
                 self.look_at(lane)
-                if self._idle:
-                    self._idle -= 1
-                else:
-                    self._threads += 1
-                    threading.Thread(target=self._work, name=f"reklake-{self._threads}", daemon=True).start()
+                if self._idle > 0 or not self._has_one_more():
+                    self._idle -= 1  # below 0: calls that wait for a thread
             self._handed.put((lane, call))
+
+    def _has_one_more(self) -> bool:
+        """Start a thread; False where the machine gives no more, and those there are must do."""
+        one = threading.Thread(target=self._work, name=f"reklake-{self._threads + 1}", daemon=True)
+        try:
+            one.start()
+        except RuntimeError:  # containers and Lambda limit them
+            if not self._threads:
+                raise
+            return False
+        self._threads += 1
+        return True
 
     def _next_lane(self) -> Lane | None:
         """Wait until a call can leave, and return its lane; None once the crew is closed. The lock must be held."""

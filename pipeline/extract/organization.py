@@ -47,12 +47,10 @@ def accounts(settings: AwsSettings, session: boto3.Session, region: str) -> tupl
 
     UsageError if Organizations does not tell. A unit to leave out that is not met is harmless.
     """
-    client = session.client(
-        "organizations",
-        region_name=region,  # of the right partition; the service has one endpoint in each
-        config=Config(connect_timeout=CONNECT_TIMEOUT, retries={"mode": "standard", "total_max_attempts": ATTEMPTS}),
-    )
+    config = Config(connect_timeout=CONNECT_TIMEOUT, retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
     try:
+        # the region is for the partition; the service has one endpoint in each
+        client = session.client("organizations", region_name=region, config=config)
         found = {str(one["Id"]): _state(one) for one in _covered(settings, client)}
     except (aws.ClientError, aws.BotoCoreError, ResponseParserError, KeyError, ValueError) as error:
         raise UsageError(_explained(error, settings)) from error

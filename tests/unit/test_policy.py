@@ -97,10 +97,10 @@ def test_the_caller_assumes_roles_finds_accounts_and_keeps_a_lake():
         allow(
             "ListAccounts",
             [
-                "organizations:DescribeOrganization",
                 "organizations:ListAccounts",
                 "organizations:ListAccountsForParent",
                 "organizations:ListOrganizationalUnitsForParent",
+                "organizations:ListRoots",
             ],
             "*",
         ),

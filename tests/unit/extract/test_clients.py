@@ -85,6 +85,27 @@ def test_a_role_that_cannot_be_assumed_is_tried_once_for_all_its_regions():
     assert (len(tried), len(refused)) == (1, 10)
 
 
+def test_an_sts_that_was_out_of_reach_is_asked_again_after_a_while(monkeypatch: pytest.MonkeyPatch):
+    from botocore.exceptions import ConnectTimeoutError
+
+    tried = []
+
+    class Passing:
+        def get_frozen_credentials(self) -> str:
+            tried.append(1)
+            if len(tried) == 1:
+                raise ConnectTimeoutError(endpoint_url="https://sts")
+            return "credentials"
+
+    one = Signer(Passing())
+    for _ in range(3):
+        with pytest.raises(ConnectTimeoutError):
+            one.frozen()
+    assert len(tried) == 1
+    monkeypatch.setattr("pipeline.extract.clients.STS_PAUSE", 0.0)
+    assert one.frozen() == "credentials"
+
+
 def test_calls_of_one_client_are_signed_each_as_its_account(sessions: Sessions, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     clients = Clients(sessions)

@@ -110,3 +110,19 @@ def test_what_has_not_left_when_the_crew_is_dismissed_never_leaves():
     while any(thread.name == "reklake-time" for thread in threading.enumerate()):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_where_no_more_threads_can_be_had_those_there_are_do_all(monkeypatch):
+    done = threading.Semaphore(0)
+    real = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "reklake-3":
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with Crew() as crew:
+        for _ in range(50):
+            lane(crew).add(lambda: (time.sleep(0.001), done.release())[1])
+        assert all(done.acquire(timeout=SOON) for _ in range(50))
