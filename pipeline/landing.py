@@ -109,11 +109,12 @@ class Writer:
     Whoever adds the pages says whether they are all there: of the scope (`is_whole`), and of which parts (`parts`).
     """
 
-    def __init__(self, file: pq.ParquetWriter, scope: Scope, hand: Hand) -> None:
+    def __init__(self, path: Path, scope: Scope, hand: Hand) -> None:
         self._hand = hand
         self.is_whole = True
         self.parts: set[str] = set()
-        self._file = file
+        self._path = path
+        self._file: pq.ParquetWriter | None = None
         self._scope = scope
         self._pages: list[RawPage] = []
         self._bytes = 0
@@ -124,9 +125,26 @@ class Writer:
         self._bytes += len(page.body)
         is_too_much = self._hand.hold(len(page.body))
         if self._bytes >= (SMALLEST_BYTES if is_too_much else ROW_GROUP_BYTES):
-            self.flush()
+            self._hand.do(self._flush)
 
-    def flush(self) -> None:
+    def close(self, outcome: str) -> None:
+        """Write the rest and how the listing ended."""
+        self._hand.do(lambda: self._close(outcome))
+
+    def abandon(self) -> None:
+        """Let go of the file after an error."""
+        if self._file:
+            self._hand.do(self._file.close)
+
+    def _opened(self) -> pq.ParquetWriter:
+        """Return the file, which most scopes need at their end only: so many are not open at once."""
+        if self._file is None:
+            self._file = pq.ParquetWriter(
+                self._path, SCHEMA, compression="zstd", compression_level=1, write_page_checksum=True
+            )
+        return self._file
+
+    def _flush(self) -> None:
         """Write what is held back as a row group."""
         if self._pages:
             columns: dict[str, list[Any]] = {
@@ -134,16 +152,15 @@ class Writer:
             }
             columns["account_id"] = [self._scope.account_id] * len(self._pages)
             columns["region"] = [self._scope.region] * len(self._pages)
-            self._hand.do(lambda: self._file.write_table(pa.table(columns, schema=SCHEMA)))
+            self._opened().write_table(pa.table(columns, schema=SCHEMA))
         self._hand.hold(-self._bytes)
         self._pages, self._bytes = [], 0
 
-    def close(self, outcome: str) -> None:
-        """Write the rest and how the listing ended."""
-        self.flush()
-        self._file.add_key_value_metadata(
-            {OUTCOME: outcome.encode(), LISTED_PARTS: ",".join(sorted(self.parts)).encode()}
-        )
+    def _close(self, outcome: str) -> None:
+        self._flush()
+        file = self._opened()
+        file.add_key_value_metadata({OUTCOME: outcome.encode(), LISTED_PARTS: ",".join(sorted(self.parts)).encode()})
+        file.close()
 
 
 def folder(run_id: str) -> str:
@@ -159,19 +176,16 @@ def land(lake: Lake, run_id: str, scope: Scope, hand: Hand | None = None) -> Ite
     """
     with lake.new_file(_name(run_id, scope)) as beside:
         failure: Exception | None = None
-        hand = hand or Hand()
-        file = hand.do(
-            lambda: pq.ParquetWriter(beside, SCHEMA, compression="zstd", compression_level=1, write_page_checksum=True)
-        )
+        writer = Writer(beside, scope, hand or Hand())
         try:
-            writer = Writer(file, scope, hand)
             try:
                 yield writer
             except Exception as error:  # noqa: BLE001  # raised again below, once the file is whole
                 failure = error
             writer.close(COMPLETE if writer.is_whole and not failure else FAILED)
-        finally:
-            hand.do(file.close)
+        except BaseException:
+            writer.abandon()
+            raise
     if failure:
         raise failure
 
