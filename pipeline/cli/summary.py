@@ -25,12 +25,14 @@ def lines(result: Result) -> Iterator[str]:
     failed = [one for one in scopes if one.outcome is Outcome.FAILED]
     yield _headline(result, len(failed))
     if len(scopes) <= FEW_SCOPES:
+        told: set[str] = set()
         for one in scopes:
             yield f"  {one.scope}: {one.outcome}, {_count(one.projects, 'project')}, {_count(one.versions, 'version')}"
             if one.resumed_from:
                 yield f"    not asked again: listed by run {one.resumed_from}, which did not publish it"
             if one.error:
-                yield f"    {one.error}"
+                yield f"    {'as said above' if one.error in told else one.error}"
+                told.add(one.error)
     else:
         yield from _in_sum(record.run_id, scopes, failed)
     yield from _parts(scopes)

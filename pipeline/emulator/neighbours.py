@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _ROLE = re.compile(rb"Action=AssumeRole&.*RoleArn=arn%3A[^%]*%3Aiam%3A%3A(\d{12})%3Arole")
 _REFUSED = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>
-<Code>AccessDenied</Code><Message>User: arn:aws:iam::{caller}:user/emulated is not authorized to perform: sts:AssumeRole
- on resource: arn:aws:iam::{account}:role</Message></Error><RequestId>00000000-0000-0000-0000-000000000000</RequestId>
+<Code>AccessDenied</Code>
+<Message>User: arn:aws:iam::{caller}:user/emulated may not perform sts:AssumeRole in {account}</Message>
+</Error><RequestId>00000000-0000-0000-0000-000000000000</RequestId>
 </ErrorResponse>"""
 _ASSUMED_KEY = re.compile(r"ASIA[A-Z0-9]{16}")
 _LOOK_UP = "get_account_id_from"
