@@ -9,7 +9,7 @@ import botocore.exceptions as aws
 from botocore.parsers import ResponseParserError
 
 from pipeline.errors import ScopeError
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, Scope
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, Scope
 
 THROTTLES = frozenset(
     {
@@ -61,6 +61,21 @@ _SECRETS = (
 """What stands in texts that others wrote and is secret; before it, what is not."""
 
 
+_NO_SUCH_OPERATION = frozenset({404, 405, 501})
+"""HTTP statuses of gateways and other services."""
+_MODELED = frozenset(
+    {
+        "InvalidParameterException",
+        "InvalidPaginationTokenException",
+        "ResourceNotFoundException",
+        "ResourceNotReadyException",
+        "InternalServerError",
+        "LimitExceededException",
+    }
+)
+"""What the parts' operations answer by their own account (botocore's model)."""
+
+
 def code_of(error: Exception) -> str:
     """Return AWS's code of the error; empty if AWS did not answer."""
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, aws.ClientError) else ""
@@ -77,11 +92,24 @@ def is_passing(error: Exception) -> bool:
     Not where assuming the role failed: that has been tried again already.
     """
     if isinstance(error, aws.ClientError):
-        if error.operation_name == "AssumeRole" or code_of(error) in _UNSUPPORTED:
+        if error.operation_name == "AssumeRole" or _is_unknown_there(error):
             return False
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return status >= HTTP_SERVER_ERROR or code_of(error) in _TRANSIENT
+        return _status(error) >= HTTP_SERVER_ERROR or code_of(error) in _TRANSIENT
     return isinstance(error, aws.HTTPClientError | aws.ConnectionError | aws.IncompleteReadError | ResponseParserError)
+
+
+def _status(error: aws.ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _is_unknown_there(error: aws.ClientError) -> bool:
+    """Whether the endpoint does not know the operation at all, which endpoints say in many ways."""
+    code = code_of(error)
+    if code in _UNSUPPORTED or (_status(error) in _NO_SUCH_OPERATION and not code.endswith("Exception")):
+        return True
+    # what asks of parts must never cost the listing its good end because an endpoint has other words for "no"
+    is_of_ours = code in _DENIED | _CREDENTIALS | THROTTLES | _TRANSIENT or code in _MODELED
+    return error.operation_name in PARTS.values() and _status(error) < HTTP_SERVER_ERROR and not is_of_ours
 
 
 def explain(
@@ -152,10 +180,10 @@ def _explain_answer(  # noqa: PLR0911  # one return a kind
             "enabled for the account.",
             kind="credentials",
         )
-    if code in _UNSUPPORTED:
+    if _is_unknown_there(error):
         return ScopeError(
-            f"{said} Custom Labels is not offered in {scope.region}: leave it out with --exclude-region "
-            f"{scope.region}.",
+            f"{said} {error.operation_name} is not known there: Custom Labels is not offered in {scope.region} (leave "
+            f"it out with --exclude-region {scope.region}), or AWS_ENDPOINT_URL leads elsewhere.",
             kind="unsupported",
         )
     if code in THROTTLES:

@@ -268,7 +268,10 @@ def test_an_organization_is_listed_or_it_is_said_why_not(serve: Serve, monkeypat
     assert "AccessDeniedException" in one.message
     assert "allow organizations:ListAccounts" in one.mend
     monkeypatch.setenv("AWS_ENDPOINT_URL_ORGANIZATIONS", "no url")
-    assert of(look(organization=True, role="Reader"), "organization").message == "Invalid endpoint: no url"
+    assert (
+        of(look(organization=True, role="Reader"), "organization").message
+        == "--organization: AWS Organizations does not list the accounts: Invalid endpoint: no url"
+    )
 
 
 def test_what_cannot_be_planned_is_a_line(serve: Serve):

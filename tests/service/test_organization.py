@@ -104,7 +104,11 @@ def test_what_failed_keeps_its_rows_in_every_kind_of_trouble(serve: Serve):
     [
         ("access_denied", "denied", "Allow rekognition:DescribeProjects"),
         ("region_not_enabled", "region_not_enabled", "--exclude-region eu-west-1"),
-        ("unknown_operation", "unsupported", "Custom Labels is not offered in eu-west-1"),
+        (
+            "unknown_operation",
+            "unsupported",
+            "Custom Labels is not offered in eu-west-1",
+        ),
         ("internal_error", "service", "Sync again"),
     ],
 )

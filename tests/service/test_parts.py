@@ -105,6 +105,23 @@ def test_the_default_part_is_left_out_where_it_is_not_permitted(serve: Serve, ki
 
 
 @pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, b"<html>no such page"),
+        (501, b'{"message": "not implemented"}'),
+        (405, b""),
+        (400, b'{"__type": "com.example#UnknownTarget", "message": "what?"}'),
+    ],
+)
+def test_an_endpoint_that_does_not_know_the_default_part_is_listed_all_the_same(serve: Serve, status: int, body: bytes):
+    served = serve(world(), faults=[Fault("raw_body", operation=DATASET, status=status, body=body)])
+    result = served.sync()
+    assert result.record.outcome is Outcome.COMPLETE
+    assert outcomes(result) == {"datasets": "skipped"}
+    assert served.calls(DATASET) <= 2
+
+
+@pytest.mark.parametrize(
     ("operation", "part"), [(DATASET, "datasets"), (TAGS, "tags"), (POLICIES, "policies")], ids=lambda one: one
 )
 @pytest.mark.parametrize("kind", ["access_denied", "throttle", "html", "reset", "internal_error"])
