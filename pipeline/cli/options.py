@@ -165,7 +165,7 @@ Burst = Annotated[
     float | None,
     typer.Option(
         "--burst",
-        help="Calls that may leave at once after a pause.  (default: 0.95 seconds' worth of --rate)",
+        help="Calls that may be unanswered, and leave at once after a pause.  (default: 0.95 seconds' worth of --rate)",
         show_default=False,
     ),
 ]

@@ -74,7 +74,7 @@ class AwsSettings:
     where it is permitted."""
     rate: float = QUOTA
     burst: float | None = None
-    """Calls that may leave at once after a pause; None: BURST_SECONDS' worth."""
+    """Calls of an operation that may be unanswered, and so leave at once after a pause; None: BURST_SECONDS' worth."""
     patience: float = 15.0
     """Seconds without one answer after which what is throttled, cut or out of reach is given up."""
     max_attempts: int = 10
