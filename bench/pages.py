@@ -79,25 +79,25 @@ def bodies(versions: int, *, per_project: int = 1000, page_size: int = 100) -> I
         done += count
 
 
-def _file(versions: int) -> Path:
+def file(versions: int) -> Path:
     return Path(tempfile.gettempdir()) / f"reklake-bench-{versions}.pages"
 
 
 def prepare(versions: int) -> None:
     """Write the bodies to a file once, so that every process reads the same ones."""
-    if _file(versions).exists():
+    if file(versions).exists():
         return
-    beside = _file(versions).with_suffix(".making")
+    beside = file(versions).with_suffix(".making")
     with beside.open("wb") as out:
         for arn, number, body in bodies(versions):
             out.write(json.dumps([arn, number, len(body)]).encode() + b"\n" + body)
-    beside.rename(_file(versions))
+    beside.rename(file(versions))
 
 
 def cached(versions: int) -> Iterator[tuple[str, int, bytes]]:
     """Yield the prepared bodies one by one, so that their bytes do not count as our memory."""
     prepare(versions)
-    with _file(versions).open("rb") as file:
-        while head := file.readline():
+    with file(versions).open("rb") as prepared:
+        while head := prepared.readline():
             arn, number, size = json.loads(head)
-            yield arn, number, file.read(size)
+            yield arn, number, prepared.read(size)
