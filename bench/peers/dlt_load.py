@@ -1,0 +1,94 @@
+"""The same export with dlt: a resource of described dicts into Parquet files of the filesystem destination.
+
+    python bench/peers/dlt_load.py [--tuned] (--endpoint URL | --pages FILE) FOLDER
+
+By default as one writes it first: one dict at a time, default settings; nested lists become tables of their own. With
+`--tuned`, what dlt's guide advises for speed: pages instead of rows, one resource after the other, larger buffers, files
+of a size that two workers share, no detection of types in texts, no child tables (flat rows are made in the resource),
+declared types, and zstd as everywhere here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import plain_boto3
+import source
+
+TUNED = {
+    "EXTRACT__NEXT_ITEM_MODE": "fifo",
+    "DATA_WRITER__BUFFER_MAX_ITEMS": "20000",
+    "EXTRACT__DATA_WRITER__FILE_MAX_ITEMS": "50000",
+    "NORMALIZE__WORKERS": "2",
+    "NORMALIZE__DATA_WRITER__COMPRESSION": "zstd",
+}
+TYPES = {
+    "timestamp[us, tz=UTC]": "timestamp",
+    "int64": "bigint",
+    "uint64": "bigint",
+    "bool": "bool",
+    "double": "double",
+}
+
+
+def default(chosen: argparse.Namespace) -> Any:
+    import dlt
+
+    @dlt.resource(name="project_versions")
+    def described() -> Iterator[dict[str, Any]]:
+        for arn, listed in source.described(chosen):
+            for one in listed:
+                yield {"ProjectArn": arn, **one}
+
+    return described()
+
+
+def tuned(chosen: argparse.Namespace) -> Any:
+    import dlt
+
+    declared = {name: {"data_type": TYPES[str(kind)]} for name, kind in plain_boto3.OTHERS.items()}
+
+    @dlt.resource(max_table_nesting=0)
+    def described() -> Iterator[Any]:
+        for arn, listed in source.described(chosen):
+            rows = [plain_boto3.version_row(one, arn) for one in listed]
+            yield dlt.mark.with_table_name(rows, "project_versions")
+            assets = [asset for one in listed for asset in plain_boto3.asset_rows(one, arn)]
+            yield dlt.mark.with_table_name(assets, "version_assets")
+
+    del declared
+    return described()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tuned", action="store_true")
+    source.add_arguments(parser)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as working:
+        os.environ |= {"DLT_DATA_DIR": working, "RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "ERROR"}
+        if chosen.tuned:
+            os.environ |= TUNED
+        import dlt
+
+        made = dlt.pipeline(
+            pipeline_name="bench",
+            destination=dlt.destinations.filesystem(Path(chosen.folder).resolve().as_uri()),
+            dataset_name="lake",
+            pipelines_dir=working,
+        )
+        schema = dlt.Schema("bench")
+        if chosen.tuned:
+            for detection in ("iso_timestamp", "timestamp", "iso_date", "large_integer", "hexbytes_to_text"):
+                schema.remove_type_detection(detection)  # type: ignore[arg-type]
+        resource = tuned(chosen) if chosen.tuned else default(chosen)
+        made.run(resource, loader_file_format="parquet", schema=schema)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""How large and how often: the sizes of a full bench, and of one for every day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes are in versions. `peers` are the sizes that peers run, where they are slower than one can wait for."""
+
+    runs: int
+    flatten: int
+    flatten_peers: int
+    sync: int
+    sync_peers: int
+    sync_peer_runs: int
+    again: int
+    growth: tuple[int, ...]
+    history: tuple[int, ...]
+    """Runs that a lake has had before the sync that is timed; its world has `history_versions`."""
+    history_versions: int
+    startup_runs: int
+    profile: int
+    scripts: bool
+    """Whether the benches that are scripts of their own run too: histories, queries, pace, breadth."""
+    scratch: Path = Path()
+    """A folder for what the suites write."""
+
+
+FULL = Plan(
+    runs=5,
+    flatten=200_000,
+    flatten_peers=20_000,
+    sync=200_000,
+    sync_peers=200_000,
+    sync_peer_runs=5,
+    again=200_000,
+    growth=(10_000, 50_000, 100_000, 1_000_000),
+    history=(1, 10, 100),
+    history_versions=10_000,
+    startup_runs=20,
+    profile=200_000,
+    scripts=True,
+)
+QUICK = Plan(
+    runs=3,
+    flatten=20_000,
+    flatten_peers=2_000,
+    sync=10_000,
+    sync_peers=1_000,
+    sync_peer_runs=1,
+    again=10_000,
+    growth=(2_000, 10_000),
+    history=(1, 3),
+    history_versions=1_000,
+    startup_runs=3,
+    profile=10_000,
+    scripts=False,
+)
