@@ -48,8 +48,7 @@ class World:
         self.changed = changed
         self._count = -(-versions // 1000)
         prepared = min(versions, BASE)
-        pages.prepare(prepared)
-        with pages.file(prepared).open("rb") as file:
+        with pages.prepare(prepared).open("rb") as file:
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._view = memoryview(self._bytes)
         self._projects: dict[str, list[tuple[int, int]]] = {}

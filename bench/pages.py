@@ -79,25 +79,24 @@ def bodies(versions: int, *, per_project: int = 1000, page_size: int = 100) -> I
         done += count
 
 
-def file(versions: int) -> Path:
+def _file(versions: int) -> Path:
     return Path(tempfile.gettempdir()) / f"reklake-bench-{versions}.pages"
 
 
-def prepare(versions: int) -> None:
-    """Write the bodies to a file once, so that every process reads the same ones."""
-    if file(versions).exists():
-        return
-    beside = file(versions).with_suffix(".making")
+def prepare(versions: int) -> Path:
+    """Write the bodies to a file once, so that every process reads the same ones; return it."""
+    if _file(versions).exists():
+        return _file(versions)
+    beside = _file(versions).with_suffix(".making")
     with beside.open("wb") as out:
         for arn, number, body in bodies(versions):
             out.write(json.dumps([arn, number, len(body)]).encode() + b"\n" + body)
-    beside.rename(file(versions))
+    return beside.rename(_file(versions))
 
 
-def cached(versions: int) -> Iterator[tuple[str, int, bytes]]:
-    """Yield the prepared bodies one by one, so that their bytes do not count as our memory."""
-    prepare(versions)
-    with file(versions).open("rb") as prepared:
+def read(path: str | Path) -> Iterator[tuple[str, int, bytes]]:
+    """Yield the prepared bodies one by one, so that their bytes do not count as the reader's memory."""
+    with Path(path).open("rb") as prepared:
         while head := prepared.readline():
             arn, number, size = json.loads(head)
             yield arn, number, prepared.read(size)

@@ -26,13 +26,18 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
     yield "### The machine\n"
     yield from table(["", ""], [[name, value] for name, value in results["machine"].items()])
     for section in results["sections"].values():
-        yield f"### {section['title']}\n"
-        if section["about"]:
-            yield f"{section['about']}\n"
-        for columns, rows in section["tables"]:
-            yield from table(columns, rows)
-        if section["output"]:
-            yield f"```text\n{section['output'].strip()}\n```\n"
+        yield from of(section)
+
+
+def of(section: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of one suite's results."""
+    yield f"### {section['title']}\n"
+    if section["about"]:
+        yield f"{section['about']}\n"
+    for columns, rows in section["tables"]:
+        yield from table(columns, rows)
+    if section["output"]:
+        yield f"```text\n{section['output'].strip()}\n```\n"
 
 
 def table(columns: list[str], rows: list[list[str]]) -> Iterator[str]:

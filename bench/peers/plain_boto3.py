@@ -8,6 +8,8 @@ With `--pages`, bodies from a file go through botocore's own parser instead of o
 from __future__ import annotations
 
 import argparse
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     source.add_arguments(parser)
     chosen = parser.parse_args()
+    started = time.perf_counter()
     versions, assets = [], []
     for project_arn, listed in source.described(chosen):
         for one in listed:
@@ -98,6 +101,7 @@ def main() -> None:
     for name, rows in (("project_versions", versions), ("version_assets", assets)):
         schema = pa.schema([(column, OTHERS.get(column, TEXT)) for column in rows[0]])
         pq.write_table(pa.Table.from_pylist(rows, schema), Path(chosen.folder, f"{name}.parquet"), compression="zstd")
+    print(json.dumps({"seconds": time.perf_counter() - started}))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 Described = Iterator[tuple[str, list[dict[str, Any]]]]
@@ -15,11 +16,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--endpoint", metavar="URL")
     where.add_argument("--pages", metavar="FILE", help="as bench/pages.py writes it")
+    parser.add_argument("--json", action="store_true", help="decode a file's bodies as JSON, without botocore")
     parser.add_argument("folder", help="where the Parquet files go")
 
 
 def described(chosen: argparse.Namespace) -> Described:
-    return over_http(chosen.endpoint) if chosen.endpoint else from_file(chosen.pages)
+    if chosen.endpoint:
+        return over_http(chosen.endpoint)
+    return as_json(chosen.pages) if chosen.json else from_file(chosen.pages)
 
 
 def over_http(endpoint: str) -> Described:
@@ -51,6 +55,20 @@ def from_file(path: str) -> Described:
     for arn, body in bodies(path):
         answer = {"status_code": 200, "headers": {}, "body": body}
         yield arn, parser.parse(answer, output)["ProjectVersionDescriptions"]
+
+
+def as_json(path: str) -> Described:
+    try:
+        from orjson import loads  # comes with dlt
+    except ImportError:
+        from json import loads
+    for arn, body in bodies(path):
+        listed = loads(body)["ProjectVersionDescriptions"]
+        for one in listed:
+            for name in ("CreationTimestamp", "TrainingEndTimestamp"):
+                if name in one:
+                    one[name] = datetime.fromtimestamp(one[name], UTC)
+        yield arn, listed
 
 
 def bodies(path: str) -> Iterator[tuple[str, bytes]]:
