@@ -4,8 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OLD_DUCKDB := .duckdb-1.5
+# what the benches compare with has the same boto3 and pyarrow
+PEER_LOCK = uv pip compile --quiet --no-header --no-annotate --generate-hashes --universal --python-version 3.11 \
+	--no-emit-index-url --constraint requirements.lock -
 
-.PHONY: demo test check test-duckdb-1.5 lint types lock docs bench clean
+.PHONY: demo test check test-duckdb-1.5 lint types lock docs bench bench-quick clean
 
 demo: $(READY)  ## export a made-up organisation from the built-in endpoint and query it
 	@$(BIN)/reklake demo --lake data/demo
@@ -47,17 +50,19 @@ lock:  ## write the locks anew (needs uv)
 		-o requirements-run.lock
 	printf 'hatchling\n' | uv pip compile --quiet --no-header --no-annotate --generate-hashes \
 		--universal --no-emit-index-url --constraint requirements.lock - -o requirements-build.lock
+	printf 'boto3\npyarrow\n' | $(PEER_LOCK) -o bench/peers/plain.lock
+	printf 'dlt[parquet]\nboto3\npyarrow\n' | $(PEER_LOCK) -o bench/peers/dlt.lock
 	printf 'duckdb==1.5.5\n' | uv pip compile --quiet --no-header --no-annotate --no-deps --generate-hashes \
 		--universal --no-emit-index-url - -o requirements-duckdb-1.5.lock
 
 docs: $(READY)  ## write docs/tables.md from the declarations
 	$(BIN)/reklake tables --format markdown > docs/tables.md
 
-bench: $(READY)  ## page bodies to tables, listings into histories, the pace of calls, many scopes: speed and memory
-	$(BIN)/python bench/flatten.py
-	$(BIN)/python bench/history.py
-	$(BIN)/python bench/pace.py
-	$(BIN)/python bench/breadth.py
+bench: $(READY)  ## speed and memory, against other ways of doing it: bench/results and docs/performance.md (about an hour)
+	$(BIN)/python bench/run.py
+
+bench-quick: $(READY)  ## the same in small, for every day; leaves docs/performance.md alone
+	$(BIN)/python bench/run.py --quick
 
 clean:
 	rm -rf $(VENV) $(OLD_DUCKDB) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,10 +3,10 @@
     python bench/endpoint.py --versions 20000 [--changed 0.01] [--port 8399]
 
 It prints its address as a line of JSON and serves until its standard input closes (`--stay`: until it is killed).
-N versions stand in projects of 1,000, 100 a page; one account, one region, no signature is checked, no quota kept.
-A page's `NextToken` is another one each time it is asked for, as at AWS. `GET /changed/0.01` shows a world from then on
-in which that share of the versions, spread evenly over the pages, is STOPPED instead of RUNNING or the other way round;
-`GET /counts` tells the calls of each operation and the CPU seconds that they took.
+N versions (in thousands, above 200,000) stand in projects of 1,000, 100 a page; one account, one region, no signature is
+checked, no quota kept. A page's `NextToken` is another one each time it is asked for, as at AWS. `GET /changed/0.01`
+shows a world from then on in which that share of the versions, spread evenly over the pages, is STOPPED instead of
+RUNNING or the other way round; `GET /counts` tells the calls of each operation and the CPU seconds that they took.
 """
 
 from __future__ import annotations
@@ -138,6 +138,7 @@ class Server:
         while True:
             for key, events in self._selector.select():
                 if key.data == "end":
+                    self._end()
                     return
                 if key.fileobj is self._listener:
                     self._accept()
@@ -145,6 +146,12 @@ class Server:
                     self._send(key.fileobj)  # type: ignore[arg-type]
                 else:
                     self._receive(key.fileobj)  # type: ignore[arg-type]
+
+    def _end(self) -> None:
+        for connection in list(self._received):
+            self._close(connection)
+        self._listener.close()
+        self._selector.close()
 
     def _accept(self) -> None:
         connection, _ = self._listener.accept()

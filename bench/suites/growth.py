@@ -33,8 +33,8 @@ def run(plan: Plan) -> Section:
     histories = _histories(plan)
     told = [[f"{runs:,}", spread(taken), peak(taken)] for runs, taken in histories.items()]
     about = (
-        "The first table: first syncs, start-up included. The second: a sync in which 1 % has changed, in lakes that have "
-        f"had so many such runs before; {plan.history_versions:,} versions."
+        "The first table: first syncs, start-up included. The second: a sync in which 1 % has changed, in lakes "
+        f"that have had so many such runs before; {plan.history_versions:,} versions."
     )
     named = {f"{size:,} versions": taken for size, taken in sizes.items()}
     named |= {f"after {number:,} runs": taken for number, taken in histories.items()}
