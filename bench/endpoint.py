@@ -3,10 +3,11 @@
     python bench/endpoint.py --versions 20000 [--changed 0.01] [--port 8399]
 
 It prints its address as a line of JSON and serves until its standard input closes (`--stay`: until it is killed).
-N versions (in thousands, above 200,000) stand in projects of 1,000, 100 a page; one account, one region, no signature is
-checked, no quota kept. A page's `NextToken` is another one each time it is asked for, as at AWS. `GET /changed/0.01`
-shows a world from then on in which that share of the versions, spread evenly over the pages, is STOPPED instead of
-RUNNING or the other way round; `GET /counts` tells the calls of each operation and the CPU seconds that they took.
+N versions (in thousands, above 200,000) stand in projects of 1,000, 100 a page; there is one account and one region, no
+signature is checked and no quota kept. A `NextToken` is another one each time it is asked for, as at AWS.
+`GET /changed/0.01` shows a world from then on in which that share of the versions, spread evenly over the pages, is
+STOPPED instead of RUNNING or the other way round; `GET /counts` tells the calls of each operation and the CPU seconds
+that they took.
 """
 
 from __future__ import annotations
@@ -22,16 +23,18 @@ import struct
 import sys
 import time
 import uuid
+from array import array
 from collections import Counter, deque
+from collections.abc import Iterator
 from email.utils import formatdate
 
 import pages
 
 PAGE = 100
 BASE = 200_000
-"""Versions of which bodies are prepared; a larger world shows them again in projects of other names."""
+"""Versions of which bodies are prepared; a larger world shows them again in projects of other names (in ARNs only)."""
 PLACE = struct.Struct(">II")
-RUNNING, STOPPED = b'"Status": "RUNNING"', b'"Status": "STOPPED"'
+STATES = (b'"Status": "RUNNING"', b'"Status": "STOPPED"')
 IDENTITY = (
     '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
     f"<Arn>arn:aws:iam::{pages.ACCOUNT}:user/bench</Arn><UserId>AIDA</UserId><Account>{pages.ACCOUNT}</Account>"
@@ -59,9 +62,14 @@ class World:
             start = self._bytes.tell()
             at = start + size
             self._projects.setdefault(arn, []).append((start, at))
+        self._found: dict[int, array[int]] = {}
         self._base = list(self._projects)
         self._arns = [self._renamed(self._base[n % len(self._base)], n) for n in range(self._count)]
         self._numbers = {arn: n for n, arn in enumerate(self._arns)}
+        if self._count > len(self._base):
+            for base, arn in enumerate(self._base):
+                for start, end in self._projects[arn]:
+                    self._names(start, end, base)
         self._projects_listed = [
             json.dumps({"ProjectArn": arn, "CreationTimestamp": 1_600_000_000.125 + n, "Status": "CREATED"}).encode()
             for n, arn in enumerate(self._arns)
@@ -89,22 +97,41 @@ class World:
         start, end = ranges[page]
         end -= len(_tail(0, 0))
         tail = _tail(number, page + 1) if page + 1 < len(ranges) else b"}"
-        if number == base:
-            return [*self._with_changes(self._bytes, start, end), tail]
-        body = self._bytes[start:end].replace(b"line-%05d-" % base, b"line-%05d-" % number)
-        return [*self._with_changes(body, 0, len(body)), tail]
+        edits = self._changes(start, end)
+        if number != base:
+            name = b"%05d" % number
+            edits += [(at, name) for at in self._names(start, end, base)]
+        return [*self._edited(start, end, sorted(edits)), tail]
 
-    def _with_changes(self, body: bytes | mmap.mmap, start: int, end: int) -> Parts:
-        """Return the body with the status of some versions replaced by one of the same length."""
-        view, count, parts, at = memoryview(body), round(self.changed * PAGE), [], start
+    def _edited(self, start: int, end: int, edits: list[tuple[int, bytes]]) -> Iterator[bytes | memoryview]:
+        """Yield what stands there with some bytes replaced by as many others, and nothing copied."""
+        for at, other in edits:
+            yield self._view[start:at]
+            yield other
+            start = at + len(other)
+        yield self._view[start:end]
+
+    def _changes(self, start: int, end: int) -> list[tuple[int, bytes]]:
+        """Return the edits that give some versions of a page another status, as many as the share that has changed."""
+        count, edits, at = round(self.changed * PAGE), [], start
         for n in range(count):
             after = max(at, start + n * (end - start) // count)
-            found = [(body.find(one, after, end), other) for one, other in ((RUNNING, STOPPED), (STOPPED, RUNNING))]
+            found = [(self._bytes.find(one, after, end), other) for one, other in (STATES, STATES[::-1])]
             where, other = min((one for one in found if one[0] >= 0), default=(-1, b""))
             if where >= 0:
-                parts += [view[at:where], other]
+                edits.append((where, other))
                 at = where + len(other)
-        return [*parts, view[at:end]]
+        return edits
+
+    def _names(self, start: int, end: int, base: int) -> array[int]:
+        """Return where the project's number stands in the ARNs of a page; remembered, because finding them costs."""
+        if start not in self._found:
+            self._found[start] = array("Q")
+            sought, at = b"project/defects-line-%05d-" % base, start
+            while (at := self._bytes.find(sought, at, end)) >= 0:
+                self._found[start].append(at + len(sought) - 6)
+                at += len(sought)
+        return self._found[start]
 
 
 def _tail(project: int, page: int) -> bytes:

@@ -45,17 +45,17 @@ FULL = Plan(
     scripts=True,
 )
 QUICK = Plan(
-    runs=3,
+    runs=2,
     flatten=20_000,
-    flatten_peers=2_000,
-    sync=10_000,
-    sync_peers=1_000,
+    flatten_peers=5_000,
+    sync=5_000,
+    sync_peers=5_000,
     sync_peer_runs=1,
     again=10_000,
     growth=(2_000, 10_000),
     history=(1, 3),
     history_versions=1_000,
-    startup_runs=3,
+    startup_runs=5,
     profile=10_000,
     scripts=False,
 )
