@@ -60,12 +60,33 @@ class TableFile:
         self._held = rows.slice(ready)
         self._write(rows.slice(0, ready))
 
+    def drop(self, account_id: str, region: str) -> None:
+        """Take out again the rows of a scope whose listing has broken off: all are written anew, but this is rare."""
+
+        def others(rows: pa.Table) -> pa.Table:
+            is_other = pc.or_(pc.not_equal(rows["account_id"], account_id), pc.not_equal(rows["region"], region))
+            return rows.filter(is_other)
+
+        self._held = others(self._held)
+        written = self._set_aside()
+        self._sorted = SortedFile(self.path, self.table)
+        for rows in merged([written]):
+            self._sorted.add(others(rows))
+        written.path.unlink()
+        if self._late:
+            self._late.close()
+            late, self._late = self._late, self._run("kept")
+            for rows in merged([late]):
+                self._late.add(others(rows))
+            late.path.unlink()
+
     def close(self) -> None:
         """Finish the file; it is sorted by key, each key once."""
         self._write(self._held)
-        self._sorted.close()
         if self._late:
             self._merge(self._late)
+        else:
+            self._sorted.close()
 
     def abandon(self) -> None:
         """Let go of the files after an error; the folder they are in is thrown away."""
@@ -84,13 +105,18 @@ class TableFile:
     def _run(self, name: str) -> Run:
         return Run(self.path.with_suffix(f".{name}"), self.table.schema, self.table.key)
 
-    def _merge(self, late: Run) -> None:
+    def _set_aside(self) -> Run:
+        """Close the file, and return its rows as a run."""
+        self._sorted.close()
         written = self._run("written")
         for batch in pq.ParquetFile(self.path).iter_batches(ROW_GROUP_ROWS):
             written.add(pa.table(batch, schema=self.table.schema))
-        runs = [written, late]
-        for run in runs:
-            run.close()
+        written.close()
+        return written
+
+    def _merge(self, late: Run) -> None:
+        late.close()
+        runs = [self._set_aside(), late]
         self._sorted = SortedFile(self.path, self.table)
         for rows in merged(runs):
             self._sorted.add(rows)
