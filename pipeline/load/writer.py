@@ -192,7 +192,7 @@ class SnapshotWriter:
     def _write_histories(self) -> dict[str, Any]:
         (self._folder / HISTORY).mkdir()
         entries = {}
-        with _readable(self._previous), history.merging() as con:
+        with _readable(self._previous):
             for one in TABLES:
                 path = self._folder / HISTORY / f"{one.name}.parquet"
                 known = since = None
@@ -200,7 +200,6 @@ class SnapshotWriter:
                     known = self._previous.file(one.name, history=self._previous.has_history, verified=True)
                     since = None if self._previous.has_history else self._previous.created_at
                 rows = history.write(
-                    con,
                     one,
                     path,
                     known=known,
