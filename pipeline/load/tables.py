@@ -17,8 +17,8 @@ from pipeline.model.order import in_key_order
 
 ROW_GROUP_ROWS = 20_000
 """Rows of a row group: 10 MB of versions in memory, 3 MB on disk; small enough to skip by statistics."""
-HELD_ROWS = 50_000
-"""Rows held at the most until nothing can come before them: 30 MB of versions."""
+HELD_BYTES = 64 << 20
+"""Bytes of rows held at the most until nothing can come before them: the assets of 20,000 versions."""
 COMPRESSION, LEVEL = "zstd", 1
 """Level 9 is a tenth smaller and takes four times as long."""
 
@@ -55,7 +55,7 @@ class TableFile:
             mixed = pa.concat_tables([self._held, piece.slice(0, overlapping)])
             rows = pa.concat_tables([mixed.take(in_key_order(mixed, self.table.key)), piece.slice(overlapping)])
         ready = rows.num_rows
-        if settled is not None and rows.num_rows <= HELD_ROWS:
+        if settled is not None and rows.nbytes <= HELD_BYTES:
             ready = _count(pc.less(rows.column(first), settled))
         self._held = rows.slice(ready)
         self._write(rows.slice(0, ready))
