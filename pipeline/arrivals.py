@@ -1,49 +1,126 @@
-"""Where one scope's pages go: into the landing, and what becomes of them into its record."""
+"""Where the pages of one scope go: into the landing and on to flatten, and what becomes of them into the record."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from typing import TypeAlias
+import time
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from typing import Protocol, TypeAlias
 
 from pipeline import landing
 from pipeline.errors import ScopeError
 from pipeline.events import Event, Observer
 from pipeline.extract import Listed
+from pipeline.feed import Arrived, Feed
 from pipeline.landing import LandedScope
-from pipeline.model.page import RawPage, Scope
+from pipeline.model.page import DEFAULT_PARTS, RawPage, Scope
 from pipeline.record import Outcome, PartRecord, ScopeRecord, now
 from pipeline.storage import Lake
+from pipeline.unchanged import Before, Comparison
 
 Extracted: TypeAlias = tuple[LandedScope | None, ScopeRecord]
 """What came of listing a scope: its landed pages, unless it broke off, and the record of it."""
+
+
+class Arriving(Protocol):
+    """A scope whose pages are there, or on their way."""
+
+    @property
+    def scope(self) -> Scope:
+        """The scope."""
+
+    @property
+    def parts(self) -> Collection[str]:
+        """The parts that its resources are asked about."""
+
+    @property
+    def waited(self) -> float:
+        """Seconds that the reader of its pages has waited for them."""
+
+    def unchanged(self) -> Before | None:
+        """Wait until it is known whether all pages are equal to those of the rows there are, and return these if so."""
+
+    def pages(self) -> Iterator[Arrived] | None:
+        """Return its pages as they come, whether the listing will come to its end or not; None if they are landed."""
+
+    def result(self) -> Extracted:
+        """Wait for the end, and return what came of it."""
+
+    def close(self) -> None:
+        """Say that nobody reads its pages any more."""
+
+
+class Landed:
+    """A scope that an earlier run has listed."""
+
+    waited = 0.0
+
+    def __init__(self, landed: LandedScope | None, record: ScopeRecord) -> None:
+        self.scope = record.scope
+        self.parts = landed.parts if landed else frozenset[str]()
+        self._extracted = landed, record
+
+    def unchanged(self) -> Before | None:
+        """Return None: what is replayed is flattened."""
+        return None
+
+    def pages(self) -> None:
+        """Return None: they are landed."""
+
+    def result(self) -> Extracted:
+        """Return what came of it."""
+        return self._extracted
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 class Arrivals:
     """A sink of the lister for one scope."""
 
     def __init__(
-        self, lake: Lake, run_id: str, scope: Scope, observe: Observer, hand: landing.Hand, *, is_asked_by_name: bool
+        self,
+        lake: Lake,
+        run_id: str,
+        scope: Scope,
+        observe: Observer,
+        hand: landing.Hand,
+        *,
+        parts: Collection[str] | None = None,
+        before: Before | None = None,
     ) -> None:
-        """`is_asked_by_name` says whether parts were asked for, or are taken because they are the default."""
+        """`parts` are those that were asked for; None: those of the default are taken."""
+        self.scope = scope
+        self.parts = DEFAULT_PARTS if parts is None else parts
         self._lake = lake
         self._hand = hand
         self._run_id = run_id
         self._record = ScopeRecord.of(scope)
         self._observe = observe
-        self._is_asked_by_name = is_asked_by_name
+        self._is_asked_by_name = parts is not None
         self._open = ExitStack()
         self._file: landing.Writer | None = None
+        self._feed = Feed()
+        self._before = before
+        self._comparison = Comparison(before)
+        self._future: Future[Extracted] = Future()
+        self._waited = 0.0
+
+    # -- for the lister
 
     def begin(self) -> None:
         """Open the landed file."""
         self._record.started_at = now()
         self._file = self._open.enter_context(landing.land(self._lake, self._run_id, self._record.scope, self._hand))
 
-    def page(self, page: RawPage) -> None:
-        """Keep a page."""
+    def page(self, page: RawPage, *, is_last: bool) -> None:
+        """Keep a page, and hand it on."""
         if self._file:
             self._file.add(page)
         self._record.pages += 1
+        self._comparison.see(page)
+        self._feed.put(Arrived(page, is_last))
         self._observe(Event("page", self._record.scope))
 
     def end(self, listed: Listed) -> Extracted:
@@ -81,3 +158,52 @@ class Arrivals:
             return PartRecord(name, Outcome.COMPLETE)
         is_optional = not self._is_asked_by_name and error.kind in {"denied", "unsupported"}
         return PartRecord(name, Outcome.SKIPPED if is_optional else Outcome.FAILED, error.kind, str(error))
+
+    # -- for whoever flattens
+
+    def hold(self) -> None:
+        """Hold pages from the first one on: they will be read while they come."""
+        self._feed.open()
+
+    def follow(self, listing: Future[Extracted]) -> Arrivals:
+        """Learn from the lister's future when the listing has ended, however it did."""
+        self._future = listing
+        listing.add_done_callback(self._over)
+        return self
+
+    def _over(self, _: Future[Extracted]) -> None:
+        self._comparison.end()
+        self._feed.end()
+
+    @property
+    def waited(self) -> float:
+        """Seconds that was waited for pages, or for the end."""
+        return self._waited + self._feed.waited
+
+    def unchanged(self) -> Before | None:
+        """Return the pages before if those that come are equal, to the end."""
+        with self._waiting():
+            is_same = self._comparison.is_same()
+        landed = self.result()[0] if is_same else None
+        return self._before if landed and self._before and landed.parts == self._before.parts else None
+
+    def pages(self) -> Iterator[Arrived] | None:
+        """Return the pages as they come, if they are held from the first one on."""
+        return iter(self._feed) if self._feed.read() else None
+
+    def result(self) -> Extracted:
+        """Wait for the end."""
+        with self._waiting():
+            return self._future.result()
+
+    def close(self) -> None:
+        """Hold no more pages."""
+        self._feed.close()
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._waited += time.perf_counter() - started

@@ -50,11 +50,14 @@ SCHEMA = pa.schema(
         _field("request_id", pa.string(), "AWS's id of the request, for AWS support."),
         _field("body", pa.binary(), "The answer's body, byte for byte."),
         _field("resource_arn", pa.string(), "Dataset, project or version a part asked about; empty in listings."),
+        _field("digest", pa.binary(), "SHA-256 of the items as they came, without the token; empty if not taken."),
     ]
 )
 HEAD_COLUMNS = ("operation", "project_arn", "listing", "page_number", "http_status", "resource_arn")
-_ADDED = frozenset({"resource_arn"})
+_ADDED = frozenset({"resource_arn", "digest"})
 """Columns that files of older versions lack; there they are empty."""
+_DISTINCT = frozenset({"observed_at", "request_id", "body", "digest"})
+"""Columns whose values are all different."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,12 @@ class Writer:
         """Return the file, which most scopes need at their end only: so many are not open at once."""
         if self._file is None:
             self._file = pq.ParquetWriter(
-                self._path, SCHEMA, compression="zstd", compression_level=1, write_page_checksum=True
+                self._path,
+                SCHEMA,
+                compression="zstd",
+                compression_level=1,
+                write_page_checksum=True,
+                use_dictionary=[name for name in SCHEMA.names if name not in _DISTINCT],  # bodies would be hashed
             )
         return self._file
 
@@ -303,6 +311,15 @@ class Pages:
                 [RawPage(**dict(zip(self._names, one, strict=True))) for one in zip(*columns, strict=True)],
             )
         return self._group[1]
+
+
+def digests(path: Path) -> list[dict[str, Any]]:
+    """Return what tells the file's pages apart, each with its digest, in the order they came; none where none has."""
+    file = _open(path)
+    if "digest" not in file.schema_arrow.names:
+        return []
+    rows: list[dict[str, Any]] = file.read(columns=[*HEAD_COLUMNS, "digest"], use_threads=False).to_pylist()
+    return rows
 
 
 def heads(path: Path) -> list[dict[str, Any]]:

@@ -1,20 +1,18 @@
-"""A landed scope as tables, piece by piece: whole projects where they fit, and in bounded memory."""
+"""A scope's pages as tables, piece by piece: whole projects where they fit, as they come, and in bounded memory."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipeline import landing
+from pipeline.feed import Arrived
 from pipeline.flatten import Flat, flatten, flatten_part
-from pipeline.flatten.counting import Counting, PageHead, counting
-from pipeline.landing import LandedScope
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RawPage
+from pipeline.flatten.counting import HTTP_ERROR
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RawPage, Scope
 from pipeline.parallel import ordered_map
 
 PIECE_BYTES = 8 << 20
@@ -23,6 +21,10 @@ PROJECT_BYTES = 4 << 20
 """Bodies of one project that are waited for: about 1,300 versions; a larger project is cut."""
 FLATTEN_THREADS = 2
 """pyarrow releases the interpreter while it parses; a third thread only waits for memory."""
+
+
+class OvertakenError(Exception):
+    """A project was cut, and then began anew or vanished: what was flattened of it does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,92 +40,133 @@ class Piece:
     cut: str = ""
 
 
-def flatten_scope(landed: LandedScope) -> Iterator[tuple[Flat, str | None]]:
-    """Yield a landed scope as tables: its projects, then its versions in about the order they came, then its parts.
+@dataclass(slots=True)
+class Projects:
+    """The projects of a scope: those whose versions are still to come, and those that vanished meanwhile."""
 
-    With each piece comes its `settled`. No key comes twice: of a version that stands on two pages the later counts,
-    but where a project was cut between them, the earlier. Of the parts, those that were asked to their end come, one
-    Flat each, with rows about the datasets, projects and versions of this listing only.
+    outstanding: set[str]
+    gone: set[str] = field(default_factory=set)
+
+
+def flatten_scope(
+    scope: Scope, arrivals: Iterable[Arrived], parts: Collection[str]
+) -> Iterator[tuple[Flat, str | None]]:
+    """Yield a scope as tables: its versions in about the order they came, then its projects, then each of `parts`.
+
+    With each piece comes its `settled`. The pages of DescribeProjects come first. No key comes twice: of a version that
+    stands on two pages the later counts, but where a project was cut between them, the earlier. Of a part, rows come
+    about the datasets, projects and versions of this listing only; it is not said whether all were asked about.
+
+    OvertakenError if what was yielded has turned out not to count: begin again with the landed pages.
     """
-    file = landing.Pages(landed.path)
-    heads = [PageHead(**head) for head in file.heads()]
-    decided = counting(heads)
-    project_pages = file.wanted(lambda at: heads[at].operation == DESCRIBE_PROJECTS and decided.counts(heads[at]))
-    projects = flatten(DESCRIBE_PROJECTS, landed.scope, list(project_pages), gone=decided.gone)
-    yield projects, None
-    existing = frozenset(projects.tables["projects"].column("project_arn").to_pylist())
-    wanted = {
-        at: head.project_arn
-        for at, head in enumerate(heads)
-        if head.operation == DESCRIBE_PROJECT_VERSIONS and decided.counts(head, existing)
-    }
-    asked = _asked(landed, heads)
+    stream = iter(arrivals)
+    project_pages, rest = _projects_first(stream)
+    projects = flatten(DESCRIBE_PROJECTS, scope, project_pages)
+    known = Projects(set(projects.tables["projects"].column("project_arn").to_pylist()))
+    answers = _Answers(chain(rest, stream))
     resources = projects.resources
     seen: dict[str, list[pa.Array]] = defaultdict(list)
     for piece, flat in ordered_map(
-        lambda piece: (piece, flatten(DESCRIBE_PROJECT_VERSIONS, landed.scope, piece.pages)),
-        pieces(file.wanted(wanted.__contains__), list(wanted.values())),
+        lambda piece: (piece, flatten(DESCRIBE_PROJECT_VERSIONS, scope, piece.pages)),
+        pieces(answers.of_versions(), known),
         workers=FLATTEN_THREADS,
         ahead=FLATTEN_THREADS,
     ):
-        if len(asked):
-            resources.append(flat.arns.filter(pc.is_in(flat.arns, asked)))
+        if "tags" in parts:
+            resources.append(flat.arns)
         if piece.cut:
             new = flat.without(seen[piece.cut])
             seen[piece.cut].append(new.arns)
             yield new, piece.settled
         else:
             yield flat, piece.settled
-    for part in _flatten_parts(landed, file, heads, decided, pa.concat_arrays(resources)):
-        yield part, None
-
-
-def _asked(landed: LandedScope, heads: Sequence[PageHead]) -> pa.Array:
-    """Return the ARNs that the parts were asked about: which of them exist is found out while versions go by."""
-    operations = {PARTS[part] for part in landed.parts & PARTS.keys()}
-    return pa.array(sorted({head.resource_arn for head in heads if head.operation in operations}), pa.string())
-
-
-def _flatten_parts(
-    landed: LandedScope, file: landing.Pages, heads: Sequence[PageHead], decided: Counting, resources: pa.Array
-) -> Iterator[Flat]:
+    yield flatten(DESCRIBE_PROJECTS, scope, project_pages, gone=known.gone) if known.gone else projects, None
     for part, operation in PARTS.items():
-        if part in landed.parts:
-            wanted = {at for at, head in enumerate(heads) if head.operation == operation and decided.counts(head)}
-            pages = list(file.wanted(wanted.__contains__))
-            yield flatten_part(operation, landed.scope, pages).only(resources)
+        if part in parts:
+            pages = answers.of_part(operation, known.gone)
+            yield flatten_part(operation, scope, pages).only(pa.concat_arrays(resources)), None
 
 
-def pieces(pages: Iterator[RawPage], project_arns: Sequence[str]) -> Iterator[Piece]:
+def _projects_first(stream: Iterator[Arrived]) -> tuple[list[RawPage], list[Arrived]]:
+    """Return the pages of the listing of projects that counts, and what came after it and was taken to know."""
+    pages: list[RawPage] = []
+    for arrived in stream:
+        page = arrived.page
+        if page.operation != DESCRIBE_PROJECTS:
+            return pages, [arrived]
+        pages = [one for one in pages if one.listing == page.listing]
+        pages.append(page)
+        if arrived.is_last:
+            break
+    return pages, []
+
+
+class _Answers:
+    """The pages of versions on their way, and beside them those of parts, kept until they are asked for."""
+
+    def __init__(self, arrivals: Iterable[Arrived]) -> None:
+        self._arrivals = arrivals
+        self._of_parts: dict[str, dict[str, list[RawPage]]] = defaultdict(dict)
+
+    def of_versions(self) -> Iterator[Arrived]:
+        """Yield the pages of versions; the others are kept."""
+        for arrived in self._arrivals:
+            page = arrived.page
+            if page.operation == DESCRIBE_PROJECT_VERSIONS:
+                yield arrived
+            elif page.operation != DESCRIBE_PROJECTS:
+                asked = self._of_parts[page.operation]
+                before = [one for one in asked.get(page.resource_arn, []) if one.listing == page.listing]
+                asked[page.resource_arn] = [*before, page]
+
+    def of_part(self, operation: str, gone: Collection[str]) -> list[RawPage]:
+        """Return the pages of a part about resources that have not vanished, nor their project."""
+        return [
+            page
+            for pages in self._of_parts[operation].values()
+            if all(page.http_status < HTTP_ERROR and page.project_arn not in gone for page in pages)
+            for page in pages
+        ]
+
+
+def pieces(arrivals: Iterable[Arrived], projects: Projects) -> Iterator[Piece]:
     """Group pages, which come mixed because projects are listed side by side, into pieces.
 
-    `project_arns` are those of the pages, in the same order.
+    Pages of projects that are not outstanding do not count; each is outstanding until its last page came. Of a project
+    whose listing began anew the new pages count; one that answered with an error is noted as gone.
     """
-    later = list(accumulate(reversed(project_arns), min))[::-1]  # of each page, the lowest ARN from there on
-    to_come = Counter(project_arns)
-    waiting: dict[str, list[RawPage]] = defaultdict(list)
+    waiting: dict[str, list[RawPage]] = {}
     ready: list[RawPage] = []
-    cut: set[str] = set()
-    for at, page in enumerate(pages, 1):
+    cut: dict[str, int] = {}
+    for page, is_last in arrivals:
         arn = page.project_arn
-        to_come[arn] -= 1
-        waiting[arn].append(page)
-        if to_come[arn] and _size(waiting[arn]) < PROJECT_BYTES:
+        if arn not in projects.outstanding:
             continue
-        part = waiting.pop(arn)
-        if to_come[arn] or arn in cut:
-            cut.add(arn)
-            yield Piece(part, _settled([*later[at : at + 1], *waiting, *_arns(ready)]), arn)
+        is_gone = page.http_status >= HTTP_ERROR
+        if cut.get(arn, page.listing) != page.listing or (is_gone and arn in cut):
+            raise OvertakenError(arn)
+        pages = [one for one in waiting.pop(arn, []) if one.listing == page.listing]
+        if is_last:
+            projects.outstanding.discard(arn)
+        if is_gone:
+            projects.gone.add(arn)
             continue
-        ready += part
-        if _size(ready) >= PIECE_BYTES:
-            yield Piece(ready, _settled([*later[at : at + 1], *waiting]))
-            ready = []
+        pages.append(page)
+        if not is_last and _size(pages) < PROJECT_BYTES:
+            waiting[arn] = pages
+        elif not is_last or arn in cut:
+            cut[arn] = page.listing
+            yield Piece(pages, _settled([*projects.outstanding, *(one.project_arn for one in ready)]), arn)
+        else:
+            ready += pages
+            if _size(ready) >= PIECE_BYTES:
+                yield Piece(ready, _settled(projects.outstanding))
+                ready = []
     if ready:
         yield Piece(ready, None)
 
 
-def _settled(arns: Sequence[str]) -> str | None:
+def _settled(arns: Collection[str]) -> str | None:
     """Return what the versions' keys of these projects begin with at the least.
 
     A version's ARN begins as its project's does, up to the last slash.
@@ -131,9 +174,5 @@ def _settled(arns: Sequence[str]) -> str | None:
     return min(arns).rpartition("/")[0] if arns else None
 
 
-def _arns(pages: Sequence[RawPage]) -> list[str]:
-    return [page.project_arn for page in pages]
-
-
-def _size(pages: Sequence[RawPage]) -> int:
+def _size(pages: Collection[RawPage]) -> int:
     return sum(len(page.body) for page in pages)

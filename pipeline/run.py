@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 
 from pipeline import landing, tidy
-from pipeline.arrivals import Arrivals, Extracted
+from pipeline.arrivals import Arrivals, Arriving, Landed
 from pipeline.errors import BusyError, LakeError, ScopeError
 from pipeline.events import Event, Observer, Outlook
 from pipeline.extract import Lister, Sessions, plan
@@ -21,6 +21,7 @@ from pipeline.record import Outcome, PartRecord, RunRecord, ScopeRecord, documen
 from pipeline.scope import write_scope
 from pipeline.settings import Settings
 from pipeline.storage import Lake, open_lake
+from pipeline.unchanged import before
 from pipeline.writing import Result, conclude, writing
 
 
@@ -44,17 +45,20 @@ def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Resu
     run.left_out = {one.account_id: one.reason for one in planned.left_out}
     with writing(lake, run), landing.one_hand() as hand, Lister(sessions) as lister:
         previous = tidy.begin(lake)
-        expected = last_calls(documents(lake))
+        records = documents(lake)
+        expected = last_calls(records)
         outlook = Outlook(len(targets), expected, settings.aws.rate, lister.reading)
         said = f"{len(targets)} scope{'s' if len(targets) != 1 else ''}, run {run.run_id}"
         observe(Event("started", None, said, facts={"scopes": len(targets), "run_id": run.run_id}, outlook=outlook))
-        extracted = _resume(settings, lake, run, previous, [target.scope for target in targets], observe)
-        for target in targets:
-            if target.scope not in extracted:
-                named = settings.aws.parts is not None
-                sink = Arrivals(lake, run.run_id, target.scope, observe, hand, is_asked_by_name=named)
-                extracted[target.scope] = lister.begin(target, sink).result
-        return _publish(settings, lake, run, previous, extracted, observe, strict=strict)
+        arriving = _resume(settings, lake, run, previous, [target.scope for target in targets], observe)
+        for target in sorted(targets, key=lambda target: target.scope):
+            if target.scope not in arriving:
+                known = before(lake, target.scope, previous, records)
+                sink = Arrivals(lake, run.run_id, target.scope, observe, hand, parts=settings.aws.parts, before=known)
+                if not arriving:
+                    sink.hold()  # it is the first to be flattened, from now on
+                arriving[target.scope] = sink.follow(lister.begin(target, sink))
+        return _publish(settings, lake, run, previous, arriving, observe, strict=strict)
 
 
 def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
@@ -69,8 +73,8 @@ def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
     with writing(lake, run):
         previous = tidy.begin(lake)
         observe(Event("started", detail=f"replaying {len(found)} landed scopes of run {run_id}"))
-        extracted = {one.scope: partial(_replayed, one, previous) for one in found}
-        return _publish(settings, lake, run, previous, extracted, observe)
+        arriving: dict[Scope, Arriving] = {one.scope: _replayed(one, previous) for one in found}
+        return _publish(settings, lake, run, previous, arriving, observe)
 
 
 def replayable(settings: Settings) -> list[str]:
@@ -99,39 +103,39 @@ def replayable(settings: Settings) -> list[str]:
 
 def _resume(
     settings: Settings, lake: Lake, run: RunRecord, previous: Snapshot | None, wanted: list[Scope], observe: Observer
-) -> dict[Scope, Callable[[], Extracted]]:
+) -> dict[Scope, Arriving]:
     """Take over what runs have listed and did not live to publish, and clear the rest of what they left."""
     parts = set(DEFAULT_PARTS if settings.aws.parts is None else settings.aws.parts)
     resumable = tidy.resumable(lake, timedelta(seconds=settings.resume_within), previous)
     found = {scope: one for scope, one in resumable.items() if parts <= one.parts}
-    taken: dict[Scope, Callable[[], Extracted]] = {}
+    taken: dict[Scope, Arriving] = {}
     for scope in [scope for scope in wanted if scope in found]:
         left = found.pop(scope)
-        taken[scope] = partial(_resumed, landing.take_over(lake, left, run.run_id), left.run_id)
+        taken[scope] = _resumed(landing.take_over(lake, left, run.run_id), left.run_id)
         observe(Event("resumed", scope, f"not asked again: listed at {left.listed_at:%FT%TZ} by run {left.run_id}"))
     tidy.clear_dead_runs(lake, run.run_id, previous, found.values())
     return taken
 
 
-def _resumed(landed: LandedScope, of_run: str) -> Extracted:
+def _resumed(landed: LandedScope, of_run: str) -> Landed:
     record = ScopeRecord.of(landed.scope)
     record.outcome = Outcome.COMPLETE
     record.resumed_from = of_run
     record.parts = _parts_of(landed)
-    return landed, record
+    return Landed(landed, record)
 
 
 def _parts_of(landed: LandedScope) -> list[PartRecord]:
     return [PartRecord(part, Outcome.COMPLETE) for part in sorted(landed.parts)]
 
 
-def _replayed(found: LandedScope, previous: Snapshot | None) -> Extracted:
+def _replayed(found: LandedScope, previous: Snapshot | None) -> Landed:
     record = ScopeRecord.of(found.scope)
     shown = previous.sources.get(found.scope) if previous else None
     if not found.complete:
         why = f"{found.path}: the scope was not listed to its end in that run; its last complete rows stay."
         record.fail(ScopeError(why, kind="incomplete"))
-        return None, record
+        return Landed(None, record)
     if shown and found.listed_at < shown.listed_at and found.run_id != shown.run_id:
         why = (
             f"{found.scope}: run {found.run_id} listed it at {found.listed_at:%FT%TZ}, and the rows there are of "
@@ -139,10 +143,10 @@ def _replayed(found: LandedScope, previous: Snapshot | None) -> Extracted:
             "use `reklake rollback`."
         )
         record.fail(ScopeError(why, kind="older"))
-        return None, record
+        return Landed(None, record)
     record.outcome = Outcome.COMPLETE
     record.parts = _parts_of(found)
-    return found, record
+    return Landed(found, record)
 
 
 def _publish(
@@ -150,28 +154,24 @@ def _publish(
     lake: Lake,
     run: RunRecord,
     previous: Snapshot | None,
-    extracted: Mapping[Scope, Callable[[], Extracted]],
+    arriving: Mapping[Scope, Arriving],
     observe: Observer,
     *,
     strict: bool = False,
 ) -> Result:
     """Write the new snapshot scope by scope in key order, swap the pointer, and tell how it went.
 
-    A scope is flattened as soon as its own listing is there, while others are still being listed.
+    A scope is flattened while it is listed or, if it is not its turn yet, while others are.
     """
     with writer(lake, run.run_id, previous) as new:
-        for scope in sorted(extracted.keys() | (previous.sources.keys() if previous else set())):
-            landed = None
-            if scope in extracted:
-                with run.timed("extract"):
-                    landed, record = extracted[scope]()
-                run.scopes.append(record)
-            if landed:
-                observe(Event("flattening", scope))
-                with run.timed("flatten"):
-                    write_scope(new, landed, record)
-            else:
+        for scope in sorted(arriving.keys() | (previous.sources.keys() if previous else set())):
+            if scope not in arriving:
                 new.carry(scope)
+                continue
+            observe(Event("flattening", scope))
+            with run.timed("flatten"):
+                run.scopes.append(write_scope(new, arriving[scope]))
+            run.move(arriving[scope].waited, "flatten", "extract")
         run.end(_outcome(run))
         if strict and run.outcome is Outcome.PARTIAL:
             run.end(Outcome.FAILED, "nothing is published unless everything is complete (--strict)")

@@ -1,54 +1,129 @@
 """One listed scope into the snapshot: its projects and versions, and what its parts told of them.
 
-A part is not all or nothing with its scope: one that was not asked, or failed, keeps its last rows of what is still
-there.
+Its pages are flattened while others are still on their way; should the listing then break off, the rows are taken out
+again. A part is not all or nothing with its scope: one that was not asked, or failed, keeps its last rows of what is
+still there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline import landed
+from pipeline.arrivals import Arriving
 from pipeline.errors import PageError
+from pipeline.feed import Arrived
 from pipeline.flatten import Flat
 from pipeline.landing import LandedScope
 from pipeline.load.writer import SnapshotWriter
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, Scope
-from pipeline.pieces import flatten_scope
+from pipeline.pieces import OvertakenError, flatten_scope
 from pipeline.record import ScopeRecord, text_of
+from pipeline.unchanged import Before
 
 PART_OF = {operation: part for part, operation in PARTS.items()}
 
 
-def write_scope(new: SnapshotWriter, landed: LandedScope, record: ScopeRecord) -> None:
-    """Flatten a scope into the snapshot; where a page could not be read whole, the previous rows fill the gap."""
-    problems: list[PageError] = []
-    parts: dict[str, Flat] = {}
-    asked_before = new.asked_before(landed.scope)
-    resources = [pa.array([], pa.string())]
-    for flat, settled in flatten_scope(landed):
-        record.unknown_members += flat.unknown
+@dataclass(slots=True)
+class _Written:
+    """What was written of a scope: counts, pages that could not be read whole, parts, ARNs that had rows before."""
+
+    projects: int = 0
+    versions: int = 0
+    unknown_members: int = 0
+    problems: list[PageError] = field(default_factory=list)
+    parts: dict[str, Flat] = field(default_factory=dict)
+    resources: list[pa.Array] = field(default_factory=lambda: [pa.array([], pa.string())])
+
+
+def write_scope(new: SnapshotWriter, arriving: Arriving) -> ScopeRecord:
+    """Take a scope into the snapshot, as it comes or from its landed pages, and return its record.
+
+    One that was not listed to its end keeps its last rows, and so does one that has the pages it had.
+    """
+    if before := arriving.unchanged():
+        return _keep(new, arriving, before)
+    written = _write_while_listed(new, arriving)
+    listed, record = arriving.result()
+    if listed is None:
+        if written:
+            new.undo(arriving.scope)
+        new.carry(arriving.scope)
+        return record
+    if written is None:
+        written = _write(new, listed.scope, landed.arrivals(listed), listed.parts)
+    _finish(new, listed, record, written)
+    return record
+
+
+def _keep(new: SnapshotWriter, arriving: Arriving, before: Before) -> ScopeRecord:
+    listed, record = arriving.result()
+    new.carry(arriving.scope)
+    record.projects, record.versions = before.projects, before.versions
+    record.unknown_members = before.unknown_members
+    if listed:
+        instant = new.listed(listed.scope, listed.run_id, listed.listed_at, parts=listed.parts)
+        record.listed_at = text_of(instant)
+    return record
+
+
+def _write_while_listed(new: SnapshotWriter, arriving: Arriving) -> _Written | None:
+    """Write the rows as their pages come, to the listing's end, be it a bad one; None if that could not be."""
+    pages = arriving.pages()
+    if pages is None:
+        return None
+    try:
+        return _write(new, arriving.scope, pages, arriving.parts)
+    except OvertakenError:
+        new.undo(arriving.scope)
+        return None
+    finally:
+        arriving.close()
+
+
+def _write(new: SnapshotWriter, scope: Scope, pages: Iterable[Arrived], parts: Iterable[str]) -> _Written:
+    """Write projects and versions; the rows of parts are returned, as it takes more to know which of them count."""
+    written = _Written()
+    asked_before = new.asked_before(scope)
+    for flat, settled in flatten_scope(scope, pages, frozenset(parts)):
         if flat.operation in PART_OF:
-            parts[PART_OF[flat.operation]] = flat
+            written.parts[PART_OF[flat.operation]] = flat
             continue
         new.add(flat.tables, settled)
-        problems.extend(flat.problems)
-        record.projects += flat.tables["projects"].num_rows if "projects" in flat.tables else 0
-        record.versions += flat.tables["project_versions"].num_rows if "project_versions" in flat.tables else 0
-        resources += [arns.filter(pc.is_in(arns, asked_before)) for arns in flat.resources]
-    gap = resources[0]
-    if problems:
-        present = {operation: [gap] for operation in (DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS)}
-        for flat, _ in flatten_scope(landed):
-            if flat.operation in present:
-                present[flat.operation].append(flat.arns)
-        gap = new.carry_beneath(landed.scope, {name: pa.concat_arrays(arns) for name, arns in present.items()})
-        record.fail(_in_one(problems))
-    listed = _write_parts(new, landed.scope, parts, record, gap=gap, resources=pa.concat_arrays([*resources, gap]))
-    instant = new.listed(landed.scope, landed.run_id, landed.listed_at, whole=not problems, parts=listed)
+        written.unknown_members += flat.unknown
+        written.problems.extend(flat.problems)
+        written.projects += flat.tables["projects"].num_rows if "projects" in flat.tables else 0
+        written.versions += flat.tables["project_versions"].num_rows if "project_versions" in flat.tables else 0
+        written.resources += [arns.filter(pc.is_in(arns, asked_before)) for arns in flat.resources]
+    return written
+
+
+def _finish(new: SnapshotWriter, listed: LandedScope, record: ScopeRecord, written: _Written) -> None:
+    """Fill the gaps that unreadable pages left with the previous rows, write the parts, and note the listing."""
+    gap = written.resources[0]
+    if written.problems:
+        gap = new.carry_beneath(listed.scope, _present(listed))
+        record.fail(_in_one(written.problems))
+    parts = {part: flat for part, flat in written.parts.items() if part in listed.parts}
+    resources = pa.concat_arrays([*written.resources, gap])
+    whole_parts = _write_parts(new, listed.scope, parts, record, gap=gap, resources=resources)
+    record.projects, record.versions = written.projects, written.versions
+    record.unknown_members = written.unknown_members + sum(flat.unknown for flat in parts.values())
+    instant = new.listed(listed.scope, listed.run_id, listed.listed_at, whole=not written.problems, parts=whole_parts)
     record.listed_at = text_of(instant)
+
+
+def _present(listed: LandedScope) -> dict[str, pa.Array]:
+    """Return, by operation, the ARNs that the landed pages hold."""
+    nothing = pa.array([], pa.string())
+    present = {operation: [nothing] for operation in (DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS)}
+    for flat, _ in flatten_scope(listed.scope, landed.arrivals(listed), ()):
+        present[flat.operation].append(flat.arns)
+    return {operation: pa.concat_arrays(arns) for operation, arns in present.items()}
 
 
 def _write_parts(

@@ -15,7 +15,7 @@ from pipeline.record import Outcome, RunRecord
 from pipeline.settings import Settings
 from pipeline.storage import Lake
 
-CHECK_MEMORY = "256MB"
+CHECK_MEMORY = "128MB"
 """What the data checks may take; DuckDB's own limit is most of the machine."""
 
 
@@ -88,4 +88,4 @@ def _check(settings: Settings, lake: Lake, published: Snapshot) -> tuple[CheckRe
     else:
         opened = warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, memory=CHECK_MEMORY)
     with opened as con:
-        return tuple(result for result in checks.run(con) if not result.passed)
+        return tuple(result for result in checks.run(con, after_writing=True) if not result.passed)

@@ -22,7 +22,7 @@ from pipeline.extract.failures import bad_answer, code_of, explain, is_passing, 
 from pipeline.extract.pacing import TokenBucket
 from pipeline.extract.request import PART_OF, Request
 from pipeline.extract.resources import projects_on, versions_on
-from pipeline.extract.tap import BODY, COUNT, FLAW
+from pipeline.extract.tap import BODY, PAGE, Examined
 from pipeline.model.page import (
     DESCRIBE_DATASET,
     DESCRIBE_PROJECT_VERSIONS,
@@ -37,7 +37,7 @@ from pipeline.settings import AwsSettings
 
 MAX_LISTINGS = 5
 """How often a listing is begun again when its token expires, before the scope is given up."""
-SLOW_ANSWER, MOST_IN_FLIGHT = 0.5, 32
+SLOW_ANSWER, MOST_IN_FLIGHT = 0.5, 16
 """Seconds that an answer may take without the rate suffering, and the most calls under way for that."""
 FIRST_DELAY, LONGEST_DELAY = 0.2, 5.0
 """Seconds before a call that was cut or not answered is made again, and before the last of many times."""
@@ -75,8 +75,8 @@ class Sink(Protocol):
     def begin(self) -> None:
         """Get ready: the first call is about to leave."""
 
-    def page(self, page: RawPage) -> None:
-        """Take a page."""
+    def page(self, page: RawPage, *, is_last: bool) -> None:
+        """Take a page; `is_last` says whether it ends the listing of what it was asked about."""
 
     def end(self, listed: Listed) -> Any:
         """Be done; what this returns is the result of the listing."""
@@ -104,6 +104,8 @@ class Listing:
         self._on_end: Callable[[Any, BaseException | None], None] = lambda *_: None
         self._asked: set[tuple[str, str]] = set()
         """Operations with the ARNs that they were asked about: a repeated item is asked about once."""
+        self._projects: dict[str, list[str]] = {}
+        """The projects with their datasets, as far as they are listed."""
         self._is_ended = False
 
     def start(self, on_end: Callable[[Any, BaseException | None], None]) -> None:
@@ -198,15 +200,17 @@ class Listing:
 
     def _settle_answer(self, request: Request, answer: Mapping[str, Any]) -> None:
         lane = self._lanes[request.operation]
-        if flaw := answer.get(FLAW):
+        examined: Examined = answer[PAGE]
+        if examined.flaw:
             lane.answered(lambda bucket, now: bucket.answered(now))
             if self._asked_again(request):
                 return
-            raise bad_answer(self.scope, request.doing, flaw)
+            raise bad_answer(self.scope, request.doing, examined.flaw)
         self._answered_at[request.operation] = time.monotonic()
         lane.answered(lambda bucket, now: bucket.accepted(now))
-        self._take(request, answer)
-        token = answer.get("NextToken")
+        token = examined.token
+        self._take(request, self._page(request, answer, examined.digest), is_last=not token)
+        self.counters.versions += examined.items if request.operation == DESCRIBE_PROJECT_VERSIONS else 0
         if token and token in request.tokens:
             raise bad_answer(
                 self.scope, request.doing, "the service sent a page token it had sent before, which would never end"
@@ -235,7 +239,8 @@ class Listing:
             lane.answered(lambda bucket, now: bucket.answered(now))
         code = code_of(failure)
         if code == "ResourceNotFoundException" and request.project_arn:
-            self._sink.page(self._page(request.again(number=0), failure.response))  # type: ignore[attr-defined]  # AWS's
+            gone = self._page(request.again(number=0), failure.response)  # type: ignore[attr-defined]  # AWS's
+            self._sink.page(gone, is_last=True)
         elif code == "InvalidPaginationTokenException" and request.token and request.listing < MAX_LISTINGS:
             first = {"listing": request.listing + 1, "number": 1, "token": "", "tokens": set()}
             self._ask(request.again(**first, attempts=0, failed_since=None), is_next=True)
@@ -261,26 +266,30 @@ class Listing:
         since = max(request.failed_since or now, self._answered_at.get(request.operation, 0.0))
         return self._settings.patience - (now - since)
 
-    def _take(self, request: Request, answer: Mapping[str, Any]) -> None:
+    def _take(self, request: Request, page: RawPage, *, is_last: bool) -> None:
         """Hand a page over, and ask about what stands on it."""
-        page = self._page(request, answer)
-        self._sink.page(page)
+        self._sink.page(page, is_last=is_last)
         self.counters.pages += 1
-        if request.operation == DESCRIBE_PROJECT_VERSIONS:
-            self.counters.versions += answer.get(COUNT, 0)
         try:
             if request.operation == DESCRIBE_PROJECTS:
-                for arn, datasets in projects_on(page):
-                    self._ask_about(DESCRIBE_PROJECT_VERSIONS, arn, [arn])
-                    self._ask_about(DESCRIBE_DATASET, arn, datasets)
-                    self._ask_about(LIST_PROJECT_POLICIES, arn, [arn])
-                    self._ask_about(LIST_TAGS_FOR_RESOURCE, arn, [arn, *datasets])
+                known = self._projects if request.number > 1 else {}
+                self._projects = known | dict(projects_on(page))
+                if is_last:
+                    self._ask_about_projects()
             elif request.operation == DESCRIBE_PROJECT_VERSIONS and "tags" in self._parts:
                 self._ask_about(LIST_TAGS_FOR_RESOURCE, request.project_arn, versions_on(page))
         except ValueError as error:  # JSON all the same, such as a number of 5,000 digits
             raise bad_answer(self.scope, request.doing, f"what it lists cannot be read: {error}") from error
 
-    def _page(self, request: Request, answer: Mapping[str, Any]) -> RawPage:
+    def _ask_about_projects(self) -> None:
+        """Ask about each project, once all are known: in the order in which the tables hold what is answered."""
+        for arn, datasets in sorted(self._projects.items()):
+            self._ask_about(DESCRIBE_PROJECT_VERSIONS, arn, [arn])
+            self._ask_about(DESCRIBE_DATASET, arn, datasets)
+            self._ask_about(LIST_PROJECT_POLICIES, arn, [arn])
+            self._ask_about(LIST_TAGS_FOR_RESOURCE, arn, [arn, *datasets])
+
+    def _page(self, request: Request, answer: Mapping[str, Any], digest: bytes = b"") -> RawPage:
         metadata = answer["ResponseMetadata"]
         return RawPage(
             operation=request.operation,
@@ -292,6 +301,7 @@ class Listing:
             request_id=metadata.get("RequestId", ""),
             body=answer[BODY],
             resource_arn=request.resource_arn,
+            digest=digest,
         )
 
     # -- ending

@@ -15,7 +15,7 @@ from pipeline.extract.clients import Client
 from pipeline.extract.failures import bad_answer, code_of, explain, is_passing, is_throttle
 from pipeline.extract.request import Request
 from pipeline.extract.resources import projects_on
-from pipeline.extract.tap import BODY, FLAW
+from pipeline.extract.tap import BODY, PAGE
 from pipeline.extract.targets import Target
 from pipeline.findings import Level, parted
 from pipeline.model.page import (
@@ -109,8 +109,8 @@ class _Try:
         try:
             answer = self._client.call(request.method, parameters)
             ahead = clock.skew(answer["ResponseMetadata"])
-            if answer[FLAW]:
-                return self._failed(request, bad_answer(self._scope, request.operation, answer[FLAW]))
+            if flaw := answer[PAGE].flaw:
+                return self._failed(request, bad_answer(self._scope, request.operation, flaw))
             if request.operation == DESCRIBE_PROJECTS:
                 self._seen = next(projects_on(_page(request, answer)), None)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is what was looked for

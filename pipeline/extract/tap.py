@@ -12,6 +12,8 @@ botocore's parser, which takes most of a page's time, has next to nothing to do.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,9 +21,8 @@ import msgspec
 from pipeline.model.page import RESULT_KEYS
 
 BODY = "reklake:body"
-FLAW = "reklake:flaw"
-COUNT = "reklake:count"
-"""Members added to botocore's parsed response: the body, why it cannot be believed (or None), how many it lists."""
+PAGE = "reklake:page"
+"""Members added to botocore's parsed response: the body, and what was found when it was examined."""
 
 HTTP_REDIRECT = 300
 """Below it an answer claims to be one: 200, or what a proxy makes of it."""
@@ -66,11 +67,15 @@ _OBJECTS = frozenset({"DatasetDescription", "Tags"})
 
 
 class Examined(NamedTuple):
-    """A page's NextToken if any, what is wrong with the body if anything is, and how many items it lists."""
+    """A page's NextToken if any, what is wrong with the body if anything is, and how many items it lists.
+
+    `digest` is that of the items (model.page.RawPage); empty for a page that has to be read with care.
+    """
 
     token: str | None
     flaw: str | None
     items: int = 0
+    digest: bytes = b""
 
 
 def examine(body: bytes, operation: str) -> Examined:
@@ -80,7 +85,7 @@ def examine(body: bytes, operation: str) -> Examined:
         body.decode("utf-8")
         try:
             page = _DECODERS[key].decode(body)
-            return Examined(page.token, None, len(page.listed))
+            return Examined(page.token, None, len(page.listed), sha256(b"".join(_texts(page.listed))).digest())
         except msgspec.DecodeError:
             return _examine_with_care(body, key)
     except (ValueError, RecursionError) as error:
@@ -88,6 +93,13 @@ def examine(body: bytes, operation: str) -> Examined:
         return Examined(
             None, f"the answer is no {operation} page ({error}); it has {len(body)} bytes and starts {start!r}"
         )
+
+
+def _texts(listed: list[msgspec.Raw] | dict[str, msgspec.Raw]) -> Iterable[bytes | msgspec.Raw]:
+    """Return the items as they came, to be joined: each hash of its own would let go of the interpreter once more."""
+    if isinstance(listed, list):
+        return listed
+    return (text for name, value in listed.items() for text in (msgspec.json.encode(name), value))
 
 
 def _examine_with_care(body: bytes, key: str) -> Examined:
@@ -127,9 +139,7 @@ def _on_answer(
     body = response_dict["body"]
     customized_response_dict[BODY] = body
     if response_dict["status_code"] < HTTP_REDIRECT:
-        page = examine(body, operation_model.name)
-        customized_response_dict[FLAW] = page.flaw
-        customized_response_dict[COUNT] = page.items
+        page = customized_response_dict[PAGE] = examine(body, operation_model.name)
         response_dict["body"] = msgspec.json.encode({"NextToken": page.token} if page.token else {})
 
 
@@ -137,5 +147,4 @@ def _on_parsed(*, http_response: Any, parsed: dict[str, Any], model: Any, **_: A
     if model.name in RESULT_KEYS and BODY not in parsed:
         parsed[BODY] = http_response.content
         if http_response.status_code < HTTP_REDIRECT:
-            page = examine(http_response.content, model.name)
-            parsed[FLAW], parsed[COUNT] = page.flaw, page.items
+            parsed[PAGE] = examine(http_response.content, model.name)

@@ -13,7 +13,7 @@ from pipeline.errors import LakeError
 SCHEMAS = {"views": "main", "marts": "marts"}
 """The folders whose files become views, and the schema that each fills."""
 
-_FIELD = re.compile(r"^-- (?P<name>grain|severity|columns):\s*(?P<text>.*)$")
+_FIELD = re.compile(r"^-- (?P<name>grain|severity|when|columns):\s*(?P<text>.*)$")
 _COLUMN = re.compile(r"^--   (?P<name>\w+): (?P<text>\S.*)$")
 _COMMENT = re.compile(r"--.*$", re.MULTILINE)
 _MENTION = re.compile(r"\b(?P<name>(?:main|marts)\.\w+)\b")
@@ -26,7 +26,8 @@ class SqlFile:
 
     The header is the leading run of `--` lines: a description, then `grain: ...` and `columns:` with one
     `name: sentence` a line (a line indented further goes on with the sentence above it); a check has
-    `severity: error` or `severity: warn` in their place.
+    `severity: error` or `severity: warn` in their place, and `when: on demand` if it asks what every writer makes
+    sure of by itself, so that a sync need not ask.
     """
 
     folder: str
@@ -34,6 +35,7 @@ class SqlFile:
     description: str
     grain: str
     severity: str
+    when: str
     columns: Mapping[str, str]
     body: str
 
@@ -95,6 +97,7 @@ def parse(text: str, folder: str, name: str) -> SqlFile:
         description=fields["description"],
         grain=fields["grain"],
         severity=fields["severity"],
+        when=fields["when"],
         columns=columns,
         body=body,
     )
@@ -115,7 +118,7 @@ def in_order(files: Iterable[SqlFile]) -> tuple[SqlFile, ...]:
 
 
 def _header(lines: list[str]) -> tuple[dict[str, str], dict[str, str]]:
-    fields = {"description": "", "grain": "", "severity": ""}
+    fields = {"description": "", "grain": "", "severity": "", "when": ""}
     columns: dict[str, str] = {}
     section, column = "description", ""
     for line in lines:

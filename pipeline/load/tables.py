@@ -17,8 +17,8 @@ from pipeline.model.order import in_key_order
 
 ROW_GROUP_ROWS = 20_000
 """Rows of a row group: 10 MB of versions in memory, 3 MB on disk; small enough to skip by statistics."""
-HELD_ROWS = 50_000
-"""Rows held at the most until nothing can come before them: 30 MB of versions."""
+HELD_BYTES = 64 << 20
+"""Bytes of rows held at the most until nothing can come before them: the assets of 20,000 versions."""
 COMPRESSION, LEVEL = "zstd", 1
 """Level 9 is a tenth smaller and takes four times as long."""
 
@@ -55,17 +55,38 @@ class TableFile:
             mixed = pa.concat_tables([self._held, piece.slice(0, overlapping)])
             rows = pa.concat_tables([mixed.take(in_key_order(mixed, self.table.key)), piece.slice(overlapping)])
         ready = rows.num_rows
-        if settled is not None and rows.num_rows <= HELD_ROWS:
+        if settled is not None and rows.nbytes <= HELD_BYTES:
             ready = _count(pc.less(rows.column(first), settled))
         self._held = rows.slice(ready)
         self._write(rows.slice(0, ready))
 
+    def drop(self, account_id: str, region: str) -> None:
+        """Take out again the rows of a scope whose listing has broken off: all are written anew, but this is rare."""
+
+        def others(rows: pa.Table) -> pa.Table:
+            is_other = pc.or_(pc.not_equal(rows["account_id"], account_id), pc.not_equal(rows["region"], region))
+            return rows.filter(is_other)
+
+        self._held = others(self._held)
+        written = self._set_aside()
+        self._sorted = SortedFile(self.path, self.table)
+        for rows in merged([written]):
+            self._sorted.add(others(rows))
+        written.path.unlink()
+        if self._late:
+            self._late.close()
+            late, self._late = self._late, self._run("kept")
+            for rows in merged([late]):
+                self._late.add(others(rows))
+            late.path.unlink()
+
     def close(self) -> None:
         """Finish the file; it is sorted by key, each key once."""
         self._write(self._held)
-        self._sorted.close()
         if self._late:
             self._merge(self._late)
+        else:
+            self._sorted.close()
 
     def abandon(self) -> None:
         """Let go of the files after an error; the folder they are in is thrown away."""
@@ -84,13 +105,18 @@ class TableFile:
     def _run(self, name: str) -> Run:
         return Run(self.path.with_suffix(f".{name}"), self.table.schema, self.table.key)
 
-    def _merge(self, late: Run) -> None:
+    def _set_aside(self) -> Run:
+        """Close the file, and return its rows as a run."""
+        self._sorted.close()
         written = self._run("written")
         for batch in pq.ParquetFile(self.path).iter_batches(ROW_GROUP_ROWS):
             written.add(pa.table(batch, schema=self.table.schema))
-        runs = [written, late]
-        for run in runs:
-            run.close()
+        written.close()
+        return written
+
+    def _merge(self, late: Run) -> None:
+        late.close()
+        runs = [self._set_aside(), late]
         self._sorted = SortedFile(self.path, self.table)
         for rows in merged(runs):
             self._sorted.add(rows)

@@ -19,7 +19,7 @@ from pipeline.errors import BusyError, LakeError
 from pipeline.load import history
 from pipeline.load.snapshot import FOLDER, FORMAT, MANIFEST, MEND, PartSource, Snapshot, Source, is_published
 from pipeline.load.tables import TableFile, rows_of
-from pipeline.model import TABLES, Table, parent_key, table, tables_of_part
+from pipeline.model import TABLES, Table, declaration, parent_key, table, tables_of_part
 from pipeline.model.page import PARTS, Scope
 from pipeline.storage import POINTER, Lake, sha256
 
@@ -41,6 +41,8 @@ class SnapshotWriter:
         self._carried_parts: dict[Scope, dict[str, PartSource]] = defaultdict(dict)
         self._listed: dict[Scope, datetime] = {}
         self._opened: dict[str, ds.Dataset] = {}
+        self._to_carry: list[Scope] = []
+        self._is_touched = previous is None or not previous.has_history
         self.is_closed = False
         self.is_changed = False
         self.doubt: str | None = None
@@ -48,8 +50,14 @@ class SnapshotWriter:
 
     def add(self, tables: Mapping[str, pa.Table], settled: str | None = None) -> None:
         """Append rows of the scope that is being written, each table sorted by key; `settled` as in TableFile.add."""
+        self._carry()
         for name, rows in tables.items():
             self._files[name].add(rows, settled)
+
+    def undo(self, scope: Scope) -> None:
+        """Take out what was added of the scope."""
+        for file in self._files.values():
+            file.drop(scope.account_id, scope.region)
 
     def listed(
         self, scope: Scope, run_id: str, listed_at: datetime, *, whole: bool = True, parts: Collection[str] = ()
@@ -70,11 +78,17 @@ class SnapshotWriter:
         return listed_at
 
     def carry(self, scope: Scope) -> None:
-        """Take the scope's rows over from the previous snapshot as they are."""
-        for name, rows in self._previous_rows(scope, TABLES):
-            self._files[name].add(rows)
+        """Take the scope's rows over from the previous snapshot as they are; they are read when others are added."""
+        self._to_carry.append(scope)
         if scope in self._before:
             self._sources[scope] = self._before[scope]
+
+    def _carry(self) -> None:
+        self._is_touched = True
+        for scope in self._to_carry:
+            for name, rows in self._previous_rows(scope, TABLES):
+                self._files[name].add(rows)
+        self._to_carry = []
 
     def carry_beneath(self, scope: Scope, present: Mapping[str, pa.Array]) -> pa.Array:
         """Take over previous rows of the descriptions that this run did not see, with what is nested in them.
@@ -126,8 +140,13 @@ class SnapshotWriter:
     def seal(self, *, created_at: str, software: Mapping[str, str], run: Callable[[], Mapping[str, Any]]) -> None:
         """Finish the tables and, if they differ from the previous ones, write their histories and the manifest.
 
+        If all scopes were carried, nothing differs.
+
         `run` gives the record of the run that publishes it, as far as it is known then.
         """
+        if not self._is_touched:
+            return
+        self._carry()
         for file in self._files.values():
             file.close()
         self.is_closed = True
@@ -141,6 +160,7 @@ class SnapshotWriter:
             "parent": self._previous.id if self._previous else None,
             "created_at": created_at,
             "software": dict(software),
+            "declared": declaration(),
             "tables": tables,
             "history": self._write_histories(),
             "scopes": [
@@ -172,7 +192,7 @@ class SnapshotWriter:
     def _write_histories(self) -> dict[str, Any]:
         (self._folder / HISTORY).mkdir()
         entries = {}
-        with _readable(self._previous), history.merging() as con:
+        with _readable(self._previous):
             for one in TABLES:
                 path = self._folder / HISTORY / f"{one.name}.parquet"
                 known = since = None
@@ -180,7 +200,6 @@ class SnapshotWriter:
                     known = self._previous.file(one.name, history=self._previous.has_history, verified=True)
                     since = None if self._previous.has_history else self._previous.created_at
                 rows = history.write(
-                    con,
                     one,
                     path,
                     known=known,

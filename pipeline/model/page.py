@@ -56,6 +56,8 @@ class RawPage:
     `listing` counts from 1 and grows when a listing had to start
     again (an expired token): only the pages of the last listing count. `page_number` counts from 1 within it.
     `http_status` is 200, or 400 for the ResourceNotFoundException of a project (or resource) that vanished meanwhile.
+    `digest` is the SHA-256 of what is listed on it, byte for byte: all but the token, which AWS makes anew for each
+    listing. Empty where it was not taken.
     """
 
     operation: str
@@ -67,6 +69,7 @@ class RawPage:
     request_id: str
     body: bytes
     resource_arn: str = ""
+    digest: bytes = b""
 
     def describe(self, scope: Scope) -> str:
         """Say which page this is, for messages."""

@@ -1,5 +1,6 @@
 -- Each dataset stands once in dataset_statistics: the key is unique.
 -- severity: error
+-- when: on demand
 select
     dataset_arn,
     count(*) as row_count

@@ -1,6 +1,7 @@
 -- Every state of a history began and ended when its scope was listed. What is older than the oldest record of a sync
 -- that says when it listed is left out.
 -- severity: error
+-- when: on demand
 with horizons as (
     select
         account_id,

@@ -1,5 +1,6 @@
 -- The state that lasts is the current row, in every column.
 -- severity: error
+-- when: on demand
 with present as not materialized (
     select
         'projects' as table_name,

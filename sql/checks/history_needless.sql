@@ -1,5 +1,6 @@
 -- No state goes on from an equal one: what did not change is one state.
 -- severity: error
+-- when: on demand
 with intervals as not materialized (
     select
         'projects' as table_name,

@@ -1,6 +1,7 @@
 -- Every current row has one state that lasts, and every state that lasts has its current row. Keys that stand twice in
 -- both are found by the unique checks.
 -- severity: error
+-- when: on demand
 with present as not materialized (
     select
         'projects' as table_name,

@@ -1,5 +1,6 @@
 -- Every state of a history began, and ended later than it began.
 -- severity: error
+-- when: on demand
 select
     table_name,
     arn,

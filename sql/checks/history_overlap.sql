@@ -1,5 +1,6 @@
 -- No state of a row began before an earlier one ended; history_open finds two that both last.
 -- severity: error
+-- when: on demand
 with lives as (
     -- most rows have had one state, and need no look; the hash of the key is narrow
     select

@@ -1,5 +1,6 @@
 -- Each policy of a project stands once in project_policies: the key is unique.
 -- severity: error
+-- when: on demand
 select
     project_arn,
     policy_name,

@@ -1,5 +1,6 @@
 -- Each model version stands once in project_versions: the key is unique.
 -- severity: error
+-- when: on demand
 select
     project_version_arn,
     count(*) as row_count

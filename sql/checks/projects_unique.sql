@@ -1,5 +1,6 @@
 -- Each project stands once in projects: the key is unique.
 -- severity: error
+-- when: on demand
 select
     project_arn,
     count(*) as row_count

@@ -1,5 +1,6 @@
 -- Each tag of a resource stands once in resource_tags: the key is unique.
 -- severity: error
+-- when: on demand
 select
     resource_arn,
     tag_key,

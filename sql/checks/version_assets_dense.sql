@@ -1,5 +1,6 @@
 -- Assets of a list are numbered from 0 without a gap, so that none was lost.
 -- severity: error
+-- when: on demand
 select
     project_version_arn,
     data_result,

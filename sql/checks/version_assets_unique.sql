@@ -1,5 +1,6 @@
 -- Each asset stands once in version_assets: the key is unique.
 -- severity: error
+-- when: on demand
 select
     project_version_arn,
     data_result,

@@ -73,7 +73,7 @@ LAYERS = {
     "extract": {"findings", "settings", "model", "errors"},
     "landing": {"storage", "model", "errors"},
     "flatten": {"model", "errors"},
-    "load": {"storage", "settings", "model", "errors"},
+    "load": {"parallel", "storage", "settings", "model", "errors"},
     "record": {"storage", "model", "errors"},
     "rebuild": {"model"},
     "settings": {"model", "errors"},
