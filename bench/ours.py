@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,29 +20,26 @@ import pages
 
 def flatten(file: str, folder: str) -> float:
     """Write both tables of the versions as a sync does: sorted, checked, zstd. Return the seconds it took."""
-    from pipeline.flatten import flatten as flattened
+    from pipeline.feed import Arrived
     from pipeline.load.tables import TableFile
     from pipeline.model import table
-    from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, RawPage, Scope
-    from pipeline.parallel import ordered_map
-    from pipeline.pieces import FLATTEN_THREADS, pieces
+    from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RawPage, Scope
+    from pipeline.pieces import flatten_scope
+
+    def arrivals() -> Iterator[Arrived]:
+        ends = {arn: number for arn, number, _ in pages.read(file)}
+        projects = json.dumps({"ProjectDescriptions": [{"ProjectArn": arn} for arn in ends]}).encode()
+        yield Arrived(RawPage(DESCRIBE_PROJECTS, "", 1, 1, 200, seen, "", projects), is_last=True)
+        for arn, number, body in pages.read(file):
+            page = RawPage(DESCRIBE_PROJECT_VERSIONS, arn, 1, number, 200, seen, "", body)
+            yield Arrived(page, is_last=number == ends[arn])
 
     started, seen = time.perf_counter(), datetime(2026, 1, 1, tzinfo=UTC)
-    scope = Scope(pages.REGION, pages.ACCOUNT)
     files = [TableFile(table(name), Path(folder, f"{name}.parquet")) for name in ("project_versions", "version_assets")]
-    arns = [arn for arn, _, _ in pages.read(file)]
-    landed = (
-        RawPage(DESCRIBE_PROJECT_VERSIONS, arn, 1, number, 200, seen, "", body)
-        for arn, number, body in pages.read(file)
-    )
-    for flat, settled in ordered_map(
-        lambda piece: (flattened(DESCRIBE_PROJECT_VERSIONS, scope, piece.pages), piece.settled),
-        pieces(landed, arns),
-        workers=FLATTEN_THREADS,
-        ahead=FLATTEN_THREADS,
-    ):
+    for flat, settled in flatten_scope(Scope(pages.REGION, pages.ACCOUNT), arrivals(), ()):
         for one in files:
-            one.add(flat.tables[one.table.name], settled)
+            if one.table.name in flat.tables:
+                one.add(flat.tables[one.table.name], settled)
     for one in files:
         one.close()
     return time.perf_counter() - started
