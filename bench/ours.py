@@ -27,13 +27,13 @@ def flatten(file: str, folder: str) -> float:
     from pipeline.pieces import flatten_scope
 
     def arrivals() -> Iterator[Arrived]:
-        ends = {arn: number for arn, number, _ in pages.read(file)}
         projects = json.dumps({"ProjectDescriptions": [{"ProjectArn": arn} for arn in ends]}).encode()
         yield Arrived(RawPage(DESCRIBE_PROJECTS, "", 1, 1, 200, seen, "", projects), is_last=True)
         for arn, number, body in pages.read(file):
             page = RawPage(DESCRIBE_PROJECT_VERSIONS, arn, 1, number, 200, seen, "", body)
             yield Arrived(page, is_last=number == ends[arn])
 
+    ends = {arn: number for arn, number, _ in pages.read(file)}  # a listing knows which page is its last
     started, seen = time.perf_counter(), datetime(2026, 1, 1, tzinfo=UTC)
     files = [TableFile(table(name), Path(folder, f"{name}.parquet")) for name in ("project_versions", "version_assets")]
     for flat, settled in flatten_scope(Scope(pages.REGION, pages.ACCOUNT), arrivals(), ()):
@@ -49,7 +49,6 @@ def listing() -> int:
     """List the one scope there is, as a sync does, and drop its pages. Return how many there were."""
     from pipeline import settings
     from pipeline.extract import Listed, Lister, Sessions, plan
-    from pipeline.model.page import RawPage
 
     class Dropped:
         count = 0
@@ -57,7 +56,7 @@ def listing() -> int:
         def begin(self) -> None:
             """Nothing is kept."""
 
-        def page(self, _: RawPage) -> None:
+        def page(self, *_: object, **__: object) -> None:
             self.count += 1
 
         def end(self, listed: Listed) -> int:

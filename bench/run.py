@@ -1,6 +1,8 @@
 """Runs the suites, writes bench/results/<date>.json and the tables of docs/performance.md.
 
 python bench/run.py [--quick] [--only flatten sync] [--runs 5] [--set sync_peers=20000] [--dry]
+
+What is measured with `--only` takes its place among the results of the same day.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import machine
 import plan as plans
@@ -60,20 +63,22 @@ def main() -> None:
 
     facts = machine.describe({name: environments.python(name) for name in environments.NAMES})
     facts["command"] = f"`python bench/{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}`"
-    sections: dict[str, Section] = {}
+    results = BENCH / "results" / f"{datetime.now(UTC):%F}{'-quick' if chosen.quick else ''}.json"
+    results.parent.mkdir(exist_ok=True)
+    earlier = json.loads(results.read_text(encoding="utf-8")) if chosen.only and results.exists() else {"sections": {}}
+    sections: dict[str, Any] = earlier["sections"]
     for name in wanted:
         started = time.monotonic()
         print(f"{name} ...", flush=True)
         if name in SCRIPTS:
-            sections[name] = script(*SCRIPTS[name])
+            section = script(*SCRIPTS[name])
         else:
             with tempfile.TemporaryDirectory(dir=chosen.scratch) as scratch:
-                sections[name] = importlib.import_module(f"suites.{name}").run(replace(plan, scratch=Path(scratch)))
-        document = {"machine": facts, "plan": asdict(plan), "sections": {n: asdict(s) for n, s in sections.items()}}
-        print("\n".join(render.of(asdict(sections[name]))), flush=True)
+                section = importlib.import_module(f"suites.{name}").run(replace(plan, scratch=Path(scratch)))
+        sections[name] = asdict(section)
+        document = {"machine": facts, "plan": asdict(plan), "sections": sections}
+        print("\n".join(render.of(sections[name])), flush=True)
         print(f"{name} took {time.monotonic() - started:.0f} s", flush=True)
-        results = BENCH / "results" / f"{datetime.now(UTC):%F}{'-quick' if chosen.quick else ''}.json"
-        results.parent.mkdir(exist_ok=True)
         results.write_text(json.dumps(document, indent=1, default=str) + "\n", encoding="utf-8")
     if not (chosen.quick or chosen.dry):
         render.into(PAGE, results)

@@ -18,7 +18,7 @@ def run(plan: Plan) -> Section:
         took, _ = watched([sys.executable, served.BENCH / "sampler.py", out, *words], endpoint.environment)
     (record,) = (json.loads(path.read_text()) for path in (lake / "runs").glob("*.json"))
     sampled = json.loads(out.read_text())
-    rest = "threads that had ended"
+    rest = "start and end of the process, threads that had ended"
     stages = {**sampled["stages"], rest: max(0.0, took["cpu"] - sum(sampled["stages"].values()))}
     rows = [
         [name, f"{seconds:.2f}", f"{seconds / took['cpu']:.0%}"]

@@ -97,6 +97,26 @@ def export(folder, change):
         pq.write_table(pa.Table.from_pylist(rows, schema), folder / f"{name}.parquet")
 
 
+def test_the_listing_alone_asks_for_every_page(clients, monkeypatch):
+    _, made = clients
+    monkeypatch.setenv("AWS_ENDPOINT_URL", made["sts"].meta.endpoint_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    assert importlib.import_module("ours").listing() == 1 + 20
+
+
+def test_ours_and_the_loop_over_dicts_export_the_same(tmp_path, monkeypatch):
+    file = importlib.import_module("pages").prepare(300)
+    plain, equal = importlib.import_module("plain_boto3"), importlib.import_module("equal")
+    folders = {name: tmp_path / name for name in ("ours", "plain")}
+    for folder in folders.values():
+        folder.mkdir()
+    importlib.import_module("ours").flatten(str(file), str(folders["ours"]))
+    monkeypatch.setattr(sys, "argv", ["plain_boto3.py", "--pages", str(file), str(folders["plain"])])
+    plain.main()
+    assert equal.same(folders) == "300 versions and 1,800 assets, the same in ours, plain"
+
+
 def test_exports_are_the_same_in_any_order_and_not_with_one_value_changed(tmp_path):
     equal = importlib.import_module("equal")
     export(tmp_path / "a", lambda _: None)
