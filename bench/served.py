@@ -15,6 +15,13 @@ BENCH = Path(__file__).parent
 ANY_RATE = "10000"
 """Calls a second: the endpoint keeps no quota."""
 
+DLT = {
+    "dlt, default": ("--way", "default"),
+    "dlt, tuned": ("--way", "tuned"),
+    "dlt, Arrow tables from a loop": ("--way", "arrow"),
+}
+"""The ways of bench/peers/dlt_load.py."""
+
 
 @dataclass(frozen=True)
 class Endpoint:

@@ -88,6 +88,10 @@ def asset_rows(one: dict[str, Any], project_arn: str) -> Iterator[dict[str, Any]
                 }
 
 
+def as_table(rows: list[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(rows, pa.schema([(column, OTHERS.get(column, TEXT)) for column in rows[0]]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     source.add_arguments(parser)
@@ -99,8 +103,7 @@ def main() -> None:
             versions.append(version_row(one, project_arn))
             assets.extend(asset_rows(one, project_arn))
     for name, rows in (("project_versions", versions), ("version_assets", assets)):
-        schema = pa.schema([(column, OTHERS.get(column, TEXT)) for column in rows[0]])
-        pq.write_table(pa.Table.from_pylist(rows, schema), Path(chosen.folder, f"{name}.parquet"), compression="zstd")
+        pq.write_table(as_table(rows), Path(chosen.folder, f"{name}.parquet"), compression="zstd")
     print(json.dumps({"seconds": time.perf_counter() - started}))
 
 

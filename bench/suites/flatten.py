@@ -23,8 +23,10 @@ def run(plan: Plan) -> Section:
     commands = {
         "plain boto3 (botocore's parser)": served.peer(plain, "plain_boto3.py", "--pages", few),
         "json and dict loops": served.peer(plain, "plain_boto3.py", "--json", "--pages", few),
-        "dlt": served.peer(dlt, "dlt_load.py", "--json", "--pages", few),
-        "dlt, tuned": served.peer(dlt, "dlt_load.py", "--tuned", "--json", "--pages", few),
+        **{
+            name: served.peer(dlt, "dlt_load.py", *words, "--json", "--pages", few)
+            for name, words in served.DLT.items()
+        },
         OURS: served.ours("flatten", pages.prepare(plan.flatten)),
     }
     folders = {name: plan.scratch / f"flatten-{at}" for at, name in enumerate(commands)}

@@ -21,8 +21,7 @@ def run(plan: Plan) -> Section:
         at = ("--endpoint", fewer.url)
         peers = {
             "boto3 and pyarrow": served.peer(plain, "plain_boto3.py", *at),
-            "dlt": served.peer(dlt, "dlt_load.py", *at),
-            "dlt, tuned": served.peer(dlt, "dlt_load.py", "--tuned", *at),
+            **{name: served.peer(dlt, "dlt_load.py", *words, *at) for name, words in served.DLT.items()},
         }
         folders = {name: plan.scratch / f"sync-{number}" for number, name in enumerate([OURS, *peers])}
         runs: dict[str, list[Taken]] = {name: [] for name in folders}
