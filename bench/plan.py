@@ -46,7 +46,7 @@ FULL = Plan(
 )
 QUICK = Plan(
     runs=2,
-    flatten=20_000,
+    flatten=50_000,
     flatten_peers=5_000,
     sync=5_000,
     sync_peers=5_000,

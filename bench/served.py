@@ -16,9 +16,9 @@ ANY_RATE = "10000"
 """Calls a second: the endpoint keeps no quota."""
 
 DLT = {
-    "dlt, default": ("--way", "default"),
-    "dlt, tuned": ("--way", "tuned"),
-    "dlt, Arrow tables from a loop": ("--way", "arrow"),
+    "dlt (default)": ("--way", "default"),
+    "dlt (tuned)": ("--way", "tuned"),
+    "dlt (Arrow tables from a loop)": ("--way", "arrow"),
 }
 """The ways of bench/peers/dlt_load.py."""
 

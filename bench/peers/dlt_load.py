@@ -2,11 +2,11 @@
 
     python bench/peers/dlt_load.py [--way default|tuned|arrow] (--endpoint URL | --pages FILE) FOLDER
 
-By default as one writes it first: one dict at a time, default settings; nested lists become tables of their own. `tuned`
-is what dlt's guide advises for speed: pages instead of rows, one resource after the other, larger buffers, files of a
-size that two workers share and that are not compressed between stages, no detection of types in texts, no child tables
-(flat rows are made in the resource), and zstd as everywhere here. `arrow` leaves dlt nothing to do with single rows: the
-resource makes Arrow tables as plain_boto3 does, and dlt carries them on.
+By default as one writes it first: one dict at a time, default settings; nested lists become tables of their own.
+`tuned` is what dlt's guide advises for speed: pages instead of rows, one resource after the other, larger buffers,
+files of a size that two workers share and that are not compressed between stages, no detection of types in texts, no
+child tables (flat rows are made in the resource), and zstd as everywhere here. `arrow` leaves dlt nothing to do with
+single rows: the resource makes Arrow tables as plain_boto3 does, and dlt carries them on.
 """
 
 from __future__ import annotations
