@@ -9,6 +9,8 @@ from typing import Any, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from pipeline.cli.parameters import lean
+
 
 @dataclass(frozen=True, slots=True)
 class Declared:
@@ -118,6 +120,16 @@ COMMANDS = (
 """Every command, in the order in which the overview shows them."""
 
 
+class LeanCommand(TyperCommand):
+    """A command with its options."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return its parameters, --help among them."""
+        found = super().get_params(ctx)
+        lean(found)
+        return found
+
+
 class LazyCommand(TyperCommand):
     """A command that is known by what is declared of it, and imported when it is run or its own help is shown."""
 
@@ -129,7 +141,7 @@ class LazyCommand(TyperCommand):
         """Import the command's module, and return the command with its options."""
         module, _, function = self._declared.place.partition(":")
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
-        alone.command(self._declared.name)(getattr(import_module(f"pipeline.cli.{module}"), function))
+        alone.command(self._declared.name, cls=LeanCommand)(getattr(import_module(f"pipeline.cli.{module}"), function))
         return cast("TyperCommand", typer.main.get_command(alone))  # one function makes no group
 
     def make_context(self, *arguments: Any, **settings: Any) -> Any:
@@ -144,3 +156,9 @@ class Commands(TyperGroup):
         super().__init__(**settings)
         for declared in COMMANDS:
             self.add_command(LazyCommand(declared))
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return its parameters, --help among them."""
+        found = super().get_params(ctx)
+        lean(found)
+        return found

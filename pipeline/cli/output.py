@@ -70,13 +70,15 @@ def destination(output: Path | None) -> Iterator[IO[bytes] | None]:
 def render(result: Result, form: Format, out: IO[bytes] | None, *, is_first: bool) -> None:
     """Write one of several results to stdout (None) or to a file, an empty line between them."""
     from pyarrow import ArrowException
-    from rich.console import Console
 
-    from pipeline.cli.render import show
     from pipeline.cli.render import write as write_rows
 
     try:
         if form is Format.table and out is None and sys.stdout.isatty():
+            from rich.console import Console
+
+            from pipeline.cli.render import show
+
             show(result, Console())
             return
         stream = out or sys.stdout.buffer
