@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import Any, cast
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 
-from pipeline.cli.parameters import lean
+from pipeline.cli.lean import LeanCommand, LeanGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +120,6 @@ COMMANDS = (
 """Every command, in the order in which the overview shows them."""
 
 
-class LeanCommand(TyperCommand):
-    """A command with its options."""
-
-    def get_params(self, ctx: Any) -> Any:
-        """Return its parameters, --help among them."""
-        found = super().get_params(ctx)
-        lean(found)
-        return found
-
-
 class LazyCommand(TyperCommand):
     """A command that is known by what is declared of it, and imported when it is run or its own help is shown."""
 
@@ -149,16 +139,10 @@ class LazyCommand(TyperCommand):
         return self.load().make_context(*arguments, **settings)
 
 
-class Commands(TyperGroup):
+class Commands(LeanGroup):
     """The group of all declared commands."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         for declared in COMMANDS:
             self.add_command(LazyCommand(declared))
-
-    def get_params(self, ctx: Any) -> Any:
-        """Return its parameters, --help among them."""
-        found = super().get_params(ctx)
-        lean(found)
-        return found
