@@ -52,7 +52,7 @@ def imported(folder: Path, *arguments: str) -> set[str]:
 
 
 CASES = {
-    "--help": AWS | DATA | SLOW | {"markdown_it", "pygments"},
+    "--help": AWS | DATA | SLOW | {"rich.markdown", "markdown_it", "rich.traceback", "pygments"},
     "--version": AWS | DATA | SLOW | DISPLAY,
     "version": AWS | DATA | SLOW | DISPLAY,
     "sync --help": AWS | DATA | SLOW,
