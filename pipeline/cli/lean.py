@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from enum import Enum
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -79,12 +78,11 @@ def _is_settled(parameter: LeanOption | LeanArgument, value: Any) -> bool:
         return not parameter.required and not parameter.multiple and parameter.nargs == 1
     if parameter.callback is not None:
         return False
-    if isinstance(value, Enum):  # a default: what people type is text
-        return True
     # older versions of typer do not describe a parameter so; they convert without pydantic
     described = getattr(parameter, "type_descriptor", None)
-    is_text = described is not None and described.annotation is str and described.parameter_info.parser is None
-    return is_text and type(value) is str
+    if described is None or described.parameter_info.parser is not None:
+        return False
+    return type(value) is described.annotation  # a default; what people type is text, for a text
 
 
 def _import_help() -> None:

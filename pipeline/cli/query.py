@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from pipeline.load.checks import CheckResult
-    from pipeline.load.queries import Result
+    from pipeline.load.result import Result
     from pipeline.settings import Settings
 
 ONE_RESULT = (Format.csv, Format.json, Format.jsonl, Format.parquet)
@@ -299,6 +299,6 @@ def _print_json(results: tuple[CheckResult, ...]) -> None:
 
 
 def _sample(result: CheckResult) -> Result:
-    from pipeline.load.queries import Result
+    from pipeline.load.result import Result
 
     return Result(result.sample.schema, iter(result.sample.to_batches()))

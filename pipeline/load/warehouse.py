@@ -45,8 +45,9 @@ class _Built(msgspec.Struct, frozen=True):
 def build(path: Path, *, snapshot: Path, runs: Path, prices: Prices) -> None:
     """Write the database file at `path`, whole or not at all.
 
-    It is built in the same folder and renamed, so a reader that has the old file open keeps it. Nothing is
-    left behind on failure. Raises LakeError as `definitions.statements` does, and when the file cannot be written.
+    It is built in the same folder and renamed, so a reader that has the old file open keeps it; what was defined in it
+    is noted beside it, for `fits`. Nothing half-written is left behind on failure. Raises LakeError as
+    `definitions.statements` does, and when the file cannot be written.
     """
     if "?" in str(path.resolve()):  # DuckDB puts its write-ahead log elsewhere, as if the path were a URL
         raise LakeError(f"{path}: DuckDB cannot write a database under a path with a `?`; rename the folder")
@@ -63,13 +64,12 @@ def build(path: Path, *, snapshot: Path, runs: Path, prices: Prices) -> None:
             con.execute("use memory")
             con.execute("detach building")
             built = _Built(building.stat().st_size, sha256(building), _digest(statements))
+        with folder.new_file(_note(path).name) as note:
+            note.write_bytes(msgspec.json.encode(built))
     except (duckdb.IOException, OSError) as error:
         raise LakeError(
             f"{path}: cannot be written: {str(error).splitlines()[0]}; make room, or allow writing there"
         ) from error
-    # without it the file is as good, but no query will take it for what it would define
-    with suppress(OSError), folder.new_file(_note(path).name) as note:
-        note.write_bytes(msgspec.json.encode(built))
 
 
 def fits(path: Path, *, snapshot: Path, runs: Path, prices: Prices) -> bool:

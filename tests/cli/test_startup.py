@@ -57,6 +57,7 @@ CASES = {
     "version": AWS | DATA | SLOW | DISPLAY,
     "sync --help": AWS | DATA | SLOW,
     "sql --lake {lake} from_projects": AWS | {"pydantic", "rich.console", "pyarrow.dataset"},
+    "runs --lake {lake}": AWS | {"pydantic", "rich.console", "pyarrow.dataset", "duckdb"},
 }
 
 
@@ -89,5 +90,5 @@ def test_every_command_is_declared_once():
     for found in pkgutil.iter_modules(pipeline.cli.__path__):
         module = importlib.import_module(f"pipeline.cli.{found.name}")
         for name, function in inspect.getmembers(module, inspect.isfunction):
-            if function.__module__ == module.__name__ and "Examples:" in (inspect.getdoc(function) or ""):
+            if function.__module__ == module.__name__ and "Example" in (inspect.getdoc(function) or ""):
                 assert f"{found.name}:{name}" in places

@@ -148,14 +148,19 @@ def test_a_damaged_lake_is_named_though_the_file_is_good(lake):
     file.write_bytes(before)
 
 
-def test_a_note_that_cannot_be_written_costs_only_the_opening(tmp_path):
+def test_a_note_that_cannot_be_written_is_told_and_no_file_fits(tmp_path):
     lakes.make(tmp_path)
-    (tmp_path / ".lake.duckdb.built").mkdir()
     build(tmp_path)
-    with duckdb.connect(tmp_path / "lake.duckdb", read_only=True) as con:
-        assert con.execute("select count(*) from projects").fetchall() == [(0,)]
-    assert not fits(tmp_path)
+    build(tmp_path, prices=Prices(currency="EUR"))
+    (tmp_path / ".lake.duckdb.built").rename(tmp_path / "note")
+    (tmp_path / ".lake.duckdb.built").mkdir()
+    with pytest.raises(LakeError, match=r"lake\.duckdb: cannot be written: .*Is a directory"):
+        build(tmp_path)
     assert not [*tmp_path.glob(".*.tmp")]
+    (tmp_path / ".lake.duckdb.built").rmdir()
+    (tmp_path / "note").rename(tmp_path / ".lake.duckdb.built")  # as it would have stayed
+    assert not fits(tmp_path)
+    assert not fits(tmp_path, prices=Prices(currency="EUR"))
 
 
 def test_a_client_that_holds_the_file_to_write_keeps_no_query_from_the_lake(lake):
