@@ -80,7 +80,7 @@ def conclude(settings: Settings, lake: Lake, run: RunRecord, doubt: str | None =
 
 
 def _check(settings: Settings, lake: Lake, published: Snapshot) -> tuple[CheckResult, ...]:
-    """Rebuild lake.duckdb where it has become another, if the lake can hold one, and return the data checks that find something."""
+    """Rebuild lake.duckdb, if the lake holds one and it would be another, and return the checks that find something."""
     folder, runs = published.folder(), lake.fetch_folder(RUNS)
     if lake.is_local:
         file = lake.root / warehouse.FILE

@@ -1,8 +1,8 @@
 """One call on the wire: signed and sent by botocore, without what a client's method does in between.
 
-A method validates, looks up the endpoint by rules, emits a dozen events and parses by the service's model, which takes
-longer than to sign a call and to read a page of 280 kB. Nothing of it is needed for calls whose parameters are ours and
-whose bodies are kept as they came. Errors are parsed, and raised, as a method would.
+A method looks up the endpoint by rules, emits a dozen events and parses by the service's model, which takes longer than
+to sign a call and to read a page of 280 kB. Nothing of it is needed for bodies that are kept as they came. Parameters
+are validated, and errors parsed and raised, as a method would.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import Any
 import msgspec
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ParamValidationError
 from botocore.parsers import create_parser
+from botocore.validate import ParamValidator
 
 from pipeline.extract.tap import BODY, HTTP_REDIRECT, PAGE, examine
 
@@ -31,6 +33,7 @@ class Wire:
             raise ValueError(model.metadata["protocol"])
         self._client = client
         self._model = model
+        self._validator = ParamValidator()
         self._session = client._endpoint.http_session  # noqa: SLF001  # proxies, certificates, timeouts as configured
         self._url = client.meta.endpoint_url.rstrip("/") + "/"
         self._headers = {
@@ -41,8 +44,11 @@ class Wire:
     def call(self, operation: str, parameters: Mapping[str, Any], credentials: Any) -> dict[str, Any]:
         """Make one attempt; returns the body (BODY), what it was found to be (PAGE) and ResponseMetadata.
 
-        Raises what boto3 raises: ClientError, or what became of the connection.
+        Raises what boto3 raises: ParamValidationError, ClientError, or what became of the connection.
         """
+        report = self._validator.validate(parameters, self._model.operation_model(operation).input_shape)
+        if report.has_errors():  # an ARN that AWS itself listed, and would not take back
+            raise ParamValidationError(report=report.generate_report())
         request = AWSRequest(
             "POST",
             self._url,
