@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline import record
 from pipeline.errors import ReklakeError, UsageError
+from pipeline.installed import software
 from pipeline.load import snapshot
 from pipeline.load.checks import CheckResult
 from pipeline.load.snapshot import Source
@@ -154,7 +155,7 @@ def render(
         if value is not None:
             samples[name][tuple(labels.items())] = value
 
-    versions = run.software if run and run.software else record.software()
+    versions = run.software if run and run.software else software()
     others = {name: versions[name] for name in ("python", "boto3", "pyarrow", "duckdb") if name in versions}
     add("reklake_build_info", 1, version=versions.get("reklake", UNKNOWN), **others)
     _add_run(add, run, ended_at, seconds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,16 +10,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from importlib.metadata import version
 from typing import Any
 
 from pipeline.errors import ReklakeError, ScopeError
+from pipeline.installed import software
 from pipeline.model.page import Scope
 from pipeline.storage import Lake
 
 FOLDER, SUFFIX = "runs", ".json"
 ID_TIME, ID_TIME_LENGTH = "%Y%m%dT%H%M%SZ", 16
-SOFTWARE = ("reklake", "boto3", "botocore", "pyarrow", "duckdb", "msgspec")
 
 
 class Outcome(StrEnum):
@@ -222,11 +220,6 @@ def began(run_id: str) -> datetime | None:
 
 def _name(run_id: str) -> str:
     return f"{FOLDER}/{run_id}{SUFFIX}"
-
-
-def software() -> dict[str, str]:
-    """Return the versions that made the run's files."""
-    return {"python": platform.python_version()} | {name: version(name) for name in SOFTWARE}
 
 
 def now() -> str:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 
-from pipeline import record
 from pipeline.extract import gives_bodies_early
 from pipeline.findings import Finding, Level
+from pipeline.installed import software
 
 _REQUIREMENT = re.compile(
     r"(?P<name>[A-Za-z0-9._-]+)\s*(?:\[[^]]*\])?\s*\(?(?P<range>[^;)]*)\)?\s*(?:;(?P<marker>.*))?"
@@ -18,7 +18,7 @@ _BOUND = re.compile(r"(>=|<=|==|!=|<|>)\s*(\d+(?:\.\d+)*)\Z")
 
 def examine() -> Iterator[Finding]:
     """Yield what is found."""
-    yield from judged(record.software(), declared())
+    yield from judged(software(), declared())
     if gives_bodies_early():
         yield Finding(Level.OK, "botocore", "gives pages away before it parses them")
     else:

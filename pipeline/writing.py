@@ -80,10 +80,12 @@ def conclude(settings: Settings, lake: Lake, run: RunRecord, doubt: str | None =
 
 
 def _check(settings: Settings, lake: Lake, published: Snapshot) -> tuple[CheckResult, ...]:
-    """Rebuild lake.duckdb, where the lake can hold one, and return the data checks that find something."""
+    """Rebuild lake.duckdb, if the lake holds one and it would be another, and return the checks that find something."""
     folder, runs = published.folder(), lake.fetch_folder(RUNS)
     if lake.is_local:
-        warehouse.build(lake.root / warehouse.FILE, snapshot=folder, runs=runs, prices=settings.prices)
+        file = lake.root / warehouse.FILE
+        if not warehouse.fits(file, snapshot=folder, runs=runs, prices=settings.prices):
+            warehouse.build(file, snapshot=folder, runs=runs, prices=settings.prices)
         opened = warehouse.open_built(lake.root, memory=CHECK_MEMORY)
     else:
         opened = warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, memory=CHECK_MEMORY)

@@ -1,23 +1,24 @@
-"""The `reklake` command: its commands by family, its errors as one line, its exit codes."""
+"""The `reklake` command as a process: its errors as one line, its exit codes."""
 
 from __future__ import annotations
 
 import os
 import sys
-from importlib import metadata
 from typing import Annotated
 
 import typer
 
-from pipeline.cli import doctor, emulator, keeping, planning, policy, query, runs, tables
+from pipeline.cli.commands import Commands
 from pipeline.cli.exits import Exit
 from pipeline.errors import BusyError, ReklakeError, UsageError
+from pipeline.installed import version as version_of
 
 FILE_LIBRARIES = frozenset({"pyarrow", "duckdb", "_duckdb"})
 """Libraries whose errors, where they come this far, are about a file of the lake that is damaged."""
 
 app = typer.Typer(
     name="reklake",
+    cls=Commands,
     epilog="Exit codes: 0 complete, 3 some scopes failed (their last rows are kept), 1 failed, 2 wrong usage, "
     "4 data checks found rows, 75 another writer has the lake.",
     add_completion=False,
@@ -25,27 +26,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-for command, panel in (
-    (runs.sync, "Export"),
-    (planning.plan, "Export"),
-    (runs.replay, "Export"),
-    (runs.verify, "Export"),
-    (query.sql, "Query"),
-    (tables.tables, "Query"),
-    (query.changes, "Query"),
-    (query.runs, "Query"),
-    (query.check, "Query"),
-    (keeping.pull, "Query"),
-    (doctor.doctor, "Keep"),
-    (keeping.rollback, "Keep"),
-    (keeping.gc, "Keep"),
-    (policy.iam_policy, "Keep"),
-    (emulator.demo, "Try"),
-    (emulator.emulator, "Try"),
-    (tables.version, "Try"),
-):
-    app.command(rich_help_panel=panel)(command)
 
 
 @app.callback(invoke_without_command=True)
@@ -55,7 +35,7 @@ def common(
 ) -> None:
     """Every Amazon Rekognition Custom Labels project and model version, in Parquet, queried through DuckDB."""
     if version:
-        typer.echo(f"reklake {metadata.version('reklake')}")
+        typer.echo(f"reklake {version_of('reklake')}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

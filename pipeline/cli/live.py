@@ -66,7 +66,7 @@ class LiveView:
             case "page":
                 return ""
             case "flattening":
-                self._doing, self._flattened = f"flattening {event.scope}", f"; flattened up to {event.scope}"
+                self._doing, self._flattened = f"flattening {event.scope}", f", flattening {event.scope}"
                 return ""
             case "scope" | "resumed" if event.scope:
                 self._ended[event.scope] = event

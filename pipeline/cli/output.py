@@ -13,14 +13,14 @@ from pipeline.cli.render import Format
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipeline.load.queries import Result
+    from pipeline.load.result import Result
 
 
 def table_of(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Result:
     """Return rows of Python values as a result; a column without any value is text."""
     import pyarrow as pa
 
-    from pipeline.load.queries import Result
+    from pipeline.load.result import Result
 
     columns = [pa.array([row[at] for row in rows]) for at in range(len(names))]
     columns = [column.cast(pa.string()) if pa.types.is_null(column.type) else column for column in columns]
@@ -70,13 +70,15 @@ def destination(output: Path | None) -> Iterator[IO[bytes] | None]:
 def render(result: Result, form: Format, out: IO[bytes] | None, *, is_first: bool) -> None:
     """Write one of several results to stdout (None) or to a file, an empty line between them."""
     from pyarrow import ArrowException
-    from rich.console import Console
 
-    from pipeline.cli.render import show
     from pipeline.cli.render import write as write_rows
 
     try:
         if form is Format.table and out is None and sys.stdout.isatty():
+            from rich.console import Console
+
+            from pipeline.cli.render import show
+
             show(result, Console())
             return
         stream = out or sys.stdout.buffer

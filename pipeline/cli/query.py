@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from pipeline.load.checks import CheckResult
-    from pipeline.load.queries import Result
+    from pipeline.load.result import Result
     from pipeline.settings import Settings
 
 ONE_RESULT = (Format.csv, Format.json, Format.jsonl, Format.parquet)
@@ -216,7 +216,11 @@ def _connected(settings: Settings, *, allow_write: bool = False) -> Iterator[tup
     lake = open_lake(settings.lake, settings.aws.profile)
     folder = snapshot.current(lake).folder()
     lake.fetch_folder(FOLDER)
-    with warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, allow_write=allow_write) as con:
+    if allow_write:
+        opened = warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, allow_write=True)
+    else:
+        opened = warehouse.connect_read_only(lake.root, snapshot=folder, prices=settings.prices)
+    with opened as con:
         yield con, lake.root
 
 
@@ -295,6 +299,6 @@ def _print_json(results: tuple[CheckResult, ...]) -> None:
 
 
 def _sample(result: CheckResult) -> Result:
-    from pipeline.load.queries import Result
+    from pipeline.load.result import Result
 
     return Result(result.sample.schema, iter(result.sample.to_batches()))

@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import botocore
 import botocore.exceptions as aws
+from botocore import xform_name
 from botocore.config import Config
 from botocore.credentials import Credentials, DeferredRefreshableCredentials
 from botocore.parsers import ResponseParserError
@@ -25,6 +26,7 @@ from pipeline.extract.failures import is_passing
 from pipeline.extract.sessions import Sessions
 from pipeline.extract.tap import attach
 from pipeline.extract.targets import Caller, Target
+from pipeline.extract.wire import Wire
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
 """Seconds; a page takes well under one."""
@@ -92,12 +94,15 @@ class Client:
         self._target = target
         self._signer = signer
 
-    def call(self, method: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    def call(self, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         """Make one attempt of a Rekognition call; raises what boto3 raises."""
+        profile, region = self._target.caller.profile, self._target.scope.region
+        if wire := self._clients.wire(profile, region):
+            return wire.call(operation, parameters, self._signer.frozen())
         token = _signer.set(self._signer)
         try:
-            client = self._clients.shared("rekognition", self._target.caller.profile, self._target.scope.region)
-            answer: Mapping[str, Any] = getattr(client, method)(**parameters)
+            method = getattr(self._clients.shared("rekognition", profile, region), xform_name(operation))
+            answer: Mapping[str, Any] = method(**parameters)
         finally:
             _signer.reset(token)
         return answer
@@ -120,6 +125,7 @@ class Clients:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self._shared: dict[tuple[str, str | None, str], Any] = {}
+        self._wires: dict[tuple[str | None, str], Wire | None] = {}
         self._of_callers: dict[str | None, Any] = {}
         self._signers: dict[Caller, Signer] = {}
         self._sts: dict[tuple[str | None, str], Any] = {}
@@ -139,6 +145,16 @@ class Clients:
                 if key not in self._shared:
                     self._shared[key] = self._make(service, profile, region)
         return self._shared[key]
+
+    def wire(self, profile: str | None, region: str) -> Wire | None:
+        """Return the shorter way to call Rekognition there; None where a botocore is not as those that are known."""
+        key = profile, region
+        if key not in self._wires:
+            try:
+                self._wires[key] = Wire(self.shared("rekognition", profile, region))
+            except (AttributeError, LookupError, ValueError):
+                self._wires[key] = None
+        return self._wires[key]
 
     def _make(self, service: str, profile: str | None, region: str) -> Any:
         if profile not in self._of_callers:

@@ -173,7 +173,7 @@ class Listing:
         answer: Mapping[str, Any] | None = None
         failure: Exception | None = None
         try:
-            answer = self._client.call(request.method, request.parameters)
+            answer = self._client.call(request.operation, request.parameters)
         except Exception as error:  # noqa: BLE001  # looked at below, whatever it is
             failure = error
         self._guarded(partial(self._settle, request, answer, failure, sent_at))

@@ -107,7 +107,7 @@ class _Try:
         if "MaxResults" in parameters:
             parameters["MaxResults"] = 1
         try:
-            answer = self._client.call(request.method, parameters)
+            answer = self._client.call(request.operation, parameters)
             ahead = clock.skew(answer["ResponseMetadata"])
             if flaw := answer[PAGE].flaw:
                 return self._failed(request, bad_answer(self._scope, request.operation, flaw))

@@ -19,13 +19,6 @@ PAGE_SIZE, POLICY_PAGE_SIZE = 100, 5
 FEATURES = ("CUSTOM_LABELS", "CONTENT_MODERATION")
 """DescribeProjects leaves adapters out unless both are asked for."""
 
-_METHODS = {
-    DESCRIBE_PROJECTS: "describe_projects",
-    DESCRIBE_PROJECT_VERSIONS: "describe_project_versions",
-    DESCRIBE_DATASET: "describe_dataset",
-    LIST_TAGS_FOR_RESOURCE: "list_tags_for_resource",
-    LIST_PROJECT_POLICIES: "list_project_policies",
-}
 PART_OF = {operation: part for part, operation in PARTS.items()}
 _STATED_IN = {
     DESCRIBE_PROJECTS: "",
@@ -50,11 +43,6 @@ class Request:
     tokens: set[str] = field(default_factory=set)
     attempts: int = 0
     failed_since: float | None = None
-
-    @property
-    def method(self) -> str:
-        """The method of a boto3 client that makes the call."""
-        return _METHODS[self.operation]
 
     @property
     def part(self) -> str | None:

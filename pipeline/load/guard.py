@@ -20,7 +20,7 @@ import duckdb
 
 from pipeline.errors import UsageError
 
-PUBLISHED = ("CURRENT", "snapshots", "raw", "runs", "lake.duckdb", "lake.duckdb.wal", ".lock")
+PUBLISHED = ("CURRENT", "snapshots", "raw", "runs", "lake.duckdb", "lake.duckdb.wal", ".lake.duckdb.built", ".lock")
 """What reklake itself keeps at the top of a lake's folder."""
 
 _READS = frozenset({"SELECT", "EXPLAIN", "MULTI"})

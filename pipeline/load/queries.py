@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pyarrow as pa
 
 from pipeline.errors import UsageError
 from pipeline.load import guard
+from pipeline.load.result import Result
 
 BATCH_ROWS = 10_000
 """Rows held in memory at a time."""
@@ -22,17 +22,6 @@ JSON_MARK = {b"reklake.type": b"json"}
 
 _FILE_NAME = re.compile(r"Catalog Error: Table with name (\S*/\S*) does not exist")
 """What DuckDB says of a file's name of whose form it cannot tell the format."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One statement's answer: unique column names, and rows that are computed as they are read.
-
-    Reading a batch raises UsageError when a value cannot be computed.
-    """
-
-    schema: pa.Schema
-    batches: Iterator[pa.RecordBatch]
 
 
 def parse(con: duckdb.DuckDBPyConnection, text: str) -> list[duckdb.Statement]:

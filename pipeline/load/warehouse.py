@@ -1,29 +1,28 @@
-"""The DuckDB side of a lake: views over a snapshot's Parquet files, the run records and the marts.
+"""The DuckDB side of a lake: its `lake.duckdb`, and connections for queries with the same views and macros.
 
-`lake.duckdb` holds no rows, only views and macros, so it is small and is rebuilt at each publication. They name
-files by absolute path: DuckDB resolves a relative path against the reader's working directory, which
-could be anywhere. A lake that was moved or copied is therefore read through `connect`, which defines the
-same views over the files where they are now, or gets a new `lake.duckdb` at its next sync.
+`lake.duckdb` holds no rows, only what `pipeline.load.definitions` says, so it is small and is rebuilt at each
+publication. A lake that was moved or copied is read through `connect`, which defines the same over the files where they
+are now, or gets a new `lake.duckdb` at its next sync.
+
+Defining takes half a second, opening a tenth of that. So beside the file stands what was defined in it: a query opens
+it where that is, to the letter, what would be defined now.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime
-from glob import escape
+import hashlib
+from collections.abc import Iterable
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
+import msgspec
 
 from pipeline.errors import LakeError
-from pipeline.load import guard, sqlfiles
-from pipeline.model import TABLES, VALID_FROM, VALID_TO, Table, history_of
-from pipeline.storage import LocalLake
+from pipeline.load import definitions, guard
+from pipeline.load.definitions import literal, named
+from pipeline.storage import LocalLake, sha256
 
 if TYPE_CHECKING:
     from pipeline.settings import Prices
@@ -31,73 +30,63 @@ if TYPE_CHECKING:
 FILE = "lake.duckdb"
 STORAGE_VERSION = "v1.0.0"
 """The file format of `lake.duckdb`: the oldest stable one, so that older clients open it too."""
+RUNS = "runs"
+"""The lake's folder of run records."""
 
 
-HISTORY = "history"
-"""The folder of a snapshot, and the schema of a database, that hold every state each row has had."""
-AS_OF = "as_of"
-"""The schema of the macros that give a table as it stood at an instant."""
+class _Built(msgspec.Struct, frozen=True):
+    """What a database file was when it was built, and what is defined in it."""
 
-_REMEDY = "run `reklake doctor`; `reklake rollback` returns to an earlier snapshot"
-
-
-def define(con: duckdb.DuckDBPyConnection, *, snapshot: Path, runs: Path, prices: Prices) -> None:
-    """Create every view and macro of a lake in the connection's current database.
-
-    `main` gets the tables of the snapshot and the views of sql/views, `marts` those of sql/marts, `history` the
-    tables' histories, all with comments; `as_of` gets a macro a table, which gives its rows as they stood at an
-    instant. `runs` may be empty or absent: its views then have no rows.
-
-    A snapshot of an older version is read as it is: columns that its files lack are null, tables that it did not have
-    are empty, and without histories each row has been as it is since the snapshot was made. Raises LakeError, naming
-    the file, when one is missing, damaged or does not hold its table's key.
-    """
-    values = {
-        "runs": literal(f"{escape(str(runs.resolve()))}/*.json"),
-        "training_hour": repr(float(prices.training_hour)),
-        "inference_unit_hour": repr(float(prices.inference_unit_hour)),
-        "currency": literal(prices.currency),
-    }
-    for schema in (HISTORY, AS_OF, "marts"):
-        con.execute(f"create schema if not exists {schema}")
-    folder = snapshot.resolve()
-    since = None if (folder / HISTORY).is_dir() else _created_at(folder)
-    for table in TABLES:
-        current = folder / f"{table.name}.parquet"
-        is_new = not current.exists() and _is_unknown(folder, table)
-        _run(con, current, _view("main", table, _nothing(table) if is_new else _select(table, current)))
-        history = history_of(table)
-        file = current if since else folder / HISTORY / current.name
-        rows = _nothing(history) if is_new else _select(table if since else history, file, since=since)
-        _run(con, file, [*_view(HISTORY, history, rows), *_as_of_macro(table, rows)])
-    files = sqlfiles.in_order([*sqlfiles.read("views"), *sqlfiles.read("marts")])
-    for file_view in files:
-        for statement in _file_view(file_view, values):
-            con.execute(statement)
+    bytes: int
+    sha256: str
+    definitions: str
 
 
 def build(path: Path, *, snapshot: Path, runs: Path, prices: Prices) -> None:
     """Write the database file at `path`, whole or not at all.
 
-    It is built in the same folder and renamed, so a reader that has the old file open keeps it. Nothing is
-    left behind on failure. Raises LakeError as `define` does, and when the file cannot be written.
+    It is built in the same folder and renamed, so a reader that has the old file open keeps it; what was defined in it
+    is noted beside it, for `fits`. Nothing half-written is left behind on failure. Raises LakeError as
+    `definitions.statements` does, and when the file cannot be written.
     """
     if "?" in str(path.resolve()):  # DuckDB puts its write-ahead log elsewhere, as if the path were a URL
         raise LakeError(f"{path}: DuckDB cannot write a database under a path with a `?`; rename the folder")
+    statements = [*definitions.statements(snapshot=snapshot, runs=runs, prices=prices)]
+    folder = LocalLake(path.parent)
     try:
-        with LocalLake(path.parent).new_file(path.name) as building, duckdb.connect() as con:
+        with folder.new_file(path.name) as building, duckdb.connect() as con:
             attach = f"attach {literal(str(building.resolve()))} as building"
             con.execute(f"{attach} (storage_version {literal(STORAGE_VERSION)})")
             con.execute("use building")
             con.execute("begin")  # one write of all, rather than one of each view and comment
-            define(con, snapshot=snapshot, runs=runs, prices=prices)
+            _define(con, statements)
             con.execute("commit")
             con.execute("use memory")
             con.execute("detach building")
+            built = _Built(building.stat().st_size, sha256(building), _digest(statements))
+        with folder.new_file(_note(path).name) as note:
+            note.write_bytes(msgspec.json.encode(built))
     except (duckdb.IOException, OSError) as error:
         raise LakeError(
             f"{path}: cannot be written: {str(error).splitlines()[0]}; make room, or allow writing there"
         ) from error
+
+
+def fits(path: Path, *, snapshot: Path, runs: Path, prices: Prices) -> bool:
+    """Whether the database file is as `build` left it, and `build` would define the same in it now.
+
+    Not so, among others, where another snapshot is published, the lake was moved, or prices, reklake or DuckDB are
+    others. The file is read, but not opened as a database. Raises LakeError as `definitions.statements` does.
+    """
+    try:
+        built = msgspec.json.decode(_note(path).read_bytes(), type=_Built)
+        # in this order: whatever else somebody keeps in the file need not be read
+        is_untouched = path.stat().st_size == built.bytes and sha256(path) == built.sha256
+    except (OSError, msgspec.DecodeError):
+        return False
+    if not is_untouched or path.with_name(f"{path.name}.wal").exists():
+        return False
+    return built.definitions == _digest(definitions.statements(snapshot=snapshot, runs=runs, prices=prices))
 
 
 def connect(
@@ -109,16 +98,24 @@ def connect(
     connection reads files under `lake` only and loads nothing; see `pipeline.load.guard` for statements. Beyond
     `memory` ("256MB"; None: DuckDB's own limit) queries spill to disk.
 
-    Raises LakeError as `define` does.
+    Raises LakeError as `definitions.statements` does.
     """
     con = duckdb.connect()
     try:
-        define(con, snapshot=snapshot, runs=lake / "runs", prices=prices)
+        _define(con, definitions.statements(snapshot=snapshot, runs=lake / RUNS, prices=prices))
         _prepare(con, lake, memory=memory, allow_write=allow_write)
     except BaseException:
         con.close()
         raise
     return con
+
+
+def connect_read_only(lake: Path, *, snapshot: Path, prices: Prices) -> duckdb.DuckDBPyConnection:
+    """Return a connection like `connect`'s that reads only: to the lake's own `lake.duckdb`, where that fits."""
+    if fits(lake / FILE, snapshot=snapshot, runs=lake / RUNS, prices=prices):
+        with suppress(duckdb.IOException):  # a client that may write to it has it open
+            return open_built(lake)
+    return connect(lake, snapshot=snapshot, prices=prices)
 
 
 def open_built(lake: Path, *, memory: str | None = None) -> duckdb.DuckDBPyConnection:
@@ -143,105 +140,19 @@ def _prepare(con: duckdb.DuckDBPyConnection, lake: Path, *, memory: str | None, 
         guard.confine(con, lake)
 
 
-def literal(text: str) -> str:
-    """Return the text as an SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _select(table: Table, file: Path, *, since: str | None = None) -> str:
-    """Return a select of the declared columns, with typed nulls for those that the file does not have.
-
-    With `since`, every row is given as a state that began then and still lasts.
-    """
-    with _named(file), file.open("rb") as opened:
-        there = set(pq.read_schema(opened).names)
-    required = {"account_id", "region", *table.key}
-    if lacking := sorted(required - there):
-        raise LakeError(f"{file}: cannot be read as {table.name}: it has no column {lacking[0]}; {_REMEDY}")
-    columns = [
-        f'"{column.name}"' if column.name in there else f'null::{_sql_type(column.type)} as "{column.name}"'
-        for column in table.columns
-    ]
-    if since is not None:
-        columns += [f"{literal(since)}::timestamptz as {VALID_FROM.name}", f"null::timestamptz as {VALID_TO.name}"]
-    # without hive partitions: a lake under a folder named region=x would show that region
-    source = f"read_parquet({literal(escape(str(file)))}, hive_partitioning = false)"
-    return f"select {', '.join(columns)} from {source}"
-
-
-def _nothing(table: Table) -> str:
-    """Return a select of the declared columns, without a row."""
-    columns = [f'null::{_sql_type(column.type)} as "{column.name}"' for column in table.columns]
-    return f"select {', '.join(columns)} where false"
-
-
-def _view(schema: str, table: Table, select: str) -> Iterator[str]:
-    yield f"create or replace view {schema}.{table.name} as {select}"
-    descriptions = {column.name: column.description for column in table.columns}
-    yield from _comments(f"{schema}.{table.name}", table.description, table.grain, descriptions)
-
-
-def _as_of_macro(table: Table, rows: str) -> Iterator[str]:
-    """Define the macro over the file itself: a macro finds no view once its database is attached by another name.
-
-    The parameter replaces every bare column of its name, so columns are named with their table.
-    """
-    name = f"{AS_OF}.{table.name}"
-    columns = ", ".join(f'rows."{column}"' for column in table.names)
-    yield (
-        f"create or replace macro {name}(instant) as table select {columns} from ({rows}) as rows "
-        f"where rows.{VALID_FROM.name} <= instant::timestamptz "
-        f"and (rows.{VALID_TO.name} > instant::timestamptz or rows.{VALID_TO.name} is null)"
-    )
-    text = f"The rows of {table.name} as syncs had last seen them at that instant. Grain: {table.grain}."
-    yield f"comment on macro table {name} is {literal(text)}"
-
-
-def _created_at(snapshot: Path) -> str:
-    file = snapshot / "manifest.json"
-    with _named(file):
-        created_at = json.loads(file.read_text(encoding="utf-8"))["created_at"]
-        return datetime.fromisoformat(created_at).isoformat()
-
-
-def _is_unknown(snapshot: Path, table: Table) -> bool:
-    """Whether the version that wrote the snapshot did not know the table, so that its file is not missing."""
-    try:
-        tables = json.loads((snapshot / "manifest.json").read_text(encoding="utf-8"))["tables"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return False
-    return bool(tables) and table.name not in tables
-
-
-def _run(con: duckdb.DuckDBPyConnection, file: Path, statements: Iterator[str] | list[str]) -> None:
-    for statement in statements:
-        with _named(file):
+def _define(con: duckdb.DuckDBPyConnection, statements: Iterable[definitions.Statement]) -> None:
+    """Run the statements in the connection's current database; LakeError, naming the file one reads, if it fails."""
+    for file, statement in statements:
+        with named(file) if file else nullcontext():
             con.execute(statement)
 
 
-@contextmanager
-def _named(file: Path) -> Iterator[None]:
-    """Turn what goes wrong while a file of the snapshot is read into an error that names it."""
-    try:
-        yield
-    except (OSError, ValueError, LookupError, TypeError, duckdb.Error, pa.ArrowException) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise LakeError(f"{file}: cannot be read: {reason}; {_REMEDY}") from error
+def _note(path: Path) -> Path:
+    """Return where it stands what a database file was built from."""
+    return path.with_name(f".{path.name}.built")
 
 
-def _sql_type(kind: pa.DataType) -> str:
-    if pa.types.is_timestamp(kind):
-        return "timestamptz"
-    names = {pa.string(): "varchar", pa.int64(): "bigint", pa.uint64(): "ubigint", pa.float64(): "double"}
-    return names.get(kind) or {pa.bool_(): "boolean"}[kind]
-
-
-def _file_view(file: sqlfiles.SqlFile, values: Mapping[str, str]) -> Iterator[str]:
-    yield f"create or replace view {file.view} as\n{file.statement(values)}"
-    yield from _comments(file.view, file.description, file.grain, file.columns)
-
-
-def _comments(view: str, description: str, grain: str, columns: Mapping[str, str]) -> Iterator[str]:
-    yield f"comment on view {view} is {literal(f'{description} Grain: {grain}.')}"
-    for name, text in columns.items():
-        yield f'comment on column {view}."{name}" is {literal(text)}'
+def _digest(statements: Iterable[definitions.Statement]) -> str:
+    """Return a hash of what is defined, and by which DuckDB: another might keep the same in another form."""
+    texts = [duckdb.__version__, STORAGE_VERSION, *(statement for _, statement in statements)]
+    return hashlib.sha256(msgspec.json.encode(texts)).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -162,7 +163,7 @@ class SnapshotWriter:
             "software": dict(software),
             "declared": declaration(),
             "tables": tables,
-            "history": self._write_histories(),
+            "history": self._write_histories(tables),
             "scopes": [
                 {
                     "account_id": scope.account_id,
@@ -189,26 +190,23 @@ class SnapshotWriter:
         whole_before = {scope: one.whole for scope, one in self._before.items()}
         return not (tables == self._previous.manifest["tables"] and whole == whole_before)
 
-    def _write_histories(self) -> dict[str, Any]:
+    def _write_histories(self, tables: Mapping[str, Any]) -> dict[str, Any]:
         (self._folder / HISTORY).mkdir()
-        entries = {}
         with _readable(self._previous):
-            for one in TABLES:
-                path = self._folder / HISTORY / f"{one.name}.parquet"
-                known = since = None
-                if self._previous and self._previous.has(one.name):
-                    known = self._previous.file(one.name, history=self._previous.has_history, verified=True)
-                    since = None if self._previous.has_history else self._previous.created_at
-                rows = history.write(
-                    one,
-                    path,
-                    known=known,
-                    present=self._files[one.name].path,
-                    listed=self._listed,
-                    known_since=since,
-                )
-                entries[one.name] = _entry(path, f"{HISTORY}/{path.name}", rows)
-        return entries
+            return {one.name: self._write_history(one, tables[one.name]) for one in TABLES}
+
+    def _write_history(self, one: Table, entry: Mapping[str, Any]) -> dict[str, Any]:
+        path = self._folder / HISTORY / f"{one.name}.parquet"
+        before, known, since = self._previous, None, None
+        if before and before.has(one.name):
+            known = before.file(one.name, history=before.has_history, verified=True)
+            since = None if before.has_history else before.created_at
+            if before.has_history and entry == before.manifest["tables"][one.name]:
+                shutil.copyfile(known, path)  # no row has changed
+                return dict(before.manifest["history"][one.name])
+        present = self._files[one.name].path
+        rows = history.write(one, path, known=known, present=present, listed=self._listed, known_since=since)
+        return _entry(path, f"{HISTORY}/{path.name}", rows)
 
     def abandon(self) -> None:
         """Let go of the files; the folder is thrown away by its owner."""

@@ -113,11 +113,15 @@ def left_over(lake: Path) -> list[str]:
     """What a sync that has ended well should not have left: half-written files, and what no record explains."""
     records = record.documents(LocalLake(lake))
     published = {run_id for run_id, one in records.items() if record.has_published(one)}
-    hidden = [path for path in lake.rglob("*") if path.name.startswith(".") and path.name != ".lock"]
+    hidden = [path for path in lake.rglob("*") if path.name.startswith(".") and path.name not in KEPT]
     snapshots = [path for path in (lake / "snapshots").iterdir() if path.name not in published]
     raw = [path for path in (lake / "raw").iterdir() if path.name not in records]
     runs = [path for path in (lake / "runs").iterdir() if path.stem not in records]
     return sorted(str(path.relative_to(lake)) for path in {*hidden, *snapshots, *raw, *runs})
+
+
+KEPT = {".lock", ".lake.duckdb.built"}
+"""Hidden files that belong to a lake."""
 
 
 class Bench:

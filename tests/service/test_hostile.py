@@ -22,6 +22,7 @@ from pipeline.cli.progress import watching
 from pipeline.emulator import Emulator, StaticWorld
 from pipeline.errors import LakeError
 from pipeline.load import queries, snapshot, warehouse
+from pipeline.load.result import Result
 from pipeline.load.sqlfiles import read
 from pipeline.model import TABLES
 from pipeline.model.page import Scope
@@ -127,7 +128,7 @@ def raw(text: str) -> set[str]:
     }
 
 
-def every_answer(place: Path) -> Iterator[tuple[str, queries.Result]]:
+def every_answer(place: Path) -> Iterator[tuple[str, Result]]:
     prices = settings.Prices()
     folder = snapshot.current(LocalLake(place / "lake")).folder()
     with warehouse.connect(place / "lake", snapshot=folder, prices=prices) as con:

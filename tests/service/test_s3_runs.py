@@ -129,7 +129,7 @@ def test_of_two_racing_syncs_one_publishes_and_the_other_loses_nothing(serve: Se
 
     def race(_: int) -> Any:
         def observe(event: run.Event) -> None:
-            if event.name == "flattening":
+            if event.name == "scope":
                 both_are_ready.wait(timeout=60)
 
         try:
@@ -156,7 +156,7 @@ def test_a_run_that_dies_in_a_container_is_resumed_in_another(
     lake, _ = s3
     with pytest.raises(KeyboardInterrupt):
         serve(world(cats=2))
-        run.sync(chosen(lake), stop_when_flattening)
+        run.sync(chosen(lake), stop_when_listed)
     monkeypatch.setenv("REKLAKE_CACHE", str(tmp_path / "another"))
     served = serve(world(cats=2))
     result = run.sync(chosen(lake), lambda _: None)
@@ -165,8 +165,8 @@ def test_a_run_that_dies_in_a_container_is_resumed_in_another(
     assert versions(open_lake(lake)) == names(2)
 
 
-def stop_when_flattening(event: run.Event) -> None:
-    if event.name == "flattening":
+def stop_when_listed(event: run.Event) -> None:
+    if event.name == "scope":
         raise KeyboardInterrupt
 
 

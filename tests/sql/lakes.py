@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.load import warehouse
+from pipeline.load import definitions, warehouse
 from pipeline.model import TABLES, Table, history_of
 from pipeline.settings import Prices
 
@@ -226,7 +226,7 @@ def run_records(rows: list[dict]) -> list[dict]:
 def connect(lake: Path, *, prices: Prices | None = None, now: str = NOW, **options):
     """Open the lake as `reklake sql` does, at a fixed time; without comments, which take as long as the views."""
     snapshot = next((lake / "snapshots").iterdir())
-    with patch.object(warehouse, "_comments", lambda *_: ()):
+    with patch.object(definitions, "_comments", lambda *_: ()):
         con = warehouse.connect(lake, snapshot=snapshot, prices=prices or Prices(), **options)
     con.execute(f"create or replace view main.clock as select timestamptz '{now}' as now_at")
     return con

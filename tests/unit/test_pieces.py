@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from pipeline import pieces
+from pipeline.feed import Arrived
 from pipeline.model.page import RawPage
 
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,6 +34,17 @@ def arrivals(seed: int) -> list[RawPage]:
     return made
 
 
+def cut(pages: list[RawPage], *more: str, gone: set[str] | None = None) -> Iterator[pieces.Piece]:
+    """Cut pages into pieces; the projects are those of the pages, each of which ends with its last, and `more`."""
+    left = Counter(one.project_arn for one in pages)
+    arrived = []
+    for one in pages:
+        left[one.project_arn] -= 1
+        arrived.append(Arrived(one, left[one.project_arn] == 0))
+    projects = pieces.Projects({*left, *more}, set() if gone is None else gone)
+    return pieces.pieces(arrived, projects)
+
+
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize(("piece_bytes", "project_bytes"), [(1, 1), (10, 8), (30, 10), (1000, 1000)])
 def test_pieces_hold_every_page_and_keep_their_word(
@@ -39,7 +53,7 @@ def test_pieces_hold_every_page_and_keep_their_word(
     monkeypatch.setattr(pieces, "PIECE_BYTES", piece_bytes)
     monkeypatch.setattr(pieces, "PROJECT_BYTES", project_bytes)
     pages = arrivals(seed)
-    made = list(pieces.pieces(iter(pages), [one.project_arn for one in pages]))
+    made = list(cut(pages))
     taken = [one for piece in made for one in piece.pages]
     assert Counter(map(id, taken)) == Counter(map(id, pages))
     owners: dict[str, set[int]] = {}
@@ -61,9 +75,45 @@ def test_pieces_hold_every_page_and_keep_their_word(
 def test_what_is_settled_lets_rows_go_before_the_end(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pieces, "PIECE_BYTES", 4)
     pages = [page(name, 1, 4) for name in "abc"]
-    made = list(pieces.pieces(iter(pages), [one.project_arn for one in pages]))
+    made = list(cut(pages))
     assert [piece.settled and piece.settled[-1] for piece in made] == ["b", "c", None]
 
 
 def test_no_pages_no_pieces():
     assert list(pieces.pieces(iter([]), [])) == []
+
+
+def test_a_project_that_is_still_to_come_keeps_later_ones_from_being_settled(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 1)
+    (piece,) = cut([page("b", 1, 5)], page("a", 1, 0).project_arn)
+    assert piece.settled == page("a", 1, 0).project_arn.rpartition("/")[0]
+
+
+def test_pages_of_projects_that_were_not_listed_do_not_count():
+    stranger = page("b", 1, 5)
+    projects = pieces.Projects({page("a", 1, 0).project_arn})
+    made = list(pieces.pieces([Arrived(stranger, is_last=True), Arrived(page("a", 1, 5), is_last=True)], projects))
+    assert [one.pages for one in made] == [[page("a", 1, 5)]]
+
+
+def test_of_a_listing_that_began_anew_only_the_new_pages_count():
+    again = [replace(page("a", number, 5), listing=2) for number in (1, 2)]
+    (piece,) = cut([page("a", 1, 5), page("a", 2, 5), *again])
+    assert piece.pages == again
+
+
+def test_a_project_that_vanished_leaves_nothing_but_its_name():
+    gone: set[str] = set()
+    farewell = replace(page("a", 0, 5), http_status=400)
+    (piece,) = cut([page("a", 1, 5), page("b", 1, 5), farewell], gone=gone)
+    assert piece.pages == [page("b", 1, 5)]
+    assert gone == {farewell.project_arn}
+
+
+@pytest.mark.parametrize("late", [replace(page("a", 1, 5), listing=2), replace(page("a", 0, 5), http_status=400)])
+def test_what_was_cut_cannot_be_taken_back(monkeypatch: pytest.MonkeyPatch, late: RawPage):
+    monkeypatch.setattr(pieces, "PROJECT_BYTES", 1)
+    made = cut([page("a", 1, 5), page("a", 2, 5), late])
+    assert next(made).cut == late.project_arn
+    with pytest.raises(pieces.OvertakenError):
+        list(made)

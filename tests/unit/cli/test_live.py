@@ -165,7 +165,7 @@ def test_what_it_is_doing_follows_the_run():
     read.running = 2
     assert figures(view)["now"] == "listing"
     view.observe(Event("flattening", HERE))
-    assert figures(view)["now"] == "listing; flattened up to 111122223333/us-east-1"
+    assert figures(view)["now"] == "listing, flattening 111122223333/us-east-1"
     read.running = 0
     assert figures(view)["now"] == "flattening 111122223333/us-east-1"
     view.observe(Event("published", detail="20261123T040000Z-5d1f3a07"))

@@ -106,22 +106,28 @@ def test_an_sts_that_was_out_of_reach_is_asked_again_after_a_while(monkeypatch: 
     assert one.frozen() == "credentials"
 
 
-def test_calls_of_one_client_are_signed_each_as_its_account(sessions: Sessions, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("is_short", [True, False], ids=["wire", "method"])
+def test_calls_of_one_client_are_signed_each_as_its_account(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch, is_short: bool
+):
+    if not is_short:
+        monkeypatch.setattr(Clients, "wire", lambda *_: None)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     clients = Clients(sessions)
     signed: dict[str, str] = {}
     shared = clients.shared("rekognition", None, "us-east-1")
 
-    def note(request: Any, **_: Any) -> Any:
+    def note(request: Any) -> Any:
         from botocore.awsrequest import AWSResponse
 
-        key = request.headers["Authorization"].decode().split("Credential=")[1].split("/2")[0]
+        said = request.headers["Authorization"]
+        key = (said if isinstance(said, str) else said.decode()).split("Credential=")[1].split("/2")[0]
         signed[threading.current_thread().name] = key
         response = AWSResponse(request.url, 200, {}, None)
         response._content = b'{"ProjectDescriptions": []}'
         return response
 
-    shared.meta.events.register("before-send.rekognition", note)
+    monkeypatch.setattr(shared._endpoint.http_session, "send", note)
     sts = Sts(timedelta(hours=1))
     clients._sts[None, "us-east-1"] = sts
 
@@ -129,7 +135,7 @@ def test_calls_of_one_client_are_signed_each_as_its_account(sessions: Sessions, 
         caller = Caller(account, None, f"role-in-{account}", "us-east-1")
         client = clients.of(Target(Scope("us-east-1", account), caller))
         for _ in range(20):
-            client.call("describe_projects", {})
+            client.call("DescribeProjects", {})
             assert signed[threading.current_thread().name].startswith(f"role-in-{account}#")
 
     failures: list[BaseException] = []

@@ -42,7 +42,7 @@ def test_a_page_gives_its_token(body: bytes, token: str | None):
     ],
 )
 def test_what_is_no_page_is_not_believed(body: bytes):
-    token, flaw, _ = examine(body, "DescribeProjectVersions")
+    token, flaw, *_ = examine(body, "DescribeProjectVersions")
     assert token is None
     assert "no DescribeProjectVersions page" in flaw
     assert f"{len(body)} bytes" in flaw

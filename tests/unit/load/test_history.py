@@ -170,9 +170,23 @@ def test_a_damaged_file_is_never_carried_on(lake: LocalLake, name: str, damage: 
     said = rf"s1: {name} is .*reklake doctor.*reklake rollback"
     with pytest.raises(LakeError, match=said), writer(lake, "s2", snapshot.find(lake)) as new:
         new.carry(HERE)
+        new.add({})  # only then is what was carried read
         new.listed(THERE, "s2", DAYS[1])
         seal(new, DAYS[1])
     assert lake.entries("snapshots") == ["s1"]
+
+
+def test_a_snapshot_that_was_carried_whole_is_not_written_anew(lake: LocalLake):
+    publish(lake, "s1", DAYS[0], a="CREATED")
+    for file in (lake.root / "snapshots" / "s1").rglob("*.parquet"):
+        file.unlink()  # nor read
+    with writer(lake, "s2", snapshot.find(lake)) as new:
+        new.carry(HERE)
+        new.listed(HERE, "s2", DAYS[1])
+        seal(new, DAYS[1])
+    assert not new.is_changed
+    assert lake.entries("snapshots") == ["s1"]
+    assert snapshot.current(lake).id == "s1"
 
 
 def test_each_table_has_a_history_in_the_manifest(lake: LocalLake):

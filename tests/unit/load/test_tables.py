@@ -106,7 +106,7 @@ def test_overlapping_pieces_are_put_in_order_while_they_come(tmp_path: Path):
 
 
 def test_no_more_rows_are_held_than_memory_should_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tables, "HELD_ROWS", 3)
+    monkeypatch.setattr(tables, "HELD_BYTES", piece(version(5), version(6), version(7)).nbytes)
     file = TableFile(VERSIONS, tmp_path / "versions.parquet")
     file.add(piece(version(5), version(6)), "arn:00001")
     assert file._held.num_rows == 2

@@ -23,6 +23,7 @@ ONE = {
     "projects": [{"project_name": "p"}],
     "project_versions": [{"version_name": "v1", "billable_training_seconds": "18446744073709551615"}],
 }
+WITH_DATABASE = [".lake.duckdb.built", "CURRENT", "lake.duckdb", "runs", "snapshots"]
 NASTY = [
     "plain",
     'it\'s "here"',
@@ -308,7 +309,7 @@ def test_a_reader_keeps_the_file_it_opened(tmp_path):
 def test_nothing_is_left_behind(tmp_path):
     lakes.make(tmp_path)
     build(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["CURRENT", "lake.duckdb", "runs", "snapshots"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == WITH_DATABASE
 
 
 def test_a_failure_leaves_the_old_file(tmp_path):
@@ -317,7 +318,7 @@ def test_a_failure_leaves_the_old_file(tmp_path):
     (snapshot / "datasets.parquet").unlink()
     with pytest.raises(LakeError, match=r"datasets\.parquet: cannot be read: No such file"):
         build(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["CURRENT", "lake.duckdb", "runs", "snapshots"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == WITH_DATABASE
     assert (tmp_path / "lake.duckdb").read_bytes() == before
 
 

@@ -32,46 +32,46 @@ def files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "from projects",
-        "select * from (from projects)",
-        "with q as (select 1) from q",
-        "describe projects",
-        "summarize projects",
-        "show tables",
-        "values (1)",
-        "table projects",
-        "explain from projects",
-        "explain analyze from projects",
-        "explain (format json) (select 1)",
-        "explain (analyze, format json) with q as (select 1) from q",
-        "pivot projects on region using count(*)",
-        "from (pivot projects on region using count(*))",
-        "from duckdb_columns()",
-        'select \'copy\', "copy" from (select 1 as "copy") -- copy it',
-        "select query from (select 1 as query)",
-        "from runs",
-        "from history.projects",
-        "from as_of.projects('2024-06-01')",
-        "from as_of.projects(now()) as before join projects using (project_arn)",
-    ],
-)
+QUESTIONS = [
+    "from projects",
+    "select * from (from projects)",
+    "with q as (select 1) from q",
+    "describe projects",
+    "summarize projects",
+    "show tables",
+    "values (1)",
+    "table projects",
+    "explain from projects",
+    "explain analyze from projects",
+    "explain (format json) (select 1)",
+    "explain (analyze, format json) with q as (select 1) from q",
+    "pivot projects on region using count(*)",
+    "from (pivot projects on region using count(*))",
+    "from duckdb_columns()",
+    'select \'copy\', "copy" from (select 1 as "copy") -- copy it',
+    "select query from (select 1 as query)",
+    "from runs",
+    "from history.projects",
+    "from as_of.projects('2024-06-01')",
+    "from as_of.projects(now()) as before join projects using (project_arn)",
+]
+
+
+@pytest.mark.parametrize("text", QUESTIONS)
 def test_questions_are_answered(text, lake):
     (rows,) = ask(lake, text)
     assert rows
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "create temp table t as from projects; select project_name from t",
-        "create or replace temporary view t as from projects; select project_name from t",
-        "create temp macro name() as table select project_name from projects; from name()",
-        "set variable x = 'p'; select getvariable('x') as project_name",
-    ],
-)
+SCRIPTS = [
+    "create temp table t as from projects; select project_name from t",
+    "create or replace temporary view t as from projects; select project_name from t",
+    "create temp macro name() as table select project_name from projects; from name()",
+    "set variable x = 'p'; select getvariable('x') as project_name",
+]
+
+
+@pytest.mark.parametrize("text", SCRIPTS)
 def test_scripts_may_keep_things_in_memory(text, lake):
     assert ask(lake, text) == [[{"project_name": "p"}]]
 
@@ -136,20 +136,20 @@ def test_what_stands_before_a_refused_statement_is_not_lost_in_the_message(lake)
         ask(lake, "/* note */ copy projects to 'x.csv'")
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "read_csv('{outside}')",
-        "read_text('{outside}')",
-        "'{outside}'",
-        "read_csv('{lake}/../outside.csv')",
-        "read_csv('{lake}/link/outside.csv')",
-        "glob('/*')",
-        "'/etc/passwd'",
-        "read_csv('/etc/passwd')",
-        "read_parquet('https://example.com/a.parquet')",
-    ],
-)
+OUTSIDE = [
+    "read_csv('{outside}')",
+    "read_text('{outside}')",
+    "'{outside}'",
+    "read_csv('{lake}/../outside.csv')",
+    "read_csv('{lake}/link/outside.csv')",
+    "glob('/*')",
+    "'/etc/passwd'",
+    "read_csv('/etc/passwd')",
+    "read_parquet('https://example.com/a.parquet')",
+]
+
+
+@pytest.mark.parametrize("source", OUTSIDE)
 def test_files_outside_the_lake_are_not_read(source, lake, tmp_path):
     (lake / "link").symlink_to(tmp_path)
     names = {"outside": str(tmp_path / "outside.csv"), "lake": str(lake)}

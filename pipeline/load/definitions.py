@@ -1,0 +1,170 @@
+"""What a lake's database defines, as SQL: views over a snapshot's Parquet files and the run records, and the marts.
+
+They name files by absolute path: DuckDB resolves a relative path against the reader's working directory, which
+could be anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from glob import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import LakeError
+from pipeline.load import sqlfiles
+from pipeline.model import TABLES, VALID_FROM, VALID_TO, Table, history_of
+
+if TYPE_CHECKING:
+    from pipeline.settings import Prices
+
+HISTORY = "history"
+"""The folder of a snapshot, and the schema of a database, that hold every state each row has had."""
+AS_OF = "as_of"
+"""The schema of the macros that give a table as it stood at an instant."""
+
+Statement = tuple[Path | None, str]
+"""SQL that creates or comments something, and the file of the snapshot that it reads, if any."""
+
+_REMEDY = "run `reklake doctor`; `reklake rollback` returns to an earlier snapshot"
+
+
+def statements(*, snapshot: Path, runs: Path, prices: Prices) -> Iterator[Statement]:
+    """Yield what creates every view and macro of a lake, in order.
+
+    `main` gets the tables of the snapshot and the views of sql/views, `marts` those of sql/marts, `history` the
+    tables' histories, all with comments; `as_of` gets a macro a table, which gives its rows as they stood at an
+    instant. `runs` may be empty or absent: its views then have no rows.
+
+    A snapshot of an older version is read as it is: columns that its files lack are null, tables that it did not have
+    are empty, and without histories each row has been as it is since the snapshot was made. Raises LakeError, naming
+    the file, when one is missing, damaged or does not hold its table's key.
+    """
+    values = {
+        "runs": literal(f"{escape(str(runs.resolve()))}/*.json"),
+        "training_hour": repr(float(prices.training_hour)),
+        "inference_unit_hour": repr(float(prices.inference_unit_hour)),
+        "currency": literal(prices.currency),
+    }
+    for schema in (HISTORY, AS_OF, "marts"):
+        yield None, f"create schema if not exists {schema}"
+    folder = snapshot.resolve()
+    since = None if (folder / HISTORY).is_dir() else _created_at(folder)
+    for table in TABLES:
+        current = folder / f"{table.name}.parquet"
+        is_new = not current.exists() and _is_unknown(folder, table)
+        for statement in _view("main", table, _nothing(table) if is_new else _select(table, current)):
+            yield current, statement
+        history = history_of(table)
+        file = current if since else folder / HISTORY / current.name
+        rows = _nothing(history) if is_new else _select(table if since else history, file, since=since)
+        for statement in (*_view(HISTORY, history, rows), *_as_of_macro(table, rows)):
+            yield file, statement
+    for file_view in sqlfiles.in_order([*sqlfiles.read("views"), *sqlfiles.read("marts")]):
+        for statement in _file_view(file_view, values):
+            yield None, statement
+
+
+def literal(text: str) -> str:
+    """Return the text as an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def named(file: Path) -> Iterator[None]:
+    """Turn what goes wrong while a file of the snapshot is read into an error that names it."""
+    try:
+        yield
+    except (OSError, ValueError, LookupError, TypeError, duckdb.Error, pa.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise LakeError(f"{file}: cannot be read: {reason}; {_REMEDY}") from error
+
+
+def _select(table: Table, file: Path, *, since: str | None = None) -> str:
+    """Return a select of the declared columns, with typed nulls for those that the file does not have.
+
+    With `since`, every row is given as a state that began then and still lasts.
+    """
+    with named(file), file.open("rb") as opened:
+        there = set(pq.read_schema(opened).names)
+    required = {"account_id", "region", *table.key}
+    if lacking := sorted(required - there):
+        raise LakeError(f"{file}: cannot be read as {table.name}: it has no column {lacking[0]}; {_REMEDY}")
+    columns = [
+        f'"{column.name}"' if column.name in there else f'null::{_sql_type(column.type)} as "{column.name}"'
+        for column in table.columns
+    ]
+    if since is not None:
+        columns += [f"{literal(since)}::timestamptz as {VALID_FROM.name}", f"null::timestamptz as {VALID_TO.name}"]
+    # without hive partitions: a lake under a folder named region=x would show that region
+    source = f"read_parquet({literal(escape(str(file)))}, hive_partitioning = false)"
+    return f"select {', '.join(columns)} from {source}"
+
+
+def _nothing(table: Table) -> str:
+    """Return a select of the declared columns, without a row."""
+    columns = [f'null::{_sql_type(column.type)} as "{column.name}"' for column in table.columns]
+    return f"select {', '.join(columns)} where false"
+
+
+def _view(schema: str, table: Table, select: str) -> Iterator[str]:
+    yield f"create or replace view {schema}.{table.name} as {select}"
+    descriptions = {column.name: column.description for column in table.columns}
+    yield from _comments(f"{schema}.{table.name}", table.description, table.grain, descriptions)
+
+
+def _as_of_macro(table: Table, rows: str) -> Iterator[str]:
+    """Define the macro over the file itself: a macro finds no view once its database is attached by another name.
+
+    The parameter replaces every bare column of its name, so columns are named with their table.
+    """
+    name = f"{AS_OF}.{table.name}"
+    columns = ", ".join(f'rows."{column}"' for column in table.names)
+    yield (
+        f"create or replace macro {name}(instant) as table select {columns} from ({rows}) as rows "
+        f"where rows.{VALID_FROM.name} <= instant::timestamptz "
+        f"and (rows.{VALID_TO.name} > instant::timestamptz or rows.{VALID_TO.name} is null)"
+    )
+    text = f"The rows of {table.name} as syncs had last seen them at that instant. Grain: {table.grain}."
+    yield f"comment on macro table {name} is {literal(text)}"
+
+
+def _created_at(snapshot: Path) -> str:
+    file = snapshot / "manifest.json"
+    with named(file):
+        created_at = json.loads(file.read_text(encoding="utf-8"))["created_at"]
+        return datetime.fromisoformat(created_at).isoformat()
+
+
+def _is_unknown(snapshot: Path, table: Table) -> bool:
+    """Whether the version that wrote the snapshot did not know the table, so that its file is not missing."""
+    try:
+        tables = json.loads((snapshot / "manifest.json").read_text(encoding="utf-8"))["tables"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    return bool(tables) and table.name not in tables
+
+
+def _sql_type(kind: pa.DataType) -> str:
+    if pa.types.is_timestamp(kind):
+        return "timestamptz"
+    names = {pa.string(): "varchar", pa.int64(): "bigint", pa.uint64(): "ubigint", pa.float64(): "double"}
+    return names.get(kind) or {pa.bool_(): "boolean"}[kind]
+
+
+def _file_view(file: sqlfiles.SqlFile, values: Mapping[str, str]) -> Iterator[str]:
+    yield f"create or replace view {file.view} as\n{file.statement(values)}"
+    yield from _comments(file.view, file.description, file.grain, file.columns)
+
+
+def _comments(view: str, description: str, grain: str, columns: Mapping[str, str]) -> Iterator[str]:
+    yield f"comment on view {view} is {literal(f'{description} Grain: {grain}.')}"
+    for name, text in columns.items():
+        yield f'comment on column {view}."{name}" is {literal(text)}'

@@ -1,0 +1,94 @@
+"""What a command imports before it does anything, and what the overview says of commands that it has not imported."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+import pipeline.cli
+from pipeline.cli.app import app
+from pipeline.cli.commands import COMMANDS, Declared
+from pipeline.load import warehouse
+from pipeline.settings import Prices
+from tests.sql import lakes
+
+AWS = {"boto3", "botocore", "moto", "werkzeug"}
+DATA = {"duckdb", "pyarrow", "numpy", "msgspec", "pipeline.model", "pipeline.storage", "pipeline.settings"}
+DISPLAY = {"rich", "pygments", "markdown_it"}
+SLOW = {"importlib.metadata", "pydantic"}
+CODE = """
+import sys
+from pipeline.cli import main
+try:
+    main()
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("startup") / "lake"
+    snapshot = lakes.make(folder, {"projects": [{"project_name": "p"}]}, [lakes.run_record()])
+    warehouse.build(folder / warehouse.FILE, snapshot=snapshot, runs=folder / "runs", prices=Prices())
+    return folder
+
+
+def imported(folder: Path, *arguments: str) -> set[str]:
+    """Run the command in an interpreter of its own; returns the modules that it had imported at its end."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REKLAKE_"))}
+    ran = subprocess.run(
+        [sys.executable, "-c", CODE, *arguments], cwd=folder, env=kept, capture_output=True, text=True, check=True
+    )
+    return set(ran.stderr.split())
+
+
+CASES = {
+    "--help": AWS | DATA | SLOW | {"rich.markdown", "markdown_it", "rich.traceback", "pygments"},
+    "--version": AWS | DATA | SLOW | DISPLAY,
+    "version": AWS | DATA | SLOW | DISPLAY,
+    "sync --help": AWS | DATA | SLOW,
+    "sql --lake {lake} from_projects": AWS | {"pydantic", "rich.console", "pyarrow.dataset"},
+    "runs --lake {lake}": AWS | {"pydantic", "rich.console", "pyarrow.dataset", "duckdb"},
+}
+
+
+@pytest.mark.parametrize(("command", "unwanted"), CASES.items(), ids=CASES)
+def test_nothing_is_imported_that_is_not_needed(command, unwanted, lake, tmp_path):
+    words = [word.replace("_", " ").format(lake=lake) for word in command.split()]
+    modules = imported(tmp_path, *words)
+    assert "pipeline.cli.app" in modules
+    assert not unwanted & modules
+
+
+def test_only_the_module_of_the_command_that_runs_is_imported(tmp_path):
+    modules = {f"pipeline.cli.{one.place.partition(':')[0]}" for one in COMMANDS}
+    assert modules & imported(tmp_path, "--help") == set()
+    assert modules & imported(tmp_path, "version") == {"pipeline.cli.tables"}
+
+
+@pytest.mark.parametrize("declared", COMMANDS, ids=lambda one: one.name)
+def test_a_declared_summary_is_the_first_line_of_the_command_itself(declared: Declared):
+    module, _, function = declared.place.partition(":")
+    written = inspect.getdoc(getattr(importlib.import_module(f"pipeline.cli.{module}"), function))
+    assert written is not None
+    assert written.splitlines()[0] == declared.summary
+
+
+def test_every_command_is_declared_once():
+    places = [one.place for one in COMMANDS]
+    assert len({one.name for one in COMMANDS}) == len(set(places)) == len(COMMANDS)
+    assert [*typer.main.get_command(app).commands] == [one.name for one in COMMANDS]
+    for found in pkgutil.iter_modules(pipeline.cli.__path__):
+        module = importlib.import_module(f"pipeline.cli.{found.name}")
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if function.__module__ == module.__name__ and "Example" in (inspect.getdoc(function) or ""):
+                assert f"{found.name}:{name}" in places
