@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 
 import pyarrow as pa
@@ -19,6 +19,8 @@ PIECE_BYTES = 8 << 20
 """Bodies flattened at a time: about 4,000 versions."""
 PROJECT_BYTES = 4 << 20
 """Bodies of one project that are waited for: about 1,300 versions; a larger project is cut."""
+UNORDERED_BYTES = 24 << 20
+"""Bodies of whole projects that wait for one that comes before them; beyond that, rows have to be put in order."""
 FLATTEN_THREADS = 2
 """pyarrow releases the interpreter while it parses; a third thread only waits for memory."""
 
@@ -40,12 +42,20 @@ class Piece:
     cut: str = ""
 
 
-@dataclass(slots=True)
 class Projects:
     """The projects of a scope: those whose versions are still to come, and those that vanished meanwhile."""
 
-    outstanding: set[str]
-    gone: set[str] = field(default_factory=set)
+    def __init__(self, arns: Collection[str]) -> None:
+        self.outstanding = set(arns)
+        self.gone: set[str] = set()
+        self._in_order = deque(sorted(self.outstanding))
+
+    @property
+    def first(self) -> str | None:
+        """The lowest ARN among those outstanding."""
+        while self._in_order and self._in_order[0] not in self.outstanding:
+            self._in_order.popleft()
+        return self._in_order[0] if self._in_order else None
 
 
 def flatten_scope(
@@ -130,13 +140,13 @@ class _Answers:
 
 
 def pieces(arrivals: Iterable[Arrived], projects: Projects) -> Iterator[Piece]:
-    """Group pages, which come mixed because projects are listed side by side, into pieces.
+    """Group pages, which come mixed because projects are listed side by side, into pieces, in key order where possible.
 
     Pages of projects that are not outstanding do not count; each is outstanding until its last page came. Of a project
     whose listing began anew the new pages count; one that answered with an error is noted as gone.
     """
     waiting: dict[str, list[RawPage]] = {}
-    ready: list[RawPage] = []
+    ready = _Ready()
     cut: dict[str, int] = {}
     for page, is_last in arrivals:
         arn = page.project_arn
@@ -156,23 +166,50 @@ def pieces(arrivals: Iterable[Arrived], projects: Projects) -> Iterator[Piece]:
             waiting[arn] = pages
         elif not is_last or arn in cut:
             cut[arn] = page.listing
-            yield Piece(pages, _settled([*projects.outstanding, *(one.project_arn for one in ready)]), arn)
+            yield Piece(pages, _settled(projects, ready.projects), arn)
         else:
-            ready += pages
-            if _size(ready) >= PIECE_BYTES:
-                yield Piece(ready, _settled(projects.outstanding))
-                ready = []
-    if ready:
-        yield Piece(ready, None)
+            ready.add(arn, pages)
+            if together := ready.due(projects.first):
+                yield Piece(ready.take(together), _settled(projects, ready.projects))
+    if ready.projects:
+        yield Piece(ready.take(sorted(ready.projects)), None)
 
 
-def _settled(arns: Collection[str]) -> str | None:
-    """Return what the versions' keys of these projects begin with at the least.
+class _Ready:
+    """Whole projects that will soon be a piece."""
+
+    def __init__(self) -> None:
+        self.projects: dict[str, list[RawPage]] = {}
+        self._size = 0
+
+    def add(self, arn: str, pages: list[RawPage]) -> None:
+        self.projects[arn] = pages
+        self._size += _size(pages)
+
+    def due(self, first: str | None) -> list[str]:
+        """Return the projects that make up a piece by now: those before `first` or, if too many wait for it, all."""
+        if self._size < PIECE_BYTES:
+            return []
+        in_order = sorted(arn for arn in self.projects if first is None or arn < first)
+        if sum(_size(self.projects[arn]) for arn in in_order) >= PIECE_BYTES:
+            return in_order
+        return sorted(self.projects) if self._size >= UNORDERED_BYTES else []
+
+    def take(self, arns: Iterable[str]) -> list[RawPage]:
+        """Return these projects' pages, and let go of them."""
+        pages = [page for arn in arns for page in self.projects.pop(arn)]
+        self._size -= _size(pages)
+        return pages
+
+
+def _settled(projects: Projects, ready: Iterable[str]) -> str | None:
+    """Return what the versions' keys of the projects that are still to come begin with at the least.
 
     A version's ARN begins as its project's does, up to the last slash.
     """
+    arns = [*ready, *([projects.first] if projects.first else [])]
     return min(arns).rpartition("/")[0] if arns else None
 
 
-def _size(pages: Collection[RawPage]) -> int:
+def _size(pages: Iterable[RawPage]) -> int:
     return sum(len(page.body) for page in pages)

@@ -41,7 +41,8 @@ def cut(pages: list[RawPage], *more: str, gone: set[str] | None = None) -> Itera
     for one in pages:
         left[one.project_arn] -= 1
         arrived.append(Arrived(one, left[one.project_arn] == 0))
-    projects = pieces.Projects({*left, *more}, set() if gone is None else gone)
+    projects = pieces.Projects({*left, *more})
+    projects.gone = set() if gone is None else gone
     return pieces.pieces(arrived, projects)
 
 
@@ -85,8 +86,20 @@ def test_no_pages_no_pieces():
 
 def test_a_project_that_is_still_to_come_keeps_later_ones_from_being_settled(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pieces, "PIECE_BYTES", 1)
+    monkeypatch.setattr(pieces, "UNORDERED_BYTES", 1)
     (piece,) = cut([page("b", 1, 5)], page("a", 1, 0).project_arn)
     assert piece.settled == page("a", 1, 0).project_arn.rpartition("/")[0]
+
+
+def test_projects_wait_for_those_before_them_while_they_are_not_too_many(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 2)
+    monkeypatch.setattr(pieces, "UNORDERED_BYTES", 4)
+    in_order, *rest = cut([page("b", 1, 2), page("a", 1, 1), page("c", 1, 2)])
+    assert [one.project_arn for one in in_order.pages] == [page(name, 1, 0).project_arn for name in "ab"]
+    assert [one.pages for one in rest] == [[page("c", 1, 2)]]
+    too_many, last = cut([page("c", 1, 2), page("b", 1, 2), page("a", 1, 1)])
+    assert [one.project_arn for one in too_many.pages] == [page(name, 1, 0).project_arn for name in "bc"]
+    assert last.pages == [page("a", 1, 1)]
 
 
 def test_pages_of_projects_that_were_not_listed_do_not_count():
