@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pipeline.model.page import RawPage
 
-HELD_BYTES = 8 << 20
+HELD_BYTES = 4 << 20
 """Bodies that wait for a reader that is slower than the service, before the listing has to wait for it."""
 
 

@@ -19,7 +19,7 @@ from pipeline.errors import LakeError
 from pipeline.model.page import RawPage, Scope
 from pipeline.storage import Lake
 
-ROW_GROUP_BYTES = 8 << 20
+ROW_GROUP_BYTES = 4 << 20
 """Bodies a row group holds: what a reader must take into memory at a time."""
 HELD_BYTES, SMALLEST_BYTES = 64 << 20, 256 << 10
 """Bodies that all writers together hold back; beyond that, row groups are smaller, down to so many bytes."""

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 
-from pipeline import landing, tidy
+from pipeline import landing, memory, tidy
 from pipeline.arrivals import Arrivals, Arriving, Landed
 from pipeline.errors import BusyError, LakeError, ScopeError
 from pipeline.events import Event, Observer, Outlook
@@ -163,6 +163,7 @@ def _publish(
 
     A scope is flattened while it is listed or, if it is not its turn yet, while others are.
     """
+    memory.choose_allocator()
     with writer(lake, run.run_id, previous) as new:
         for scope in sorted(arriving.keys() | (previous.sources.keys() if previous else set())):
             if scope not in arriving:
@@ -175,6 +176,7 @@ def _publish(
         run.end(_outcome(run))
         if strict and run.outcome is Outcome.PARTIAL:
             run.end(Outcome.FAILED, "nothing is published unless everything is complete (--strict)")
+        memory.give_back()
         if run.outcome is not Outcome.FAILED:
             with run.timed("load"):
                 new.seal(created_at=now(), software=run.software, run=partial(_as_published, run))

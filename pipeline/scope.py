@@ -21,7 +21,7 @@ from pipeline.flatten import Flat
 from pipeline.landing import LandedScope
 from pipeline.load.writer import SnapshotWriter
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, Scope
-from pipeline.pieces import OvertakenError, flatten_scope
+from pipeline.pieces import FLATTEN_THREADS, OvertakenError, flatten_scope
 from pipeline.record import ScopeRecord, text_of
 from pipeline.unchanged import Before
 
@@ -77,7 +77,7 @@ def _write_while_listed(new: SnapshotWriter, arriving: Arriving) -> _Written | N
     if pages is None:
         return None
     try:
-        return _write(new, arriving.scope, pages, arriving.parts)
+        return _write(new, arriving.scope, pages, arriving.parts, threads=1)
     except OvertakenError:
         new.undo(arriving.scope)
         return None
@@ -85,11 +85,18 @@ def _write_while_listed(new: SnapshotWriter, arriving: Arriving) -> _Written | N
         arriving.close()
 
 
-def _write(new: SnapshotWriter, scope: Scope, pages: Iterable[Arrived], parts: Iterable[str]) -> _Written:
+def _write(
+    new: SnapshotWriter,
+    scope: Scope,
+    pages: Iterable[Arrived],
+    parts: Iterable[str],
+    *,
+    threads: int = FLATTEN_THREADS,
+) -> _Written:
     """Write projects and versions; the rows of parts are returned, as it takes more to know which of them count."""
     written = _Written()
     asked_before = new.asked_before(scope)
-    for flat, settled in flatten_scope(scope, pages, frozenset(parts)):
+    for flat, settled in flatten_scope(scope, pages, frozenset(parts), threads=threads):
         if flat.operation in PART_OF:
             written.parts[PART_OF[flat.operation]] = flat
             continue

@@ -37,7 +37,7 @@ from pipeline.settings import AwsSettings
 
 MAX_LISTINGS = 5
 """How often a listing is begun again when its token expires, before the scope is given up."""
-SLOW_ANSWER, MOST_IN_FLIGHT = 0.5, 16
+SLOW_ANSWER, MOST_IN_FLIGHT = 0.5, 10
 """Seconds that an answer may take without the rate suffering, and the most calls under way for that."""
 FIRST_DELAY, LONGEST_DELAY = 0.2, 5.0
 """Seconds before a call that was cut or not answered is made again, and before the last of many times."""

@@ -16,9 +16,11 @@ from pipeline.model import Table
 from pipeline.model.order import in_key_order
 
 ROW_GROUP_ROWS = 20_000
-"""Rows of a row group: 10 MB of versions in memory, 3 MB on disk; small enough to skip by statistics."""
-HELD_BYTES = 64 << 20
-"""Bytes of rows held at the most until nothing can come before them: the assets of 20,000 versions."""
+"""Rows of a row group, 10 MB of assets in memory: small enough to skip by statistics, large enough for few of them."""
+WIDE_COLUMNS, WIDE_ROW_GROUP_ROWS = 20, 10_000
+"""Beyond so many columns, rows of a row group: 11 MB of versions in memory."""
+HELD_BYTES = 32 << 20
+"""Bytes of rows held at the most until nothing can come before them: the assets of 10,000 versions."""
 COMPRESSION, LEVEL = "zstd", 1
 """Level 9 is a tenth smaller and takes four times as long."""
 
@@ -138,6 +140,7 @@ class SortedFile:
             use_dictionary=[column.name for column in table.columns if not column.is_distinct],
         )
         self.rows = 0
+        self._group_rows = row_group_rows(table)
         self._table = table
         self._waiting = table.schema.empty_table()
         self._last: tuple[Any, ...] | None = None
@@ -152,7 +155,7 @@ class SortedFile:
             self._last = self._key(rows, rows.num_rows - 1)
             self.rows += rows.num_rows
             self._waiting = pa.concat_tables([self._waiting, rows])
-            self._write(self._waiting.num_rows - self._waiting.num_rows % ROW_GROUP_ROWS)
+            self._write(self._waiting.num_rows - self._waiting.num_rows % self._group_rows)
 
     def close(self) -> None:
         """Write what waits for a full row group, and end the file."""
@@ -160,14 +163,19 @@ class SortedFile:
         self.writer.close()
 
     def _write(self, count: int) -> None:
-        for start in range(0, count, ROW_GROUP_ROWS):
-            group = self._waiting.slice(start, min(ROW_GROUP_ROWS, count - start)).combine_chunks()
-            self.writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+        for start in range(0, count, self._group_rows):
+            group = self._waiting.slice(start, min(self._group_rows, count - start)).combine_chunks()
+            self.writer.write_table(group, row_group_size=self._group_rows)
         if count:
             self._waiting = self._waiting.slice(count)
 
     def _key(self, rows: pa.Table, row: int) -> tuple[Any, ...]:
         return tuple(rows.column(name)[row].as_py() for name in self._table.key)
+
+
+def row_group_rows(table: Table) -> int:
+    """Return how many rows a row group of the table has."""
+    return WIDE_ROW_GROUP_ROWS if len(table.columns) > WIDE_COLUMNS else ROW_GROUP_ROWS
 
 
 def rows_of(file: ds.Dataset, table: Table, account_id: str, region: str) -> Iterator[pa.Table]:
