@@ -20,6 +20,7 @@ import pages
 
 def flatten(file: str, folder: str) -> float:
     """Write both tables of the versions as a sync does: sorted, checked, zstd. Return the seconds it took."""
+    from pipeline import memory
     from pipeline.feed import Arrived
     from pipeline.load.tables import TableFile
     from pipeline.model import table
@@ -34,6 +35,7 @@ def flatten(file: str, folder: str) -> float:
             yield Arrived(page, is_last=number == ends[arn])
 
     ends = {arn: number for arn, number, _ in pages.read(file)}  # a listing knows which page is its last
+    memory.choose_allocator()  # as a sync does
     started, seen = time.perf_counter(), datetime(2026, 1, 1, tzinfo=UTC)
     files = [TableFile(table(name), Path(folder, f"{name}.parquet")) for name in ("project_versions", "version_assets")]
     for flat, settled in flatten_scope(Scope(pages.REGION, pages.ACCOUNT), arrivals(), ()):

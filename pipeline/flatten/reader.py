@@ -15,8 +15,8 @@ from pipeline.flatten.answers import EXTRA_MEMBER, Answer
 from pipeline.model import Origin, Table
 from pipeline.model.page import RawPage, Scope
 
-BATCH_PAGES = 10
-"""Pages read at a time: about 3 MB, which stays in a core's cache (measured: 30 % faster than 1 or 100)."""
+BATCH_PAGES = 20
+"""Pages read at a time, about 6 MB: as fast as 10, a third faster than 1 or 100, and a piece is then read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Listed:
 def read(pages: Sequence[RawPage], answer: Answer, scope: Scope) -> Listed:
     """Read the items of pages of one operation, in the pages' order."""
     listed, unchecked = _read_all(pages, answer, scope, suspect=False)
-    if not _is_plain(unchecked, answer):
+    if not (_is_utf8(unchecked, pages) and _is_plain(unchecked, answer)):
         listed, _ = _read_all(pages, answer, scope, suspect=True)
     return listed
 
@@ -44,8 +44,9 @@ def _read_all(
 
     Returns all items, and those among them that were read fast and still have to be looked at.
     """
-    nothing = pa.array([], answer.item_type)
-    arrays, fast, indices = [nothing], [nothing], [pa.array([], pa.int64())]
+    arrays: list[pa.StructArray] = []
+    fast: list[pa.StructArray] = []
+    indices: list[pa.Array] = []
     problems: list[PageError] = []
     unknown = 0
     for start in range(0, len(pages), BATCH_PAGES):
@@ -60,9 +61,16 @@ def _read_all(
             arrays.append(lists.flatten())
             fast.append(arrays[-1])
         indices.append(pc.add(pc.list_parent_indices(lists), start))
-    items = pa.concat_arrays(arrays)
-    unchecked = items if len(fast) == len(arrays) else pa.concat_arrays(fast)
-    return Listed(items, pa.concat_arrays(indices), tuple(problems), unknown), unchecked
+    items = _in_one(arrays, answer.item_type)
+    unchecked = items if len(fast) == len(arrays) else _in_one(fast, answer.item_type)
+    return Listed(items, _in_one(indices, pa.int64()), tuple(problems), unknown), unchecked
+
+
+def _in_one(arrays: Sequence[pa.Array], kind: pa.DataType) -> pa.Array:
+    """Return arrays as one; the only one as it is, without a copy."""
+    if len(arrays) == 1:
+        return arrays[0]
+    return pa.concat_arrays([pa.array([], kind), *arrays])
 
 
 def _read_fast(bodies: Sequence[bytes], answer: Answer) -> pa.ListArray | None:
@@ -88,12 +96,19 @@ def _read_json(bodies: Sequence[bytes], answer: Answer) -> pa.ListArray:
     return lists.chunk(0) if lists.num_chunks == 1 else lists.combine_chunks()
 
 
-def _is_plain(items: pa.StructArray, answer: Answer) -> bool:
-    """Whether the fast reader's result can be trusted: what it accepts though it should not is looked for here."""
+def _is_utf8(items: pa.StructArray, pages: Sequence[RawPage]) -> bool:
+    """Whether all strings are valid; looked at only where a body has other bytes than ASCII, or escapes for such."""
+    if all(page.body.isascii() and b"\\u" not in page.body for page in pages):
+        return True
     try:
-        items.validate(full=True)  # strings that are no UTF-8
+        items.validate(full=True)
     except pa.ArrowInvalid:
         return False
+    return True
+
+
+def _is_plain(items: pa.StructArray, answer: Answer) -> bool:
+    """Whether the fast reader's result can be trusted: what it accepts though it should not is looked for here."""
     arns = pc.struct_field(items, answer.key)
     if arns.null_count or pc.any(pc.equal(arns, "")).as_py():
         return False

@@ -285,9 +285,10 @@ def test_ordinary_pages_need_no_careful_reading(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_only_the_batch_with_the_odd_page_is_read_with_care(monkeypatch: pytest.MonkeyPatch):
-    from pipeline.flatten import tolerant
+    from pipeline.flatten import reader, tolerant
 
     real, cleaned = tolerant.clean, []
+    monkeypatch.setattr(reader, "BATCH_PAGES", 10)
     monkeypatch.setattr(tolerant, "clean", lambda body, answer: cleaned.append(body) or real(body, answer))
     pages = [page([{"ProjectVersionArn": f"{VERSION}{n:02}"}], n) for n in range(35)]
     pages[12] = page([{"ProjectVersionArn": f"{VERSION}12", "Novelty": 1}], 12)

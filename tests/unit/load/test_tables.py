@@ -51,7 +51,7 @@ def test_a_file_without_rows_has_its_schema(file: TableFile):
 
 
 def test_row_groups_do_not_depend_on_the_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tables, "ROW_GROUP_ROWS", 10)
+    monkeypatch.setattr(tables, "WIDE_ROW_GROUP_ROWS", 10)
     rows = [version(number) for number in range(35)]
     made = []
     for name, cuts in (("one", [35]), ("many", [3, 20, 12])):
@@ -70,7 +70,7 @@ def test_row_groups_do_not_depend_on_the_pieces(tmp_path: Path, monkeypatch: pyt
 def test_pieces_out_of_order_are_sorted_and_the_last_of_equal_keys_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(tables, "ROW_GROUP_ROWS", 4)
+    monkeypatch.setattr(tables, "WIDE_ROW_GROUP_ROWS", 4)
     file = TableFile(VERSIONS, tmp_path / "versions.parquet")
     extremes = {"billable_training_seconds": 2**64 - 1, "f1_score": 0.1, "testing_input_auto_create": False}
     file.add(piece(*(version(number) for number in range(5, 10)), version(10, **extremes)))
@@ -120,7 +120,7 @@ def test_no_more_rows_are_held_than_memory_should_hold(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize("seed", range(10))
 def test_however_pieces_come_the_bytes_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int):
-    monkeypatch.setattr(tables, "ROW_GROUP_ROWS", 16)
+    monkeypatch.setattr(tables, "WIDE_ROW_GROUP_ROWS", 16)
     draw = random.Random(seed)
     numbers = list(range(100))
     straight = TableFile(VERSIONS, tmp_path / "straight.parquet")
