@@ -97,8 +97,8 @@ def _read_json(bodies: Sequence[bytes], answer: Answer) -> pa.ListArray:
 
 
 def _is_utf8(items: pa.StructArray, pages: Sequence[RawPage]) -> bool:
-    """Whether all strings are valid; looked at only where a body has other bytes than ASCII, or escapes for such."""
-    if all(page.body.isascii() and b"\\u" not in page.body for page in pages):
+    """Whether all strings are valid; looked at only where a body has other bytes than ASCII, or escapes."""
+    if all(page.body.isascii() and b"\\" not in page.body for page in pages):
         return True
     try:
         items.validate(full=True)
