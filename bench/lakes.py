@@ -69,7 +69,7 @@ PROJECTS = """
         scopes.region,
         printf('line-%06d-%s', p, ['welds', 'paint', 'labels', 'boards', 'bottles'][1 + p % 5]) as project_name,
         printf('arn:aws:rekognition:%s:%s:project/%s', scopes.region, scopes.account_id, project_name) as base,
-        timestamptz '2023-01-01' + to_seconds(hash(p) % 30000000) as project_created_at,
+        timestamptz '2022-01-01' + to_seconds(hash(p) % 30000000) as project_created_at,
         base || '/' || epoch_ms(project_created_at) as project_arn,
         printf('custom-labels-console-%s-%010x', scopes.region, hash(scopes.number) % 1000000000) as bucket
     from range($low_project, $high_project) as numbers(p)
@@ -81,7 +81,7 @@ VERSIONS = """
         i // $each as p_of,
         i % $each as place,
         hash(i) as dice,
-        timestamptz '2023-06-01' + to_seconds(place * (94608000 // $each) + hash(i, 1) % (94608000 // $each))
+        $last_run - interval 3 years + to_seconds(place * (94608000 // $each) + hash(i, 1) % (94608000 // $each))
             as created_at,
         project_name || '.' || strftime(created_at at time zone 'UTC', '%Y-%m-%dT%H.%M.%S') as version_name,
         base || '/version/' || version_name || '/' || epoch_ms(created_at) as project_version_arn,
@@ -257,6 +257,7 @@ def rows(plan: Plan, table: Table, *, history: bool) -> Iterator[pa.Table]:
                 "$scopes": len(SCOPES),
                 "$projects": plan.projects,
                 "$first_run": int(FIRST_RUN.timestamp()),
+                "$last_run": f"timestamptz '{listed_at(plan.runs - 1, 0).isoformat()}'",
                 "$runs": plan.runs,
                 "$instant": "listed_at",
                 "$wanted": "true" if history else "valid_to is null",
