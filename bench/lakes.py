@@ -132,6 +132,12 @@ DESCRIPTIONS = f"""
             as manifest_summary_key,
         case when is_copy then replace(project_version_arn, '/line-', '/source-') end as source_project_version_arn,
         case when dice % 7 = 0 then 'Retrained with the images of the night shift' end as version_description,
+        (not is_copy)::bigint as training_input_count,
+        (has_ended and not is_copy)::bigint as training_output_count,
+        (has_ended and not is_copy)::bigint as training_validation_count,
+        (not is_copy)::bigint as testing_input_count,
+        (has_ended and not is_copy)::bigint as testing_output_count,
+        (has_ended and not is_copy)::bigint as testing_validation_count,
         states.valid_from,
         states.valid_to
     from ({VERSIONS}) as versions
@@ -236,6 +242,7 @@ def rows(plan: Plan, table: Table, *, history: bool) -> Iterator[pa.Table]:
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'")
         con.execute("set threads = 1")
+        con.execute("set enable_progress_bar = false")
         con.execute("create table scopes (number integer, account_id varchar, region varchar)")
         con.executemany(
             "insert into scopes values (?, ?, ?)", [(n, one.account_id, one.region) for n, one in enumerate(SCOPES)]

@@ -380,6 +380,13 @@ version_changes as (
                 old.moderation_confidence_threshold::varchar,
                 new.moderation_confidence_threshold::varchar
             ),
+            -- states that an older version wrote have no counts: that is no change
+            row('training_input_count', coalesce(old.training_input_count, new.training_input_count)::varchar, new.training_input_count::varchar),
+            row('training_output_count', coalesce(old.training_output_count, new.training_output_count)::varchar, new.training_output_count::varchar),
+            row('training_validation_count', coalesce(old.training_validation_count, new.training_validation_count)::varchar, new.training_validation_count::varchar),
+            row('testing_input_count', coalesce(old.testing_input_count, new.testing_input_count)::varchar, new.testing_input_count::varchar),
+            row('testing_output_count', coalesce(old.testing_output_count, new.testing_output_count)::varchar, new.testing_output_count::varchar),
+            row('testing_validation_count', coalesce(old.testing_validation_count, new.testing_validation_count)::varchar, new.testing_validation_count::varchar),
             row('extra', old.extra, new.extra)
         ]::struct(column_name varchar, value_before varchar, value_after varchar)[]) as value
     from history.project_versions as old
