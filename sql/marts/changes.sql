@@ -1,5 +1,6 @@
 -- What appeared, changed or went between two listings of a scope, in all tables, by run. A row that came back has
--- appeared again. What came and went between two listings was not seen.
+-- appeared again. What came and went between two listings was not seen. Counts of a version's manifests are left out: the
+-- manifests themselves are told of.
 -- grain: one row per row that appeared or went and, of one that changed, per changed column
 -- columns:
 --   changed_at: When the listing ended that first saw it so.
@@ -380,13 +381,6 @@ version_changes as (
                 old.moderation_confidence_threshold::varchar,
                 new.moderation_confidence_threshold::varchar
             ),
-            -- states that an older version wrote have no counts: that is no change
-            row('training_input_count', coalesce(old.training_input_count, new.training_input_count)::varchar, new.training_input_count::varchar),
-            row('training_output_count', coalesce(old.training_output_count, new.training_output_count)::varchar, new.training_output_count::varchar),
-            row('training_validation_count', coalesce(old.training_validation_count, new.training_validation_count)::varchar, new.training_validation_count::varchar),
-            row('testing_input_count', coalesce(old.testing_input_count, new.testing_input_count)::varchar, new.testing_input_count::varchar),
-            row('testing_output_count', coalesce(old.testing_output_count, new.testing_output_count)::varchar, new.testing_output_count::varchar),
-            row('testing_validation_count', coalesce(old.testing_validation_count, new.testing_validation_count)::varchar, new.testing_validation_count::varchar),
             row('extra', old.extra, new.extra)
         ]::struct(column_name varchar, value_before varchar, value_after varchar)[]) as value
     from history.project_versions as old
