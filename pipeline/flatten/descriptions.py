@@ -162,6 +162,9 @@ def _column(column: Column, rows: _Rows, scope: Scope) -> pa.Array:  # noqa: PLR
             return rows.labels[column.path]
         case Origin.INDEX:
             return rows.index
+        case Origin.COUNT:
+            lengths = pc.list_value_length(pc.struct_field(rows.items, column.path.split(".")))
+            return pc.cast(pc.fill_null(lengths, 0), column.type)
         case Origin.UNKNOWN:
             return pc.struct_field(rows.items, EXTRA_MEMBER)
 

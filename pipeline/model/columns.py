@@ -33,3 +33,8 @@ def member(
 def instant(name: str, path: str, description: str) -> Column:
     """Declare a column that holds a member of epoch seconds."""
     return member(name, INSTANT, path, description, "UTC, microseconds", is_distinct=True)
+
+
+def count(name: str, path: str, description: str) -> Column:
+    """Declare a column that holds the length of a list whose items are rows of another table."""
+    return Column(name, INTEGER, description, Origin.COUNT, path)

@@ -27,6 +27,8 @@ class Origin(StrEnum):
     """Which of the declared lists the item stands in; `path` is the label's name."""
     INDEX = "index"
     """The item's 0-based place in its list, as listed."""
+    COUNT = "count"
+    """How many items a list in the row's own item has, which are rows of another table; `path` is dotted."""
     UNKNOWN = "unknown"
     """Members that no column declares, as JSON text; null when there are none."""
     HISTORY = "history"
@@ -70,6 +72,8 @@ class Column:
                 return f"{member} ({name})"
             case Origin.INDEX:
                 return "position in the list"
+            case Origin.COUNT:
+                return f"length of {self.path}"
             case Origin.UNKNOWN:
                 return "every undeclared member"
             case Origin.HISTORY:

@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from pipeline.model.columns import ACCOUNT_ID, BOOL, DOUBLE, EXTRA, INTEGER, REGION, TEXT, UNSIGNED, instant, member
+from pipeline.model.columns import (
+    ACCOUNT_ID,
+    BOOL,
+    DOUBLE,
+    EXTRA,
+    INTEGER,
+    REGION,
+    TEXT,
+    UNSIGNED,
+    count,
+    instant,
+    member,
+)
 from pipeline.model.page import PARTS
 from pipeline.model.parts import DATASET_STATISTICS, PROJECT_POLICIES, RESOURCE_TAGS
 from pipeline.model.schema import Column, Items, Origin, Table
@@ -216,6 +228,23 @@ PROJECT_VERSIONS = Table(
             "FeatureConfig.ContentModeration.ConfidenceThreshold",
             "Confidence threshold set when the adapter was trained (adapters only).",
             "percent, 0 to 100",
+        ),
+        # counted here, because counting them anew in version_assets takes most of the time of a question about versions
+        count("training_input_count", "TrainingDataResult.Input.Assets", "Manifests given for training."),
+        count(
+            "training_output_count", "TrainingDataResult.Output.Assets", "Manifests the service wrote of the training."
+        ),
+        count(
+            "training_validation_count",
+            "TrainingDataResult.Validation.Assets",
+            "Training manifests with the errors found in them.",
+        ),
+        count("testing_input_count", "TestingDataResult.Input.Assets", "Manifests given for testing."),
+        count("testing_output_count", "TestingDataResult.Output.Assets", "Manifests the service wrote of the testing."),
+        count(
+            "testing_validation_count",
+            "TestingDataResult.Validation.Assets",
+            "Testing manifests with the errors found in them.",
         ),
         EXTRA,
     ),

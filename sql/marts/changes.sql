@@ -1,5 +1,6 @@
 -- What appeared, changed or went between two listings of a scope, in all tables, by run. A row that came back has
--- appeared again. What came and went between two listings was not seen.
+-- appeared again. What came and went between two listings was not seen. Counts of a version's manifests are left out: the
+-- manifests themselves are told of.
 -- grain: one row per row that appeared or went and, of one that changed, per changed column
 -- columns:
 --   changed_at: When the listing ended that first saw it so.
@@ -17,42 +18,236 @@
 --   value_after: Its value since, as text; instants are in UTC.
 --   arn: ARN of the project, dataset or version that the row is about or belongs to.
 with appeared as (
+    -- a state that goes on from none; table by table, because the keys of most are then one column
     select
-        intervals.*,
-        intervals.valid_from as changed_at
-    from main.intervals as intervals
-    anti join (from main.intervals where valid_to is not null) as ended
-        on ended.table_name = intervals.table_name
-        and ended.arn = intervals.arn
-        and ended.data_result is not distinct from intervals.data_result
-        and ended.stage is not distinct from intervals.stage
-        and ended.asset_index is not distinct from intervals.asset_index
-        and ended.name is not distinct from intervals.name
-        and ended.valid_to = intervals.valid_from
-),
-
-begun as (
-    -- only what began at an instant at which something ended can go on from it; most rows never changed
-    select intervals.*
-    from main.intervals as intervals
-    semi join (select distinct valid_to from main.intervals where valid_to is not null) as instants
-        on instants.valid_to = intervals.valid_from
+        'projects' as table_name,
+        new.project_arn as arn,
+        null::varchar as data_result,
+        null::varchar as stage,
+        null::bigint as asset_index,
+        null::varchar as name,
+        new.account_id,
+        new.region,
+        new.valid_from as changed_at
+    from history.projects as new
+    anti join (from history.projects where valid_to is not null) as old
+        on old.project_arn = new.project_arn
+        and old.valid_to = new.valid_from
+    union all
+    select
+        'datasets' as table_name,
+        new.dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        null as name,
+        new.account_id,
+        new.region,
+        new.valid_from as changed_at
+    from history.datasets as new
+    anti join (from history.datasets where valid_to is not null) as old
+        on old.dataset_arn = new.dataset_arn
+        and old.valid_to = new.valid_from
+    union all
+    select
+        'project_versions' as table_name,
+        new.project_version_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        null as name,
+        new.account_id,
+        new.region,
+        new.valid_from as changed_at
+    from history.project_versions as new
+    anti join (from history.project_versions where valid_to is not null) as old
+        on old.project_version_arn = new.project_version_arn
+        and old.valid_to = new.valid_from
+    union all
+    select
+        'version_assets' as table_name,
+        new.project_version_arn as arn,
+        new.data_result,
+        new.stage,
+        new.asset_index,
+        null as name,
+        new.account_id,
+        new.region,
+        new.valid_from as changed_at
+    from history.version_assets as new
+    anti join (from history.version_assets where valid_to is not null) as old
+        on old.project_version_arn = new.project_version_arn
+        and old.data_result = new.data_result
+        and old.stage = new.stage
+        and old.asset_index = new.asset_index
+        and old.valid_to = new.valid_from
+    union all
+    select
+        'dataset_statistics' as table_name,
+        new.dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        null as name,
+        new.account_id,
+        new.region,
+        new.valid_from as changed_at
+    from history.dataset_statistics as new
+    anti join (from history.dataset_statistics where valid_to is not null) as old
+        on old.dataset_arn = new.dataset_arn
+        and old.valid_to = new.valid_from
+    union all
+    select
+        'resource_tags' as table_name,
+        new.resource_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        new.tag_key as name,
+        new.account_id,
+        new.region,
+        new.valid_from as changed_at
+    from history.resource_tags as new
+    anti join (from history.resource_tags where valid_to is not null) as old
+        on old.resource_arn = new.resource_arn
+        and old.tag_key = new.tag_key
+        and old.valid_to = new.valid_from
+    union all
+    select
+        'project_policies' as table_name,
+        new.project_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        new.policy_name as name,
+        new.account_id,
+        new.region,
+        new.valid_from as changed_at
+    from history.project_policies as new
+    anti join (from history.project_policies where valid_to is not null) as old
+        on old.project_arn = new.project_arn
+        and old.policy_name = new.policy_name
+        and old.valid_to = new.valid_from
 ),
 
 went as (
+    -- a state that ended, and that none goes on from
     select
-        ended.*,
-        ended.valid_to as changed_at
-    from main.intervals as ended
-    anti join begun
-        on begun.table_name = ended.table_name
-        and begun.arn = ended.arn
-        and begun.data_result is not distinct from ended.data_result
-        and begun.stage is not distinct from ended.stage
-        and begun.asset_index is not distinct from ended.asset_index
-        and begun.name is not distinct from ended.name
-        and begun.valid_from = ended.valid_to
-    where ended.valid_to is not null
+        'projects' as table_name,
+        old.project_arn as arn,
+        null::varchar as data_result,
+        null::varchar as stage,
+        null::bigint as asset_index,
+        null::varchar as name,
+        old.account_id,
+        old.region,
+        old.valid_to as changed_at
+    from history.projects as old
+    anti join history.projects as new
+        on new.project_arn = old.project_arn
+        and old.valid_to = new.valid_from
+    where old.valid_to is not null
+    union all
+    select
+        'datasets' as table_name,
+        old.dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        null as name,
+        old.account_id,
+        old.region,
+        old.valid_to as changed_at
+    from history.datasets as old
+    anti join history.datasets as new
+        on new.dataset_arn = old.dataset_arn
+        and old.valid_to = new.valid_from
+    where old.valid_to is not null
+    union all
+    select
+        'project_versions' as table_name,
+        old.project_version_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        null as name,
+        old.account_id,
+        old.region,
+        old.valid_to as changed_at
+    from history.project_versions as old
+    anti join history.project_versions as new
+        on new.project_version_arn = old.project_version_arn
+        and old.valid_to = new.valid_from
+    where old.valid_to is not null
+    union all
+    select
+        'version_assets' as table_name,
+        old.project_version_arn as arn,
+        old.data_result,
+        old.stage,
+        old.asset_index,
+        null as name,
+        old.account_id,
+        old.region,
+        old.valid_to as changed_at
+    from history.version_assets as old
+    anti join history.version_assets as new
+        on new.project_version_arn = old.project_version_arn
+        and new.data_result = old.data_result
+        and new.stage = old.stage
+        and new.asset_index = old.asset_index
+        and old.valid_to = new.valid_from
+    where old.valid_to is not null
+    union all
+    select
+        'dataset_statistics' as table_name,
+        old.dataset_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        null as name,
+        old.account_id,
+        old.region,
+        old.valid_to as changed_at
+    from history.dataset_statistics as old
+    anti join history.dataset_statistics as new
+        on new.dataset_arn = old.dataset_arn
+        and old.valid_to = new.valid_from
+    where old.valid_to is not null
+    union all
+    select
+        'resource_tags' as table_name,
+        old.resource_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        old.tag_key as name,
+        old.account_id,
+        old.region,
+        old.valid_to as changed_at
+    from history.resource_tags as old
+    anti join history.resource_tags as new
+        on new.resource_arn = old.resource_arn
+        and new.tag_key = old.tag_key
+        and old.valid_to = new.valid_from
+    where old.valid_to is not null
+    union all
+    select
+        'project_policies' as table_name,
+        old.project_arn as arn,
+        null as data_result,
+        null as stage,
+        null as asset_index,
+        old.policy_name as name,
+        old.account_id,
+        old.region,
+        old.valid_to as changed_at
+    from history.project_policies as old
+    anti join history.project_policies as new
+        on new.project_arn = old.project_arn
+        and new.policy_name = old.policy_name
+        and old.valid_to = new.valid_from
+    where old.valid_to is not null
 ),
 
 -- what changed: two states of a row that touch, side by side
@@ -330,17 +525,9 @@ policy_changes as (
 ),
 
 changes as (
-    select
-        * exclude (key_hash, valid_from, valid_to),
-        'appeared' as change,
-        null as value
-    from appeared
+    select *, 'appeared' as change, null as value from appeared
     union all by name
-    select
-        * exclude (key_hash, valid_from, valid_to),
-        'went' as change,
-        null as value
-    from went
+    select *, 'went' as change, null as value from went
     union all by name
     select *, 'changed' as change from project_changes
     union all by name

@@ -35,16 +35,19 @@
 --   project_arn: ARN of the project.
 --   project_version_arn: ARN of the version; the key.
 with asset_counts as (
+    -- only of versions whose rows an older version of reklake wrote, without the counts; none after the next sync
     select
-        project_version_arn,
-        count(*) filter (where data_result = 'training' and stage = 'input') as training_input_count,
-        count(*) filter (where data_result = 'training' and stage = 'output') as training_output_count,
-        count(*) filter (where data_result = 'training' and stage = 'validation') as training_validation_count,
-        count(*) filter (where data_result = 'testing' and stage = 'input') as testing_input_count,
-        count(*) filter (where data_result = 'testing' and stage = 'output') as testing_output_count,
-        count(*) filter (where data_result = 'testing' and stage = 'validation') as testing_validation_count
-    from main.version_assets
-    group by project_version_arn
+        assets.project_version_arn,
+        count(*) filter (where assets.data_result = 'training' and assets.stage = 'input') as training_input_count,
+        count(*) filter (where assets.data_result = 'training' and assets.stage = 'output') as training_output_count,
+        count(*) filter (where assets.data_result = 'training' and assets.stage = 'validation') as training_validation_count,
+        count(*) filter (where assets.data_result = 'testing' and assets.stage = 'input') as testing_input_count,
+        count(*) filter (where assets.data_result = 'testing' and assets.stage = 'output') as testing_output_count,
+        count(*) filter (where assets.data_result = 'testing' and assets.stage = 'validation') as testing_validation_count
+    from main.version_assets as assets
+    semi join (from main.project_versions where training_input_count is null) as uncounted
+        on uncounted.project_version_arn = assets.project_version_arn
+    group by assets.project_version_arn
 )
 
 select
@@ -71,12 +74,12 @@ select
     prices.currency,
     versions.min_inference_units,
     versions.max_inference_units,
-    coalesce(asset_counts.training_input_count, 0) as training_input_count,
-    coalesce(asset_counts.training_output_count, 0) as training_output_count,
-    coalesce(asset_counts.training_validation_count, 0) as training_validation_count,
-    coalesce(asset_counts.testing_input_count, 0) as testing_input_count,
-    coalesce(asset_counts.testing_output_count, 0) as testing_output_count,
-    coalesce(asset_counts.testing_validation_count, 0) as testing_validation_count,
+    coalesce(versions.training_input_count, asset_counts.training_input_count, 0) as training_input_count,
+    coalesce(versions.training_output_count, asset_counts.training_output_count, 0) as training_output_count,
+    coalesce(versions.training_validation_count, asset_counts.training_validation_count, 0) as training_validation_count,
+    coalesce(versions.testing_input_count, asset_counts.testing_input_count, 0) as testing_input_count,
+    coalesce(versions.testing_output_count, asset_counts.testing_output_count, 0) as testing_output_count,
+    coalesce(versions.testing_validation_count, asset_counts.testing_validation_count, 0) as testing_validation_count,
     versions.source_project_version_arn is not null as is_copy,
     nullif(regexp_extract(versions.source_project_version_arn, ':project/([^/]+)/', 1), '')
         as copied_from_project_name,

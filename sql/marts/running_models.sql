@@ -30,6 +30,7 @@ with states as (
     select
         history.account_id,
         history.region,
+        history.project_arn,
         history.project_version_arn,
         history.valid_from,
         history.valid_to,
@@ -53,12 +54,14 @@ ordered as (
         -- a version that was away is not known to have run on
         is_started and lag(is_started) over life and lag(valid_to) over life = valid_from as goes_on
     from states
-    window life as (partition by project_version_arn order by valid_from)
+    -- a version stays in its project; with it named here and below, a question about one project reads no other
+    window life as (partition by project_arn, project_version_arn order by valid_from)
 ),
 
 stretches as (
     -- the version runs now, so its last stretch is the present one
     select
+        project_arn,
         project_version_arn,
         any_value(account_id) as account_id,
         any_value(region) as region,
@@ -66,11 +69,12 @@ stretches as (
         max(valid_from) filter (where is_other) as other_from,
         max(valid_to) filter (where is_other) as other_to
     from ordered
-    group by project_version_arn
+    group by project_arn, project_version_arn
 ),
 
 sightings as (
     select
+        stretches.project_arn,
         stretches.project_version_arn,
         any_value(stretches.running_since) as running_since,
         coalesce(max(listings.listed_at), any_value(stretches.other_from)) as last_seen_not_running_at
@@ -81,7 +85,7 @@ sightings as (
         and listings.listed_at >= stretches.other_from
         and listings.listed_at < least(stretches.other_to, stretches.running_since)
         and not listings.was_undone
-    group by stretches.project_version_arn
+    group by stretches.project_arn, stretches.project_version_arn
 )
 
 select
@@ -116,7 +120,9 @@ from main.project_versions as versions
 inner join main.version_statuses as statuses on statuses.status = versions.status
 cross join main.prices as prices
 cross join main.clock as clock
-left join sightings on sightings.project_version_arn = versions.project_version_arn
+left join sightings
+    on sightings.project_arn = versions.project_arn
+    and sightings.project_version_arn = versions.project_version_arn
 left join main.scopes as scopes
     on scopes.account_id = versions.account_id
     and scopes.region = versions.region

@@ -18,55 +18,80 @@
 --   is_current: Whether it lasts.
 --   project_arn: ARN of the project.
 --   project_version_arn: ARN of the version; with stay_number the key.
-with states as (
+with moved as (
+    -- versions that were seen in one state only, which are most, need no order: they are taken straight through below
     select
-        account_id,
-        region,
-        project_arn,
-        project_version_arn,
-        project_name,
-        version_name,
-        status,
-        valid_from,
-        valid_to,
-        lag(status) over life as status_before,
-        -- a version that was away begins anew
-        coalesce(lag(valid_to) over life = valid_from, false) as follows,
-        lead(status) over life as status_after,
-        coalesce(lead(valid_from) over life = valid_to, false) as is_followed
-    from history.project_versions
-    window life as (partition by project_version_arn order by valid_from)
+        history.account_id,
+        history.region,
+        history.project_arn,
+        history.project_name,
+        history.version_name,
+        history.project_version_arn,
+        history.status,
+        history.valid_from,
+        history.valid_to
+    from history.project_versions as history
+    semi join (from history.project_versions where valid_to is not null) as ended
+        on ended.project_version_arn = history.project_version_arn
 ),
 
-numbered as (
-    -- other columns than the status may change within a stay
+states as (
     select
         *,
-        not follows or status is distinct from status_before as is_first,
-        not is_followed or status is distinct from status_after as is_last,
-        count(*) filter (where not follows or status is distinct from status_before) over (
-            partition by project_version_arn order by valid_from
-            rows unbounded preceding
-        ) as stay_number
+        -- a version that was away begins anew
+        coalesce(lag(valid_to) over life = valid_from, false) as follows,
+        lag(status) over life as status_before,
+        lag(valid_to) over life as valid_to_before,
+        last_value(valid_to) over (life rows between unbounded preceding and unbounded following) as last_valid_to
+    from moved
+    -- a version stays in its project; with it named here, a question about one project reads no other
+    window life as (partition by project_arn, project_name, project_version_arn order by valid_from)
+),
+
+entries as (
+    -- other columns than the status may change within a stay: it ends when the state before the next stay does
+    select
+        *,
+        row_number() over life as stay_number,
+        case when lead(follows) over life then lead(status) over life end as next_status,
+        lead(valid_to_before, 1, last_valid_to) over life as left_at
     from states
+    where not follows or status is distinct from status_before
+    window life as (partition by project_arn, project_name, project_version_arn order by valid_from)
 ),
 
 stays as (
     select
+        account_id,
+        region,
+        project_arn,
+        project_name,
+        version_name,
         project_version_arn,
         stay_number,
-        any_value(account_id) as account_id,
-        any_value(region) as region,
-        any_value(project_arn) as project_arn,
-        any_value(project_name) as project_name,
-        any_value(version_name) as version_name,
-        any_value(status) as status,
-        any_value(status_before) filter (where is_first and follows) as previous_status,
-        any_value(status_after) filter (where is_last and is_followed) as next_status,
-        min(valid_from) as entered_at,
-        any_value(valid_to) filter (where is_last) as left_at
-    from numbered
-    group by project_version_arn, stay_number
+        status,
+        case when follows then status_before end as previous_status,
+        next_status,
+        valid_from as entered_at,
+        left_at
+    from entries
+    union all by name
+    select
+        history.account_id,
+        history.region,
+        history.project_arn,
+        history.project_name,
+        history.version_name,
+        history.project_version_arn,
+        1 as stay_number,
+        history.status,
+        null as previous_status,
+        null as next_status,
+        history.valid_from as entered_at,
+        null as left_at
+    from history.project_versions as history
+    anti join (from history.project_versions where valid_to is not null) as ended
+        on ended.project_version_arn = history.project_version_arn
 ),
 
 timed as (

@@ -137,6 +137,16 @@ FIRES = [
         "| project_version_arn | asset_index |\n| p/v | 0 |\n| p/v | 2 |",
         1,
     ),
+    (
+        "version_assets_counted",
+        "project_versions",
+        (
+            "| version_name | training_input_count | training_output_count | training_validation_count "
+            "| testing_input_count | testing_output_count | testing_validation_count |\n"
+            "| v1 | 1 | 0 | 0 | 0 | 0 | 0 |\n| v2 | 0 | 0 | 0 | 0 | 0 | 0 |\n| v3 | | | | | | |"
+        ),
+        1,
+    ),
     ("f1_score_range", "project_versions", "| f1_score |\n| -0.1 |\n| 1.1 |\n| nan |\n| 1 |", 3),
     (
         "moderation_threshold_range",

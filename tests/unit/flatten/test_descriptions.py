@@ -13,6 +13,7 @@ from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PA
 
 LISTINGS = (DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS)
 SCOPE = Scope("us-east-1", "111122223333")
+STAGES = ("input", "output", "validation")
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)
 PROJECT = "arn:aws:rekognition:us-east-1:111122223333:project/cats/1690405809285"
 VERSION = "arn:aws:rekognition:us-east-1:111122223333:project/cats/version/v1/1690556751958"
@@ -175,6 +176,11 @@ def test_assets_are_numbered_within_their_list():
         ("2", "testing", "output", 0, "c"),
         ("2", "testing", "output", 1, "a"),
     ]
+    counted = [
+        [row[f"{data_result}_{stage}_count"] for data_result in ("training", "testing") for stage in STAGES]
+        for row in flat.tables["project_versions"].to_pylist()
+    ]
+    assert counted == [[1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 2, 0], [0, 0, 0, 0, 0, 0]]
 
 
 def test_names_come_out_of_arns_and_are_null_where_an_arn_has_none():
