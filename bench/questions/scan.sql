@@ -1,11 +1,8 @@
--- versions
-select count(*), min(status), max(created_at) from main.project_versions
+-- statuses of versions
+select status, count(*), max(created_at) from main.project_versions group by status
 
--- versions by project
-select project_arn, count(*), sum(billable_training_seconds) from main.project_versions group by project_arn
-
--- assets by version
-select count(*), min(project_version_arn) from main.version_assets
+-- ARNs of versions
+select sum(length(project_version_arn)) from main.project_versions
 
 -- keys of assets
-select count(*), max(length(key)) from main.version_assets
+select sum(length(key)) from main.version_assets

@@ -54,7 +54,8 @@ entries as (
         *,
         row_number() over life as stay_number,
         case when lead(follows) over life then lead(status) over life end as next_status,
-        lead(valid_to_before, 1, last_valid_to) over life as left_at
+        -- not with a third argument of lead, which older clients of a lake.duckdb do not read
+        coalesce(lead(valid_to_before) over life, last_valid_to) as left_at
     from states
     where not follows or status is distinct from status_before
     window life as (partition by project_arn, project_name, project_version_arn order by valid_from)

@@ -34,10 +34,16 @@ with attempts as (
                 then 'listed, but the run did not publish it'
         end as error
     from main.run_scopes as run_scopes
-    left join main.runs as runs on runs.run_id = run_scopes.run_id
+    -- the run is read out of the arguments once a run: DuckDB 1.5 would do so for every pair of scopes
+    left join (
+        select
+            run_id,
+            arguments ->> 'run' as replayed_run_id
+        from main.runs
+        where kind = 'replay'
+    ) as replays on replays.run_id = run_scopes.run_id
     left join main.run_scopes as replayed
-        on runs.kind = 'replay'
-        and replayed.run_id = (runs.arguments ->> 'run')
+        on replayed.run_id = replays.replayed_run_id
         and replayed.account_id = run_scopes.account_id
         and replayed.region = run_scopes.region
     where run_scopes.run_kind is distinct from 'rollback'
