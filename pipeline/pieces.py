@@ -19,7 +19,7 @@ PIECE_BYTES = 3 << 20
 """Bodies flattened at a time: about 1,000 versions; twice as much takes 50 MB more and saves nothing."""
 PROJECT_BYTES = 4 << 20
 """Bodies of one project that are waited for: about 1,300 versions; a larger project is cut."""
-UNORDERED_BYTES = 24 << 20
+UNORDERED_BYTES = 16 << 20
 """Bodies of whole projects that wait for one that comes before them; beyond that, rows have to be put in order."""
 FLATTEN_THREADS = 2
 """pyarrow releases the interpreter while it parses; a third thread only waits for memory. While pages are listed one is
