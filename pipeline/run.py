@@ -21,7 +21,7 @@ from pipeline.record import Outcome, PartRecord, RunRecord, ScopeRecord, documen
 from pipeline.scope import write_scope
 from pipeline.settings import Settings
 from pipeline.storage import Lake, open_lake
-from pipeline.unchanged import before
+from pipeline.unchanged import Published
 from pipeline.writing import Result, conclude, writing
 
 
@@ -51,9 +51,10 @@ def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Resu
         said = f"{len(targets)} scope{'s' if len(targets) != 1 else ''}, run {run.run_id}"
         observe(Event("started", None, said, facts={"scopes": len(targets), "run_id": run.run_id}, outlook=outlook))
         arriving = _resume(settings, lake, run, previous, [target.scope for target in targets], observe)
+        published = Published(lake, previous, records)
         for target in sorted(targets, key=lambda target: target.scope):
             if target.scope not in arriving:
-                known = before(lake, target.scope, previous, records)
+                known = published.before(target.scope)
                 sink = Arrivals(lake, run.run_id, target.scope, observe, hand, parts=settings.aws.parts, before=known)
                 if not arriving:
                     sink.hold()  # it is the first to be flattened, from now on

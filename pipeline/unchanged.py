@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pipeline import landing
 from pipeline.errors import LakeError
 from pipeline.flatten.counting import PageHead, counting
+from pipeline.installed import version
 from pipeline.load.snapshot import Snapshot
 from pipeline.model import declaration
-from pipeline.model.page import PARTS, RawPage, Scope
-from pipeline.record import Outcome
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RawPage, Scope
+from pipeline.record import Outcome, has_published
 from pipeline.storage import Lake
 
 Place: TypeAlias = tuple[str, str, str, int]
 """Operation, project, resource and number of a page."""
+LISTINGS = frozenset({DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,53 +33,57 @@ class Before:
     unknown_members: int
 
 
-def before(
-    lake: Lake, scope: Scope, previous: Snapshot | None, records: Mapping[str, Mapping[str, Any]]
-) -> Before | None:
-    """Return what the scope's rows in the published snapshot are from; None if they may not be kept as they are.
+class Published:
+    """What the published rows are from, scope by scope."""
 
-    They may be if they are all from one listing, whole and with every part it had, if its pages and its record are
-    still there, and if flattening those again would give the same rows: the tables are declared as they were then.
-    """
-    source = previous.sources.get(scope) if previous else None
-    if previous is None or source is None or previous.manifest.get("declared") != declaration():
-        return None
-    record = _record(records.get(source.run_id), scope)
-    if (
-        record is None
-        or not source.whole
-        or not all(one.whole for one in source.parts.values())
-        or len(source.runs) > 1
-    ):
-        return None
-    try:
-        landed = landing.scope_file(lake, source.run_id, scope)
-        pages = landing.digests(landed.path)
-    except LakeError:  # cleared away, or damaged: then there is nothing to compare with
-        return None
-    operations = {operation for part, operation in PARTS.items() if part not in source.parts}
-    digests = [one.pop("digest") for one in pages]
-    heads = [PageHead(**one) for one in pages]
-    decided = counting(heads)
-    known = {
-        (head.operation, head.project_arn, head.resource_arn, head.page_number): digest
-        for head, digest in zip(heads, digests, strict=True)
-        if decided.counts(head) and head.operation not in operations
-    }
-    return (
-        Before(known, frozenset(source.parts), record["projects"], record["versions"], record["unknown_members"])
-        if known
-        else None
-    )
+    def __init__(self, lake: Lake, previous: Snapshot | None, records: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take the published snapshot, and the records of runs by their ids."""
+        self._lake = lake
+        self._sources = previous.sources if previous and _is_made_as_now(previous) else {}
+        self._records = {
+            (run_id, one["account_id"], one["region"]): one
+            for run_id in {source.run_id for source in self._sources.values()}
+            if has_published(records.get(run_id))  # others have counted nothing
+            for one in records[run_id]["scopes"]
+        }
+
+    def before(self, scope: Scope) -> Before | None:
+        """Return the pages that a scope's rows are from; None if the rows may not be kept as they are.
+
+        They may be if they are all from one listing, whole and with every part it had, if its pages and its record are
+        still there, and if flattening those again would give the same rows.
+        """
+        source = self._sources.get(scope)
+        if source is None or not source.whole or len(source.runs) > 1:
+            return None
+        record = self._records.get((source.run_id, scope.account_id, scope.region))
+        is_complete = record is not None and record["outcome"] == Outcome.COMPLETE
+        if record is None or not is_complete or not all(one.whole for one in source.parts.values()):
+            return None
+        known = self._digests(scope, source.run_id, {PARTS[part] for part in source.parts})
+        counts = (record[name] for name in ("projects", "versions", "unknown_members"))
+        return Before(known, frozenset(source.parts), *counts) if known else None
+
+    def _digests(self, scope: Scope, run_id: str, asked: Collection[str]) -> dict[Place, bytes]:
+        """Return the digests of a landed listing's pages that count; none if it was cleared away, or is damaged."""
+        try:
+            pages = landing.digests(landing.scope_file(self._lake, run_id, scope).path)
+        except LakeError:
+            return {}
+        digests = [one.pop("digest") for one in pages]
+        heads = [PageHead(**one) for one in pages]
+        decided = counting(heads)
+        return {
+            (head.operation, head.project_arn, head.resource_arn, head.page_number): digest
+            for head, digest in zip(heads, digests, strict=True)
+            if decided.counts(head) and (head.operation in LISTINGS or head.operation in asked)
+        }
 
 
-def _record(document: Mapping[str, Any] | None, scope: Scope) -> Mapping[str, Any] | None:
-    """Return the complete scope's record in a run's; None if there is none."""
-    for one in document["scopes"] if document else ():
-        if (one["region"], one["account_id"]) == (scope.region, scope.account_id):
-            found: Mapping[str, Any] = one
-            return found if one["outcome"] == Outcome.COMPLETE else None
-    return None
+def _is_made_as_now(previous: Snapshot) -> bool:
+    """Whether this version of reklake made the snapshot, with the tables declared as they are."""
+    made_by = previous.manifest.get("software", {}).get("reklake")
+    return previous.manifest.get("declared") == declaration() and made_by == version("reklake")
 
 
 class Comparison:

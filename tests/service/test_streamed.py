@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline import landing, pieces
+from pipeline import landing, pieces, run, settings
 from pipeline.arrivals import Arrivals
 from pipeline.emulator import Fault, StaticWorld
 from pipeline.load import snapshot
@@ -195,3 +196,31 @@ def test_pages_whose_rows_had_gaps_are_flattened_again(serve: Serve, steps: list
     assert served.sync().record.outcome is Outcome.PARTIAL
     assert VERSIONS in steps
     assert Scope(REGION, ACCOUNT) in snapshot.current(LocalLake(served.lake)).sources
+
+
+def test_counts_of_a_run_that_did_not_publish_are_not_taken_for_true(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    served = serve(world(**SIZES))
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
+        patched.setattr(run, "write_scope", stopped)
+        served.sync()
+    (died,) = (path.stem for path in (served.lake / "runs").iterdir())
+    run.replay(settings.load(lake=str(served.lake), environment={}), died, lambda _: None)
+    again = served.sync()
+    assert not again.is_published
+    assert [one.versions for one in again.record.scopes] == [sum(SIZES.values())]
+
+
+def stopped(_: Any, arriving: Any) -> Any:
+    arriving.result()
+    raise RuntimeError("no more")
+
+
+@pytest.mark.parametrize("said", [{"declared": "otherwise"}, {"software": {"reklake": "0.0.1"}}])
+def test_what_another_version_flattened_is_flattened_again(serve: Serve, steps: list[str], said: dict[str, Any]):
+    served = serve(world(**SIZES))
+    served.sync()
+    manifest = served.lake / "snapshots" / snapshot.current(LocalLake(served.lake)).id / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | said))
+    steps.clear()
+    served.sync()
+    assert VERSIONS in steps

@@ -49,7 +49,7 @@ LAYERS = {
     },
     "arrivals": {"events", "extract", "feed", "landing", "record", "storage", "unchanged", "model", "errors"},
     "feed": {"model"},
-    "unchanged": {"flatten", "landing", "load", "record", "storage", "model", "errors"},
+    "unchanged": {"flatten", "installed", "landing", "load", "record", "storage", "model", "errors"},
     "events": {"extract", "model"},
     "rollback": {"writing", "load", "record", "settings", "storage", "errors"},
     "pull": {"landing", "load", "record", "settings", "storage", "errors"},
