@@ -45,8 +45,8 @@ FULL = Plan(
     scripts=True,
 )
 QUICK = Plan(
-    runs=2,
-    flatten=50_000,
+    runs=1,
+    flatten=20_000,
     flatten_peers=5_000,
     sync=5_000,
     sync_peers=5_000,
