@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from importlib import metadata
 from typing import Any
 
 import boto3
@@ -27,6 +26,7 @@ from pipeline.extract.sessions import Sessions
 from pipeline.extract.tap import attach
 from pipeline.extract.targets import Caller, Target
 from pipeline.extract.wire import Wire
+from pipeline.installed import version
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
 """Seconds; a page takes well under one."""
@@ -201,5 +201,5 @@ def config(service: str) -> Config:
         max_pool_connections=CONNECTIONS,
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
-        user_agent=f"reklake/{metadata.version('reklake')} Botocore/{botocore.__version__}",
+        user_agent=f"reklake/{version('reklake')} Botocore/{botocore.__version__}",
     )

@@ -1,4 +1,4 @@
-"""lake.duckdb, which each sync builds anew, as any DuckDB client reads it."""
+"""lake.duckdb, which a sync builds anew where it would be another, as any DuckDB client reads it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,20 @@ def test_a_new_price_reaches_lake_duckdb_even_if_nothing_changed(serve: Serve, t
     run.sync(settings.load(lake=str(served.lake), config=file, environment={}, regions=["us-east-1"], rate=1000), print)
     with duckdb.connect(str(served.lake / "lake.duckdb"), read_only=True) as con:
         assert con.sql("select training_hour from prices").fetchall() == [(123,)]
+
+
+def test_lake_duckdb_stays_as_it_is_where_nothing_changed(serve: Serve):
+    served = serve(world(cats=2))
+    served.sync()
+    file = served.lake / "lake.duckdb"
+    before = file.stat().st_ino, file.read_bytes()
+    served.sync()
+    assert (file.stat().st_ino, file.read_bytes()) == before
+    file.write_bytes(before[1][:-1])
+    served.sync()
+    assert file.stat().st_ino != before[0]
+    with duckdb.connect(str(file), read_only=True) as con:
+        assert con.sql("select count(*) from project_versions").fetchall() == [(2,)]
 
 
 def test_any_client_reads_lake_duckdb_while_syncs_go_on(serve: Serve):

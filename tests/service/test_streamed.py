@@ -12,7 +12,7 @@ import pytest
 from pipeline import landing, pieces, run, settings
 from pipeline.arrivals import Arrivals
 from pipeline.emulator import Fault, StaticWorld
-from pipeline.load import snapshot
+from pipeline.load import history, snapshot
 from pipeline.load.writer import SnapshotWriter
 from pipeline.model.page import Scope
 from pipeline.record import Outcome
@@ -224,3 +224,28 @@ def test_what_another_version_flattened_is_flattened_again(serve: Serve, steps: 
     steps.clear()
     served.sync()
     assert VERSIONS in steps
+
+
+def test_versions_are_asked_for_in_the_order_of_the_tables(serve: Serve):
+    listed = [(one, [version(one, "v1")]) for one in map(project, ("m", "z", "a", "a-b"))]
+    served = serve(StaticWorld({(ACCOUNT, REGION): listed}))
+    served.sync(in_flight=1, rate=2)  # one at a time
+    asked = [str(call.project_arn).split("/")[1] for call in served.endpoint.calls if call.operation == VERSIONS]
+    assert asked == ["a-b", "a", "m", "z"]
+
+
+def test_only_tables_that_changed_have_their_histories_written_anew(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    written: list[str] = []
+    write = history.write
+    monkeypatch.setattr(
+        history, "write", lambda table, *rest, **more: (written.append(table.name), write(table, *rest, **more))[1]
+    )
+    served = serve(world(a=1))
+    served.sync()
+    written.clear()
+    one = project("a")
+    again = serve(
+        StaticWorld({(ACCOUNT, REGION): [(one, [version(one, "v0000", Status="STOPPED")])]}), lake=served.lake
+    )
+    assert again.sync().is_published
+    assert written == ["project_versions"]

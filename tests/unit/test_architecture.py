@@ -88,7 +88,7 @@ LAYERS = {
     "landed": {"feed", "flatten", "landing", "model"},
     "verify": {"landing", "flatten", "load", "rebuild", "storage", "model", "errors"},
     "forecast": {"extract", "record", "settings", "storage", "model"},
-    "extract": {"findings", "settings", "model", "errors"},
+    "extract": {"findings", "installed", "settings", "model", "errors"},
     "landing": {"storage", "model", "errors"},
     "flatten": {"model", "errors"},
     "load": {"parallel", "storage", "settings", "model", "errors"},
