@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline.errors import PageError
 from pipeline.flatten.answers import EXTRA_MEMBER, answer
+from pipeline.flatten.members import Members
 from pipeline.flatten.reader import read
 from pipeline.model import Column, Origin, Table, table
 from pipeline.model.arn import NAME_SEGMENTS, SEPARATOR
@@ -64,11 +65,16 @@ class Flat:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The rows of one table before they are columns, and how they hang on their descriptions and pages."""
+    """The rows of one table before they are columns: where each stands among the items and their descriptions."""
 
-    items: pa.StructArray
-    parents: pa.StructArray
-    project_arn: pa.Array
+    items: Members
+    at: pa.Array
+    """Positions of the rows in `items`, in their order."""
+    parents: Members
+    parent_at: pa.Array
+    """Positions of the rows' descriptions in `parents`; of a description, its own."""
+    requested: pa.Array
+    """The project that each of `parents` was listed in."""
     labels: dict[str, pa.Array]
     index: pa.Array | None
 
@@ -82,52 +88,50 @@ def flatten(operation: str, scope: Scope, pages: Sequence[RawPage], *, gone: Col
     shape = answer(operation)
     ordered = sorted(pages, key=lambda page: (page.project_arn, page.page_number))
     listed = read(ordered, shape, scope)
-    arns = pc.struct_field(listed.items, shape.key)
+    items = listed.members
+    arns = items[shape.key]
     order = in_key_order(pa.table({shape.key: arns}), [shape.key])
     if gone:
         order = order.filter(pc.invert(pc.is_in(arns.take(order), pa.array(sorted(gone), pa.string()))))
-    items = listed.items.take(order)
-    project_arns = pa.array([page.project_arn for page in ordered], pa.string())
-    requested = project_arns.take(listed.page_index.take(order))
+    requested = pa.array([page.project_arn for page in ordered], pa.string()).take(listed.page_index)
 
-    root = _Rows(items, items, requested, {}, None)
-    tables = {shape.root.name: _table(shape.root, root, scope)}
+    tables = {shape.root.name: _table(shape.root, _Rows(items, order, items, order, requested, {}, None), scope)}
     for nested in shape.nested:
-        tables[nested.name] = _table(nested, _nested_rows(nested, items, requested), scope)
+        tables[nested.name] = _table(nested, _nested_rows(nested, items, order, requested), scope)
     return Flat(operation, tables, listed.problems, listed.unknown)
 
 
-def _nested_rows(table: Table, items: pa.StructArray, requested: pa.Array) -> _Rows:
-    """Gather a nested table's lists into one run of rows, ordered by description, list and place."""
-    children, parents, places, lists = [], [], [], []
+def _nested_rows(table: Table, parents: Members, order: pa.Array, requested: pa.Array) -> _Rows:
+    """Gather a nested table's lists into one run of rows, ordered by description, list and place.
+
+    `order` holds the positions of the descriptions that count, in their order.
+    """
+    rank = pc.inverse_permutation(order.cast(pa.int64()), max_index=len(parents) - 1)
+    children, parent_at, places, lists = [], [], [], []
     for number, one in enumerate(table.items):
-        column = pc.struct_field(items, one.path.split("."))
+        column = parents[one.path]
         parent = pc.cast(pc.list_parent_indices(column), pa.int64())
         children.append(column.flatten())
-        parents.append(parent)
+        parent_at.append(parent)
         places.append(_places(column, parent))
         lists.append(pa.repeat(number, len(parent)))
-    parent = pa.concat_arrays(parents)
-    number = pa.concat_arrays(lists)
-    order = pc.sort_indices(pc.add(pc.multiply(parent, len(table.items)), number))
-    parent, number = parent.take(order), number.take(order)
+    parent, number = pa.concat_arrays(parent_at), pa.concat_arrays(lists)
+    place_of = pc.add(pc.multiply(rank.take(parent), len(table.items)), number)
+    at = pc.sort_indices(place_of)  # stable, so a list keeps its order; those of descriptions that do not count are last
+    at = at[: len(at) - place_of.null_count]
     labels = {
-        column.path: pa.array([one.labels[column.path] for one in table.items]).take(number)
+        column.path: pa.array([one.labels[column.path] for one in table.items]).take(number.take(at))
         for column in table.of(Origin.LIST)
     }
     return _Rows(
-        items=pa.concat_arrays(children).take(order),
-        parents=_parents(table, items, parent),
-        project_arn=requested.take(parent),
+        items=Members(pa.concat_arrays(children)),
+        at=at,
+        parents=parents,
+        parent_at=parent.take(at),
+        requested=requested,
         labels=labels,
-        index=pa.concat_arrays(places).take(order),
+        index=pa.concat_arrays(places).take(at),
     )
-
-
-def _parents(table: Table, items: pa.StructArray, parent: pa.Array) -> pa.StructArray:
-    """Take only the parents' members that the table's columns name: whole descriptions would be copied a row each."""
-    paths = [column.path for column in table.of(Origin.PARENT)]
-    return pa.StructArray.from_arrays([pc.struct_field(items, path).take(parent) for path in paths], paths)
 
 
 def _places(lists: pa.ListArray, parent: pa.Array) -> pa.Array:
@@ -148,25 +152,25 @@ def _table(table: Table, rows: _Rows, scope: Scope) -> pa.Table:
 def _column(column: Column, rows: _Rows, scope: Scope) -> pa.Array:  # noqa: PLR0911  # one return an origin
     match column.origin:
         case Origin.SCOPE:
-            return pa.repeat(pa.scalar(getattr(scope, column.path), column.type), len(rows.items))
+            return pa.repeat(pa.scalar(getattr(scope, column.path), column.type), len(rows.at))
         case Origin.REQUEST:
-            return rows.project_arn
+            return rows.requested.take(rows.parent_at)
         case Origin.MEMBER:
-            return typed(pc.struct_field(rows.items, column.path.split(".")), column.type)
+            return typed(rows.items[column.path], column.type).take(rows.at)
         case Origin.PARENT:
-            return typed(pc.struct_field(rows.parents, column.path.split(".")), column.type)
+            return typed(rows.parents[column.path], column.type).take(rows.parent_at)
         case Origin.ARN:
             member, _, name = column.path.partition("#")
-            return _segment(pc.struct_field(rows.items, member), NAME_SEGMENTS[name])
+            return _segment(rows.items[member], NAME_SEGMENTS[name]).take(rows.at)
         case Origin.LIST:
             return rows.labels[column.path]
         case Origin.INDEX:
             return rows.index
         case Origin.COUNT:
-            lengths = pc.list_value_length(pc.struct_field(rows.items, column.path.split(".")))
-            return pc.cast(pc.fill_null(lengths, 0), column.type)
+            lengths = pc.list_value_length(rows.items[column.path])
+            return pc.cast(pc.fill_null(lengths, 0), column.type).take(rows.at)
         case Origin.UNKNOWN:
-            return pc.struct_field(rows.items, EXTRA_MEMBER)
+            return rows.items[EXTRA_MEMBER].take(rows.at)
 
 
 def _segment(arns: pa.Array, number: int) -> pa.Array:

@@ -12,6 +12,7 @@ import pyarrow.json as pj
 from pipeline.errors import PageError
 from pipeline.flatten import tolerant
 from pipeline.flatten.answers import EXTRA_MEMBER, Answer
+from pipeline.flatten.members import Members
 from pipeline.model import Origin, Table
 from pipeline.model.page import RawPage, Scope
 
@@ -21,9 +22,9 @@ BATCH_PAGES = 20
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The items of some pages: a struct array, and for each item the index of the page it stood on."""
+    """The items of some pages by their members, and for each item the index of the page it stood on."""
 
-    items: pa.StructArray
+    members: Members
     page_index: pa.Array
     problems: tuple[PageError, ...]
     unknown: int
@@ -32,14 +33,14 @@ class Listed:
 def read(pages: Sequence[RawPage], answer: Answer, scope: Scope) -> Listed:
     """Read the items of pages of one operation, in the pages' order."""
     listed, unchecked = _read_all(pages, answer, scope, suspect=False)
-    if not (_is_utf8(unchecked, pages) and _is_plain(unchecked, answer)):
+    if not (_is_utf8(unchecked.items, pages) and _is_plain(unchecked, answer)):
         listed, _ = _read_all(pages, answer, scope, suspect=True)
     return listed
 
 
 def _read_all(
     pages: Sequence[RawPage], answer: Answer, scope: Scope, *, suspect: bool
-) -> tuple[Listed, pa.StructArray]:
+) -> tuple[Listed, Members]:
     """Read batch by batch: fast, and with care where the fast reader refuses; all with care if `suspect`.
 
     Returns all items, and those among them that were read fast and still have to be looked at.
@@ -61,9 +62,9 @@ def _read_all(
             arrays.append(lists.flatten())
             fast.append(arrays[-1])
         indices.append(pc.add(pc.list_parent_indices(lists), start))
-    items = _in_one(arrays, answer.item_type)
-    unchecked = items if len(fast) == len(arrays) else _in_one(fast, answer.item_type)
-    return Listed(items, _in_one(indices, pa.int64()), tuple(problems), unknown), unchecked
+    members = Members(_in_one(arrays, answer.item_type))
+    unchecked = members if len(fast) == len(arrays) else Members(_in_one(fast, answer.item_type))
+    return Listed(members, _in_one(indices, pa.int64()), tuple(problems), unknown), unchecked
 
 
 def _in_one(arrays: Sequence[pa.Array], kind: pa.DataType) -> pa.Array:
@@ -107,22 +108,19 @@ def _is_utf8(items: pa.StructArray, pages: Sequence[RawPage]) -> bool:
     return True
 
 
-def _is_plain(items: pa.StructArray, answer: Answer) -> bool:
+def _is_plain(items: Members, answer: Answer) -> bool:
     """Whether the fast reader's result can be trusted: what it accepts though it should not is looked for here."""
-    arns = pc.struct_field(items, answer.key)
+    arns = items[answer.key]
     if arns.null_count or pc.any(pc.equal(arns, "")).as_py():
         return False
-    return all(
-        _has_plain_rows(rows, table)
-        for table in (answer.root, *answer.nested)
-        for rows in (item_lists(items, table) if table.is_nested else [items])
-    )
+    lists = [(Members(items[one.path].flatten()), table) for table in answer.nested for one in table.items]
+    return all(_has_plain_rows(rows, table) for rows, table in [(items, answer.root), *lists])
 
 
-def _has_plain_rows(rows: pa.StructArray, table: Table) -> bool:
+def _has_plain_rows(rows: Members, table: Table) -> bool:
     """Whether numbers are in range, keys are there once, and nobody sent a member named as ours."""
     for column in table.of(Origin.MEMBER):
-        values = pc.struct_field(rows, column.path.split("."))
+        values = rows[column.path]
         if pa.types.is_timestamp(column.type):
             bounds = pc.min_max(values)
             low, high = bounds["min"].as_py(), bounds["max"].as_py()
@@ -133,18 +131,13 @@ def _has_plain_rows(rows: pa.StructArray, table: Table) -> bool:
         is_key = table.is_nested and column.name in table.key
         if is_key and not _tells_apart(values):
             return False
-    return bool(pc.struct_field(rows, EXTRA_MEMBER).null_count == len(rows))
+    return bool(rows[EXTRA_MEMBER].null_count == len(rows))
 
 
 def _tells_apart(keys: pa.Array) -> bool:
     """Whether every key is there, and only once."""
     is_there = not keys.null_count and not pc.any(pc.equal(keys, "")).as_py()
     return is_there and bool(pc.count_distinct(keys).as_py() == len(keys))
-
-
-def item_lists(items: pa.StructArray, table: Table) -> list[pa.StructArray]:
-    """Return the rows of each of a nested table's lists, in declared order."""
-    return [pc.struct_field(items, one.path.split(".")).flatten() for one in table.items]
 
 
 def _clean(
