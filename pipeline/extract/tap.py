@@ -82,7 +82,8 @@ def examine(body: bytes, operation: str) -> Examined:
     """See whether a body is a page of the operation."""
     key = RESULT_KEYS[operation]
     try:
-        body.decode("utf-8")
+        if not body.isascii():
+            body.decode("utf-8")
         try:
             page = _DECODERS[key].decode(body)
             return Examined(page.token, None, len(page.listed), sha256(b"".join(_texts(page.listed))).digest())

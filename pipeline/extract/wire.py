@@ -15,6 +15,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ParamValidationError
 from botocore.parsers import create_parser
+from botocore.response import StreamingBody
 from botocore.validate import ParamValidator
 
 from pipeline.extract.tap import BODY, HTTP_REDIRECT, PAGE, examine
@@ -56,16 +57,18 @@ class Wire:
             data=msgspec.json.encode(parameters),
         )
         SigV4Auth(credentials, self._model.signing_name, self._client.meta.region_name).add_auth(request)
+        request.stream_output = True  # the session would read it in pieces, and copy each twice
         answer = self._session.send(request.prepare())
+        body: bytes = StreamingBody(answer.raw, answer.headers.get("content-length")).read()
         if answer.status_code >= HTTP_REDIRECT:
-            raise self._error(operation, answer)
+            raise self._error(operation, answer, body)
         said = {"HTTPStatusCode": answer.status_code, "RequestId": answer.headers.get("x-amzn-requestid", "")}
-        return {"ResponseMetadata": said, BODY: answer.content, PAGE: examine(answer.content, operation)}
+        return {"ResponseMetadata": said, BODY: body, PAGE: examine(body, operation)}
 
-    def _error(self, operation: str, answer: Any) -> Exception:
-        given = {"status_code": answer.status_code, "headers": answer.headers, "body": answer.content}
+    def _error(self, operation: str, answer: Any, body: bytes) -> Exception:
+        given = {"status_code": answer.status_code, "headers": answer.headers, "body": body}
         parsed = create_parser(PROTOCOL).parse(given, self._model.operation_model(operation).output_shape)
-        parsed[BODY] = answer.content
+        parsed[BODY] = body
         kind = self._client.exceptions.from_code(parsed.get("Error", {}).get("Code"))
         error: Exception = kind(parsed, operation)
         return error

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
+from urllib3 import HTTPResponse
 
 from pipeline.extract.clients import Clients, Signer
 from pipeline.extract.sessions import Sessions
@@ -123,9 +125,8 @@ def test_calls_of_one_client_are_signed_each_as_its_account(
         said = request.headers["Authorization"]
         key = (said if isinstance(said, str) else said.decode()).split("Credential=")[1].split("/2")[0]
         signed[threading.current_thread().name] = key
-        response = AWSResponse(request.url, 200, {}, None)
-        response._content = b'{"ProjectDescriptions": []}'
-        return response
+        raw = HTTPResponse(BytesIO(b'{"ProjectDescriptions": []}'), preload_content=False)
+        return AWSResponse(request.url, 200, {}, raw)
 
     monkeypatch.setattr(shared._endpoint.http_session, "send", note)
     sts = Sts(timedelta(hours=1))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import boto3
@@ -7,6 +8,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from urllib3 import HTTPResponse
 
 from pipeline.extract.clients import config
 from pipeline.extract.tap import BODY, PAGE
@@ -28,9 +30,8 @@ def answering(client: Any, status: int, body: bytes) -> list[Any]:
 
     def send(request: Any) -> AWSResponse:
         came.append(request)
-        response = AWSResponse(request.url, status, {"x-amzn-requestid": "id-1"}, None)
-        response._content = body
-        return response
+        raw = HTTPResponse(BytesIO(body), preload_content=False, decode_content=False)
+        return AWSResponse(request.url, status, {"x-amzn-requestid": "id-1"}, raw)
 
     client._endpoint.http_session.send = send
     return came
