@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,7 +29,6 @@ LISTED_PARTS = b"reklake.parts"
 """Metadata: the parts (model.page.PARTS) that were asked about every resource, divided by commas."""
 COMPLETE, FAILED = "complete", "failed"
 _IN_A_NAME = re.compile(r"[A-Za-z0-9-]+")
-Made = TypeVar("Made")
 NEVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -85,9 +84,14 @@ class Hand:
         self._lock = threading.Lock()
         self._held = 0
 
-    def do(self, work: Callable[[], Made]) -> Made:
-        """Return what comes of the work, once it is done."""
-        return self._pool.submit(work).result() if self._pool else work()
+    def do(self, work: Callable[[], None]) -> Future[None]:
+        """Do the work after what was given before it; the future tells when it is done, or what it raised."""
+        if self._pool:
+            return self._pool.submit(work)
+        done: Future[None] = Future()
+        work()
+        done.set_result(None)
+        return done
 
     def hold(self, size: int) -> bool:
         """Count bytes that are held back (or, below 0, no more); whether it is too much by now."""
@@ -121,23 +125,41 @@ class Writer:
         self._scope = scope
         self._pages: list[RawPage] = []
         self._bytes = 0
+        self._writing: Future[None] | None = None
 
     def add(self, page: RawPage) -> None:
-        """Keep one page."""
+        """Keep one page. Waits for the row group before, if that is still being written when the next one is full."""
         self._pages.append(page)
         self._bytes += len(page.body)
         is_too_much = self._hand.hold(len(page.body))
         if self._bytes >= (SMALLEST_BYTES if is_too_much else ROW_GROUP_BYTES):
-            self._hand.do(self._flush)
+            self._flush()
 
     def close(self, outcome: str) -> None:
         """Write the rest and how the listing ended."""
-        self._hand.do(lambda: self._close(outcome))
+        self._flush()
+        self._wait()
+        self._hand.do(lambda: self._close(outcome)).result()
 
     def abandon(self) -> None:
         """Let go of the file after an error."""
+        with suppress(Exception):  # what it was is known: it is why the file is let go of
+            self._wait()
         if self._file:
-            self._hand.do(self._file.close)
+            self._hand.do(self._file.close).result()
+
+    def _wait(self) -> None:
+        """Wait until nothing is being written; raises what went wrong with it."""
+        writing, self._writing = self._writing, None
+        if writing:
+            writing.result()
+
+    def _flush(self) -> None:
+        """Have what is held back written as a row group."""
+        self._wait()
+        pages, size = self._pages, self._bytes
+        self._pages, self._bytes = [], 0
+        self._writing = self._hand.do(lambda: self._write(pages, size))
 
     def _opened(self) -> pq.ParquetWriter:
         """Return the file, which most scopes need at their end only: so many are not open at once."""
@@ -152,20 +174,15 @@ class Writer:
             )
         return self._file
 
-    def _flush(self) -> None:
-        """Write what is held back as a row group."""
-        if self._pages:
-            columns: dict[str, list[Any]] = {
-                name: [getattr(page, name) for page in self._pages] for name in SCHEMA.names[2:]
-            }
-            columns["account_id"] = [self._scope.account_id] * len(self._pages)
-            columns["region"] = [self._scope.region] * len(self._pages)
+    def _write(self, pages: list[RawPage], size: int) -> None:
+        if pages:
+            columns: dict[str, list[Any]] = {name: [getattr(page, name) for page in pages] for name in SCHEMA.names[2:]}
+            columns["account_id"] = [self._scope.account_id] * len(pages)
+            columns["region"] = [self._scope.region] * len(pages)
             self._opened().write_table(pa.table(columns, schema=SCHEMA))
-        self._hand.hold(-self._bytes)
-        self._pages, self._bytes = [], 0
+        self._hand.hold(-size)
 
     def _close(self, outcome: str) -> None:
-        self._flush()
         file = self._opened()
         file.add_key_value_metadata({OUTCOME: outcome.encode(), LISTED_PARTS: ",".join(sorted(self.parts)).encode()})
         file.close()

@@ -22,15 +22,23 @@ Call: TypeAlias = Callable[[], None]
 """What a thread runs; it must not raise."""
 SIZE = 256
 """Threads at most. At 200 ms an answer they make 1,280 calls a second, more than one machine's CPU can take in."""
+FEWEST, SPARE = 4, 2.0
+"""Calls that may always be under way, and how many times as many as are needed for the rate."""
+TAKEN_IN = 250.0
+"""Full pages a second that one machine takes in: calls for more would only wait, with the pages of their projects."""
+LATELY = 16
+"""Answers whose quickest says how long the service takes; others may have waited here."""
 
 
 class Lane:
-    """The calls of one operation of one scope: they leave as its bucket allows, so many at a time."""
+    """The calls of one operation of one scope: they leave as its bucket allows, and so many at a time as that needs."""
 
     def __init__(self, crew: Crew, bucket: TokenBucket, limit: int) -> None:
         self.bucket = bucket
         self._crew = crew
-        self._limit = limit
+        self._most = limit
+        self._limit: float = limit
+        self._took: deque[float] = deque(maxlen=LATELY)
         self._waiting: deque[Call] = deque()
         self._later: list[tuple[float, int, Call]] = []
         self._under_way = 0
@@ -54,10 +62,17 @@ class Lane:
             self._waiting.clear()
             self._later.clear()
 
-    def answered(self, tell: Callable[[TokenBucket, float], None]) -> None:
-        """Tell the bucket of an answer, which may let the next call leave sooner or later."""
+    def answered(self, tell: Callable[[TokenBucket, float], None], *, took: float | None = None) -> None:
+        """Tell the bucket of an answer, which may let the next call leave sooner or later.
+
+        `took` are the seconds of one that brought a page: what others take says nothing.
+        """
         with self._crew.lock:
             tell(self.bucket, time.monotonic())
+            if took is not None:
+                self._took.append(took)
+                needed = SPARE * min(self.bucket.base, TAKEN_IN) * min(self._took)
+                self._limit = min(self._most, max(FEWEST, needed))
             self._crew.look_at(self)
 
     @property

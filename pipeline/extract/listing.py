@@ -191,14 +191,14 @@ class Listing:
             if failure is not None:
                 self._settle_failure(request, failure, sent_at)
             elif answer is not None:
-                self._settle_answer(request, answer)
+                self._settle_answer(request, answer, sent_at)
         except ScopeError as error:
             if request.part is None:
                 raise
             self._fail_part(request.part, error)
         self._end_if_done()
 
-    def _settle_answer(self, request: Request, answer: Mapping[str, Any]) -> None:
+    def _settle_answer(self, request: Request, answer: Mapping[str, Any], sent_at: float) -> None:
         lane = self._lanes[request.operation]
         examined: Examined = answer[PAGE]
         if examined.flaw:
@@ -207,7 +207,7 @@ class Listing:
                 return
             raise bad_answer(self.scope, request.doing, examined.flaw)
         self._answered_at[request.operation] = time.monotonic()
-        lane.answered(lambda bucket, now: bucket.accepted(now))
+        lane.answered(lambda bucket, now: bucket.accepted(now), took=time.monotonic() - sent_at)
         token = examined.token
         self._take(request, self._page(request, answer, examined.digest), is_last=not token)
         self.counters.versions += examined.items if request.operation == DESCRIBE_PROJECT_VERSIONS else 0

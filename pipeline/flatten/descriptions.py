@@ -117,7 +117,9 @@ def _nested_rows(table: Table, parents: Members, order: pa.Array, requested: pa.
         lists.append(pa.repeat(number, len(parent)))
     parent, number = pa.concat_arrays(parent_at), pa.concat_arrays(lists)
     place_of = pc.add(pc.multiply(rank.take(parent), len(table.items)), number)
-    at = pc.sort_indices(place_of)  # stable, so a list keeps its order; those of descriptions that do not count are last
+    at = pc.sort_indices(
+        place_of
+    )  # stable, so a list keeps its order; those of descriptions that do not count are last
     at = at[: len(at) - place_of.null_count]
     labels = {
         column.path: pa.array([one.labels[column.path] for one in table.items]).take(number.take(at))

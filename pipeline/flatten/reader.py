@@ -38,9 +38,7 @@ def read(pages: Sequence[RawPage], answer: Answer, scope: Scope) -> Listed:
     return listed
 
 
-def _read_all(
-    pages: Sequence[RawPage], answer: Answer, scope: Scope, *, suspect: bool
-) -> tuple[Listed, Members]:
+def _read_all(pages: Sequence[RawPage], answer: Answer, scope: Scope, *, suspect: bool) -> tuple[Listed, Members]:
     """Read batch by batch: fast, and with care where the fast reader refuses; all with care if `suspect`.
 
     Returns all items, and those among them that were read fast and still have to be looked at.

@@ -126,3 +126,41 @@ def test_where_no_more_threads_can_be_had_those_there_are_do_all(monkeypatch):
         for _ in range(50):
             lane(crew).add(lambda: (time.sleep(0.001), done.release())[1])
         assert all(done.acquire(timeout=SOON) for _ in range(50))
+
+
+def most_under_way(one: Lane) -> int:
+    """Let calls leave, without a crew that does, until no more may."""
+    count = 0
+    while one.ready(time.monotonic()) <= time.monotonic():
+        one.leave(time.monotonic())
+        count += 1
+    for _ in range(count):
+        one.returned()
+    return count
+
+
+def test_as_many_calls_are_under_way_as_the_rate_needs_for_answers_that_take_so_long():
+    def after(took: float, *, rate: float = 10_000, limit: int = 10) -> int:
+        one = Crew().lane(TokenBucket(rate, burst=1000), limit)  # of a crew that has not begun
+        for _ in range(200):
+            one.add(lambda: None)
+        for _ in range(20):
+            one.bucket.take(time.monotonic())
+            one.answered(lambda bucket, now: bucket.accepted(now), took=took)
+        return most_under_way(one)
+
+    assert after(0.001) == 4  # a service nearby: more would only wait here, with all that they hold
+    assert after(0.2) == 10
+    assert after(0.2, rate=20) == 8
+    assert after(3.0, rate=20, limit=8) == 8
+    assert after(0.001, limit=2) == 2
+
+
+def test_answers_that_brought_no_page_say_nothing_of_how_long_one_takes():
+    one = lane(Crew(), limit=10)
+    for _ in range(50):
+        one.add(lambda: None)
+    for took in (None, 0.2, None):
+        one.bucket.take(time.monotonic())
+        one.answered(lambda bucket, now: bucket.answered(now), took=took)
+    assert most_under_way(one) == 10
