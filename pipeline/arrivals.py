@@ -38,6 +38,10 @@ class Arriving(Protocol):
     def waited(self) -> float:
         """Seconds that the reader of its pages has waited for them."""
 
+    @property
+    def before(self) -> Before | None:
+        """The pages that the rows there are come from, if these may be kept."""
+
     def unchanged(self) -> Before | None:
         """Wait until it is known whether all pages are equal to those of the rows there are, and return these if so."""
 
@@ -55,6 +59,7 @@ class Landed:
     """A scope that an earlier run has listed."""
 
     waited = 0.0
+    before = None
 
     def __init__(self, landed: LandedScope | None, record: ScopeRecord) -> None:
         self.scope = record.scope
@@ -102,7 +107,7 @@ class Arrivals:
         self._open = ExitStack()
         self._file: landing.Writer | None = None
         self._feed = Feed()
-        self._before = before
+        self.before = before
         self._comparison = Comparison(before)
         self._future: Future[Extracted] = Future()
         self._waited = 0.0
@@ -137,6 +142,7 @@ class Arrivals:
             record.outcome = Outcome.COMPLETE
         record.ended_at, record.seconds = now(), round(listed.seconds, 6)
         record.calls, record.calls_by_operation = listed.counters.calls, dict(listed.counters.by_operation)
+        record.descriptions = listed.counters.versions
         record.retries, record.throttles = listed.counters.retries, listed.counters.throttles
         told = record.error or f"{record.outcome}, {record.pages} pages"
         facts = {
@@ -185,7 +191,7 @@ class Arrivals:
         with self._waiting():
             is_same = self._comparison.is_same()
         landed = self.result()[0] if is_same else None
-        return self._before if landed and self._before and landed.parts == self._before.parts else None
+        return self.before if landed and self.before and landed.parts == self.before.parts else None
 
     def pages(self) -> Iterator[Arrived] | None:
         """Return the pages as they come, if they are held from the first one on."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import threading
+from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +26,8 @@ ROW_GROUP_BYTES = 4 << 20
 """Bodies a row group holds: what a reader must take into memory at a time."""
 HELD_BYTES, SMALLEST_BYTES = 64 << 20, 256 << 10
 """Bodies that all writers together hold back; beyond that, row groups are smaller, down to so many bytes."""
+GROUPS_AT_HAND = 4
+"""Row groups that stay in memory for who asks for bodies."""
 FOLDER, SUFFIX = "raw", ".parquet"
 OUTCOME = b"reklake.outcome"
 LISTED_PARTS = b"reklake.parts"
@@ -330,12 +335,50 @@ class Pages:
         return self._group[1]
 
 
+class Bodies:
+    """A landed file's bodies, asked for in about the order they stand in; a context manager.
+
+    A few row groups are kept at hand, because projects are listed side by side.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """LakeError if the file cannot be read."""
+        self._file = _open(path)
+        self._path = path
+        counts = [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
+        self._starts = list(accumulate(counts, initial=0))
+        self._groups: OrderedDict[int, pa.ChunkedArray] = OrderedDict()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._groups.clear()
+        self._file.close()
+
+    def body(self, position: int) -> memoryview:
+        """Return the body of the page at that position (0-based), not copied; LakeError if it cannot be read."""
+        group = bisect_right(self._starts, position) - 1
+        if group not in self._groups:
+            with _readable(self._path):
+                bodies = self._file.read_row_group(group, columns=["body"], use_threads=False).column("body")
+            self._groups[group] = bodies
+            if len(self._groups) > GROUPS_AT_HAND:
+                self._groups.popitem(last=False)
+        self._groups.move_to_end(group)
+        return memoryview(self._groups[group][position - self._starts[group]].as_buffer())
+
+
 def digests(path: Path) -> list[dict[str, Any]]:
-    """Return what tells the file's pages apart, each with its digest, in the order they came; none where none has."""
+    """Return what tells the file's pages apart, each with its digest, in the order they came; none where none has.
+
+    LakeError if the file cannot be read.
+    """
     file = _open(path)
     if "digest" not in file.schema_arrow.names:
         return []
-    rows: list[dict[str, Any]] = file.read(columns=[*HEAD_COLUMNS, "digest"], use_threads=False).to_pylist()
+    with _readable(path):
+        rows: list[dict[str, Any]] = file.read(columns=[*HEAD_COLUMNS, "digest"], use_threads=False).to_pylist()
     return rows
 
 
@@ -350,7 +393,13 @@ def pages(path: Path, wanted: Callable[[int], bool]) -> Iterator[RawPage]:
 
 
 def _open(path: Path) -> pq.ParquetFile:
-    try:
+    with _readable(path):
         return pq.ParquetFile(path, page_checksum_verification=True)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, pa.ArrowException) as error:
         raise LakeError(f"{path}: cannot be read as landed pages: {error}.") from error

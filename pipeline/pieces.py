@@ -71,10 +71,10 @@ def flatten_scope(
     OvertakenError if what was yielded has turned out not to count: begin again with the landed pages.
     """
     stream = iter(arrivals)
-    project_pages, rest = _projects_first(stream)
+    project_pages, rest = projects_first(stream)
     projects = flatten(DESCRIBE_PROJECTS, scope, project_pages)
     known = Projects(set(projects.tables["projects"].column("project_arn").to_pylist()))
-    answers = _Answers(chain(rest, stream))
+    answers = Answers(chain(rest, stream))
     resources = projects.resources
     seen: dict[str, list[pa.Array]] = defaultdict(list)
     for piece, flat in ordered_map(
@@ -98,7 +98,7 @@ def flatten_scope(
             yield flatten_part(operation, scope, pages).only(pa.concat_arrays(resources)), None
 
 
-def _projects_first(stream: Iterator[Arrived]) -> tuple[list[RawPage], list[Arrived]]:
+def projects_first(stream: Iterator[Arrived]) -> tuple[list[RawPage], list[Arrived]]:
     """Return the pages of the listing of projects that counts, and what came after it and was taken to know."""
     pages: list[RawPage] = []
     for arrived in stream:
@@ -112,7 +112,7 @@ def _projects_first(stream: Iterator[Arrived]) -> tuple[list[RawPage], list[Arri
     return pages, []
 
 
-class _Answers:
+class Answers:
     """The pages of versions on their way, and beside them those of parts, kept until they are asked for."""
 
     def __init__(self, arrivals: Iterable[Arrived]) -> None:

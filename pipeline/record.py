@@ -53,7 +53,8 @@ class ScopeRecord:
 
     `listed_at` is when the last page came of the listing that its published rows are from, to the instant at which the
     histories change; `resumed_from` is the run, if it was another one, that made that listing and did not live to
-    publish it.
+    publish it. `descriptions` counts those of versions on all pages that came: more than `versions` if one stood on
+    two.
     """
 
     account_id: str
@@ -72,6 +73,7 @@ class ScopeRecord:
     pages: int = 0
     projects: int = 0
     versions: int = 0
+    descriptions: int = 0
     unknown_members: int = 0
     seconds: float = 0.0
     parts: list[PartRecord] = field(default_factory=list)

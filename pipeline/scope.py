@@ -7,7 +7,7 @@ still there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from pipeline import landed
 from pipeline.arrivals import Arriving
-from pipeline.errors import PageError
+from pipeline.errors import LakeError, PageError
 from pipeline.feed import Arrived
 from pipeline.flatten import Flat
 from pipeline.landing import LandedScope
@@ -23,9 +23,11 @@ from pipeline.load.writer import SnapshotWriter
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, Scope
 from pipeline.pieces import FLATTEN_THREADS, OvertakenError, flatten_scope
 from pipeline.record import ScopeRecord, text_of
+from pipeline.revision import Revision, revise
 from pipeline.unchanged import Before
 
 PART_OF = {operation: part for part, operation in PARTS.items()}
+VERSIONS = "project_versions"
 
 
 @dataclass(slots=True)
@@ -47,6 +49,8 @@ def write_scope(new: SnapshotWriter, arriving: Arriving) -> ScopeRecord:
     """
     if before := arriving.unchanged():
         return _keep(new, arriving, before)
+    if arriving.before and not arriving.before.has_repeats:
+        return _write_revision(new, arriving, arriving.before)
     written = _write_while_listed(new, arriving)
     listed, record = arriving.result()
     if listed is None:
@@ -58,6 +62,56 @@ def write_scope(new: SnapshotWriter, arriving: Arriving) -> ScopeRecord:
         written = _write(new, listed.scope, landed.arrivals(listed), listed.parts)
     _finish(new, listed, record, written)
     return record
+
+
+def _write_revision(new: SnapshotWriter, arriving: Arriving, before: Before) -> ScopeRecord:
+    """Write what is new since the listing before, once all of it is there; everything if that cannot be told apart."""
+    pages = arriving.pages()
+    revision = _revise(new, arriving, before, pages, arriving.parts) if pages else None
+    listed, record = arriving.result()
+    if listed is None:
+        new.carry(arriving.scope)
+        return record
+    if pages is None:
+        revision = _revise(new, arriving, before, landed.arrivals(listed), listed.parts)
+    written = None
+    if revision and record.descriptions == before.versions + revision.more_versions:  # each stood on one page only
+        written = _replace(new, arriving.scope, before, revision)
+    if written is None:
+        written = _write(new, listed.scope, landed.arrivals(listed), listed.parts)
+    _finish(new, listed, record, written)
+    return record
+
+
+def _revise(
+    new: SnapshotWriter, arriving: Arriving, before: Before, pages: Iterable[Arrived], parts: Collection[str]
+) -> Revision | None:
+    """Return what is new on these pages since the listing before; None if that cannot be told."""
+    try:
+        return revise(arriving.scope, pages, before, parts, new.arns_before(arriving.scope, VERSIONS))
+    except (OvertakenError, LakeError):  # the pages before may have been damaged, or cleared away
+        return None
+    finally:
+        arriving.close()
+
+
+def _replace(new: SnapshotWriter, scope: Scope, before: Before, revision: Revision) -> _Written | None:
+    """Write a revision over the previous rows; None, and nothing is written, if it does not fit them."""
+    for old, now in zip(revision.old, revision.new, strict=True):
+        for name, rows in now.tables.items():
+            if old.tables[name].equals(rows):
+                new.keep(scope, [name])
+            elif not new.replace(scope, name, old.arns, rows):
+                new.undo(scope)
+                return None
+    asked_before = new.asked_before(scope)
+    return _Written(
+        projects=len(revision.new[0].arns),
+        versions=before.versions + revision.more_versions,
+        unknown_members=before.unknown_members + revision.more_unknown,
+        parts=revision.parts,
+        resources=[asked_before.filter(pc.invert(pc.is_in(asked_before, revision.gone)))],
+    )
 
 
 def _keep(new: SnapshotWriter, arriving: Arriving, before: Before) -> ScopeRecord:

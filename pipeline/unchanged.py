@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from pipeline import landing
 from pipeline.errors import LakeError
 from pipeline.flatten.counting import PageHead, counting
 from pipeline.installed import version
-from pipeline.load.snapshot import Snapshot
+from pipeline.load.snapshot import Snapshot, Source
 from pipeline.model import declaration
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RawPage, Scope
 from pipeline.record import Outcome, has_published
@@ -26,11 +27,21 @@ LISTINGS = frozenset({DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS})
 class Before:
     """The pages that a scope's rows are from: their digests, the parts among them, and what was counted on them."""
 
+    path: Path
     digests: Mapping[Place, bytes]
+    positions: Mapping[Place, int]
+    """Where each page stands in the landed file at `path`, 0-based."""
     parts: frozenset[str]
     projects: int
     versions: int
     unknown_members: int
+    has_repeats: bool = False
+    """Whether a version may stand on two of the pages, because others were made or deleted meanwhile."""
+
+
+def place_of(page: RawPage | PageHead) -> Place:
+    """Return where a page stands in a listing."""
+    return page.operation, page.project_arn, page.resource_arn, page.page_number
 
 
 class Published:
@@ -60,24 +71,28 @@ class Published:
         is_complete = record is not None and record["outcome"] == Outcome.COMPLETE
         if record is None or not is_complete or not all(one.whole for one in source.parts.values()):
             return None
-        known = self._digests(scope, source.run_id, {PARTS[part] for part in source.parts})
-        counts = (record[name] for name in ("projects", "versions", "unknown_members"))
-        return Before(known, frozenset(source.parts), *counts) if known else None
+        counts = {name: record[name] for name in ("projects", "versions", "unknown_members")}
+        counts["has_repeats"] = record.get("descriptions") != record["versions"]
+        return self._landed(scope, source, counts)
 
-    def _digests(self, scope: Scope, run_id: str, asked: Collection[str]) -> dict[Place, bytes]:
-        """Return the digests of a landed listing's pages that count; none if it was cleared away, or is damaged."""
+    def _landed(self, scope: Scope, source: Source, counts: Mapping[str, Any]) -> Before | None:
+        """Return the landed pages that count, with what was counted on them; None if they are gone, or damaged."""
+        asked = {PARTS[part] for part in source.parts}
         try:
-            pages = landing.digests(landing.scope_file(self._lake, run_id, scope).path)
+            path = landing.scope_file(self._lake, source.run_id, scope).path
+            pages = landing.digests(path)
         except LakeError:
-            return {}
+            return None
         digests = [one.pop("digest") for one in pages]
         heads = [PageHead(**one) for one in pages]
         decided = counting(heads)
-        return {
-            (head.operation, head.project_arn, head.resource_arn, head.page_number): digest
-            for head, digest in zip(heads, digests, strict=True)
+        positions = {
+            place_of(head): position
+            for position, head in enumerate(heads)
             if decided.counts(head) and (head.operation in LISTINGS or head.operation in asked)
         }
+        known = {place: digests[position] for place, position in positions.items()}
+        return Before(path, known, positions, frozenset(source.parts), **counts) if known else None
 
 
 def _is_made_as_now(previous: Snapshot) -> bool:
@@ -98,7 +113,7 @@ class Comparison:
 
     def see(self, page: RawPage) -> None:
         """Compare a page; of one that was not digested, it is not known."""
-        place = page.operation, page.project_arn, page.resource_arn, page.page_number
+        place = place_of(page)
         if not self._differs and (self._left.pop(place, None) != page.digest or not page.digest):
             self._differs = True
             self._is_decided.set()

@@ -37,13 +37,13 @@ class SnapshotWriter:
         self._folder = folder
         self._previous = previous
         self._before = previous.sources if previous else {}
-        self._files = {table.name: TableFile(table, folder / f"{table.name}.parquet") for table in TABLES}
+        self._files: dict[str, TableFile] = {}
+        """Tables that may come to differ from the previous ones."""
+        self._to_carry: dict[str, list[Scope]] = {table.name: [] for table in TABLES}
         self._sources: dict[Scope, Source] = {}
         self._carried_parts: dict[Scope, dict[str, PartSource]] = defaultdict(dict)
         self._listed: dict[Scope, datetime] = {}
         self._opened: dict[str, ds.Dataset] = {}
-        self._to_carry: list[Scope] = []
-        self._is_touched = previous is None or not previous.has_history
         self.is_closed = False
         self.is_changed = False
         self.doubt: str | None = None
@@ -51,14 +51,16 @@ class SnapshotWriter:
 
     def add(self, tables: Mapping[str, pa.Table], settled: str | None = None) -> None:
         """Append rows of the scope that is being written, each table sorted by key; `settled` as in TableFile.add."""
-        self._carry()
         for name, rows in tables.items():
-            self._files[name].add(rows, settled)
+            self._file(name).add(rows, settled)
 
     def undo(self, scope: Scope) -> None:
         """Take out what was added of the scope."""
         for file in self._files.values():
             file.drop(scope.account_id, scope.region)
+        for scopes in self._to_carry.values():
+            if scope in scopes:
+                scopes.remove(scope)
 
     def listed(
         self, scope: Scope, run_id: str, listed_at: datetime, *, whole: bool = True, parts: Collection[str] = ()
@@ -79,17 +81,44 @@ class SnapshotWriter:
         return listed_at
 
     def carry(self, scope: Scope) -> None:
-        """Take the scope's rows over from the previous snapshot as they are; they are read when others are added."""
-        self._to_carry.append(scope)
+        """Take the scope's rows over from the previous snapshot as they are."""
+        self.keep(scope, [one.name for one in TABLES])
         if scope in self._before:
             self._sources[scope] = self._before[scope]
 
-    def _carry(self) -> None:
-        self._is_touched = True
-        for scope in self._to_carry:
-            for name, rows in self._previous_rows(scope, TABLES):
+    def keep(self, scope: Scope, names: Iterable[str]) -> None:
+        """Take the scope's rows of these tables over; they are read when others are added to the table, if ever."""
+        for name in names:
+            self._to_carry[name].append(scope)
+
+    def replace(self, scope: Scope, name: str, old: pa.Array, rows: pa.Table) -> bool:
+        """Take the scope's rows of a table over and, instead of those about the ARNs in `old`, add `rows`.
+
+        Returns False if a row that was taken over is about an ARN that some of `rows` are about: undo the scope then.
+        """
+        file, first, arn = self._file(name), table(name).key[0], parent_key(table(name))
+        known = pc.unique(rows.column(arn))
+        is_right = True
+        for _, before in self._previous_rows(scope, [table(name)]):
+            kept = before.filter(pc.invert(pc.is_in(before.column(arn), old)))
+            is_right = is_right and not pc.any(pc.is_in(kept.column(arn), known), min_count=0).as_py()
+            if before.num_rows:
+                count = pc.sum(pc.less_equal(rows.column(first), before.column(first)[-1]), min_count=0).as_py()
+                mixed, rows = pa.concat_tables([kept, rows.slice(0, count)]), rows.slice(count)
+                # stable, and no ARN stands on both sides: what is about one keeps its order
+                file.add(mixed.take(pc.sort_indices(mixed.column(first))) if count else mixed)
+        file.add(rows)
+        return is_right
+
+    def _file(self, name: str) -> TableFile:
+        """Return the table's file, with the rows that it was said to take over until now."""
+        if name not in self._files:
+            self._files[name] = TableFile(table(name), self._folder / f"{name}.parquet")
+        scopes, self._to_carry[name] = self._to_carry[name], []
+        for scope in scopes:
+            for _, rows in self._previous_rows(scope, [table(name)]):
                 self._files[name].add(rows)
-        self._to_carry = []
+        return self._files[name]
 
     def carry_beneath(self, scope: Scope, present: Mapping[str, pa.Array]) -> pa.Array:
         """Take over previous rows of the descriptions that this run did not see, with what is nested in them.
@@ -101,7 +130,7 @@ class SnapshotWriter:
         for name, rows in self._previous_rows(scope, LISTED_TABLES):
             arns = rows.column(parent_key(table(name)))
             kept = rows.filter(pc.invert(pc.is_in(arns, present[table(name).operation])))
-            self._files[name].add(kept)
+            self._file(name).add(kept)
             carried.append(kept.column(table(name).key[0]).combine_chunks())
         return pa.concat_arrays(carried)
 
@@ -110,7 +139,7 @@ class SnapshotWriter:
         before = self._before[scope].parts.get(part) if scope in self._before and len(resources) else None
         for name, rows in self._previous_rows(scope, tables_of_part(part)) if len(resources) else ():
             kept = rows.filter(pc.is_in(rows.column(table(name).key[0]), resources))
-            self._files[name].add(kept)
+            self._file(name).add(kept)
             if before and kept.num_rows < rows.num_rows:
                 before = replace(before, whole=False)
         if before:
@@ -123,6 +152,11 @@ class SnapshotWriter:
             for name, rows in self._previous_rows(scope, tables_of_part(part)):
                 found.append(pc.unique(rows.column(table(name).key[0])))
         return pc.unique(pa.concat_arrays(found))
+
+    def arns_before(self, scope: Scope, name: str) -> Iterator[pa.Array]:
+        """Yield the ARNs that previous rows of one of the scope's tables are about."""
+        for _, rows in self._previous_rows(scope, [table(name)]):
+            yield rows.column(parent_key(table(name))).combine_chunks()
 
     def _previous_rows(self, scope: Scope, tables: Iterable[Table]) -> Iterator[tuple[str, pa.Table]]:
         if self._previous and scope in self._before:
@@ -145,13 +179,10 @@ class SnapshotWriter:
 
         `run` gives the record of the run that publishes it, as far as it is known then.
         """
-        if not self._is_touched:
+        if not self._files and self._previous and self._previous.has_history:
             return
-        self._carry()
-        for file in self._files.values():
-            file.close()
+        tables = {one.name: self._finish(one) for one in TABLES}
         self.is_closed = True
-        tables = {name: _entry(file.path, file.path.name, file.rows) for name, file in self._files.items()}
         self.is_changed = self._differs(tables)
         if not self.is_changed:
             return
@@ -182,6 +213,17 @@ class SnapshotWriter:
         }
         (self._folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
+    def _finish(self, one: Table) -> dict[str, Any]:
+        """Finish the table's file and return its entry; where all scopes keep their rows, it is a copy."""
+        before = self._previous
+        is_kept = one.name not in self._files and set(self._before) <= set(self._to_carry[one.name])
+        if is_kept and before and before.has(one.name) and before.manifest.get("declared") == declaration():
+            shutil.copyfile(before.file(one.name, verified=True), self._folder / f"{one.name}.parquet")
+            return dict(before.manifest["tables"][one.name])
+        file = self._file(one.name)
+        file.close()
+        return _entry(file.path, file.path.name, file.rows)
+
     def _differs(self, tables: Mapping[str, Any]) -> bool:
         """Whether the tables differ from the previous snapshot's, or its scopes, or whether they are whole."""
         if self._previous is None or not self._previous.has_history:
@@ -204,7 +246,7 @@ class SnapshotWriter:
             if before.has_history and entry == before.manifest["tables"][one.name]:
                 shutil.copyfile(known, path)  # no row has changed
                 return dict(before.manifest["history"][one.name])
-        present = self._files[one.name].path
+        present = self._folder / f"{one.name}.parquet"
         rows = history.write(one, path, known=known, present=present, listed=self._listed, known_since=since)
         return _entry(path, f"{HISTORY}/{path.name}", rows)
 

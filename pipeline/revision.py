@@ -1,0 +1,214 @@
+"""What is new in a scope's listing since the one before, version by version: only that is flattened.
+
+Versions move on to other pages when one is added, and a page with one changed version is another page. So versions are
+compared by their text: what is in both listings is as it was, whatever page it stands on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TypeAlias
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.feed import Arrived
+from pipeline.flatten import Flat, flatten, flatten_part
+from pipeline.landing import NEVER, Bodies
+from pipeline.model import table
+from pipeline.model.order import in_key_order
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RESULT_KEYS, RawPage, Scope
+from pipeline.pieces import PIECE_BYTES, Answers, OvertakenError, projects_first
+from pipeline.unchanged import Before, Place, place_of
+
+MOST_BYTES = 64 << 20
+"""Descriptions that only one of the listings has: beyond that, everything is flattened as if it were new."""
+HTTP_OK = 200
+VERSIONS_KEY = RESULT_KEYS[DESCRIBE_PROJECT_VERSIONS]
+
+
+class _Versions(msgspec.Struct):
+    listed: list[msgspec.Raw] = msgspec.field(name=VERSIONS_KEY)
+
+
+_DECODER = msgspec.json.Decoder(_Versions)
+_Texts: TypeAlias = set[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What only the listing before has (`old`), and only this one (`new`): a version that has changed is in both.
+
+    Of projects, which are few, both hold all that were listed.
+    """
+
+    old: tuple[Flat, Flat]
+    new: tuple[Flat, Flat]
+    parts: dict[str, Flat]
+
+    @property
+    def more_versions(self) -> int:
+        """How many versions there are more than before; below 0 if there are fewer."""
+        return len(self.new[1].arns) - len(self.old[1].arns)
+
+    @property
+    def more_unknown(self) -> int:
+        """How many undeclared members there are more than before."""
+        return sum(flat.unknown for flat in self.new) - sum(flat.unknown for flat in self.old)
+
+    @property
+    def gone(self) -> pa.Array:
+        """The ARNs of what could be asked about, and is not there any more."""
+        before, now = (
+            pa.concat_arrays([arns for flat in side for arns in flat.resources]) for side in (self.old, self.new)
+        )
+        return before.filter(pc.invert(pc.is_in(before, now)))
+
+
+def revise(
+    scope: Scope, arrivals: Iterable[Arrived], before: Before, parts: Collection[str], versions: Iterable[pa.Array]
+) -> Revision:
+    """Compare the pages of a listing, which come as flatten_scope takes them, with those `before`.
+
+    `versions` are the ARNs of the versions there were; they are asked for if a part is about versions.
+
+    OvertakenError where all pages have to be looked at: something happened while they were listed, some of it cannot be
+    read, or too much is new.
+    """
+    stream = iter(arrivals)
+    pages, rest = projects_first(stream)
+    answers = Answers(chain(rest, stream))
+    with Bodies(before.path) as known:
+        places = sorted(place for place in before.positions if place[0] == DESCRIBE_PROJECTS)
+        pages_before = [_page(place, bytes(known.body(before.positions[place]))) for place in places]
+        old, new = (_whole(flatten(DESCRIBE_PROJECTS, scope, of)) for of in (pages_before, pages))
+        comparison = _Comparison(scope, before, known, new.arns.to_pylist())
+        for arrived in answers.of_versions():
+            comparison.see(arrived)
+        comparison.end()
+    old_versions, new_versions = comparison.old.flat(), comparison.new.flat()
+    resources = new.resources
+    if "tags" in parts:
+        still = pa.concat_arrays([pa.array([], pa.string()), *versions])
+        resources += [still.filter(pc.invert(pc.is_in(still, old_versions.arns))), new_versions.arns]
+    found = {
+        part: flatten_part(operation, scope, answers.of_part(operation, ())).only(pa.concat_arrays(resources))
+        for part, operation in PARTS.items()
+        if part in parts
+    }
+    return Revision((old, old_versions), (new, new_versions), found)
+
+
+@dataclass(slots=True)
+class _Side:
+    """The descriptions of versions that one listing has and the other has not."""
+
+    scope: Scope
+    bytes: int = 0
+    _pages: list[RawPage] = field(default_factory=list)
+    _waiting: int = 0
+    _flats: list[Flat] = field(default_factory=list)
+
+    def add(self, project: str, texts: _Texts) -> None:
+        """Take those of a project; there are no more."""
+        if texts:
+            body = b'{"%s":[%s]}' % (VERSIONS_KEY.encode(), b",".join(sorted(texts)))
+            self._pages.append(_page((DESCRIBE_PROJECT_VERSIONS, project, "", 1), body))
+            self.bytes += len(body)
+            self._waiting += len(body)
+        if self._waiting >= PIECE_BYTES:
+            self._flatten()
+
+    def flat(self) -> Flat:
+        """Return all of them as tables."""
+        self._flatten()
+        tables = {}
+        for name in self._flats[0].tables:
+            rows = pa.concat_tables([flat.tables[name] for flat in self._flats])
+            tables[name] = rows.take(in_key_order(rows, table(name).key)) if len(self._flats) > 1 else rows
+        return Flat(DESCRIBE_PROJECT_VERSIONS, tables, (), sum(flat.unknown for flat in self._flats))
+
+    def _flatten(self) -> None:
+        self._flats.append(_whole(flatten(DESCRIBE_PROJECT_VERSIONS, self.scope, self._pages)))
+        self._pages, self._waiting = [], 0
+
+
+class _Comparison:
+    """The versions of two listings, page by page."""
+
+    def __init__(self, scope: Scope, before: Before, known: Bodies, projects: Iterable[str]) -> None:
+        self.old = _Side(scope)
+        self.new = _Side(scope)
+        self._before = before
+        self._known = known
+        self._outstanding = set(projects)
+        self._only_before: dict[str, _Texts] = defaultdict(set)
+        self._only_now: dict[str, _Texts] = defaultdict(set)
+        self._left: dict[str, set[Place]] = defaultdict(set)
+        for place in before.positions:
+            if place[0] == DESCRIBE_PROJECT_VERSIONS:
+                self._left[place[1]].add(place)
+
+    def see(self, arrived: Arrived) -> None:
+        """Compare a page with the one that stood in its place."""
+        page, project = arrived.page, arrived.page.project_arn
+        if project not in self._outstanding:
+            return
+        if page.listing > 1 or page.http_status != HTTP_OK or not page.digest:
+            raise OvertakenError(project)
+        place = place_of(page)
+        self._left[project].discard(place)
+        if self._before.digests.get(place) != page.digest:
+            self._compare(project, self._listed_before(place), _DECODER.decode(page.body).listed)
+        if arrived.is_last:
+            self._outstanding.discard(project)
+            self._finish(project)
+
+    def end(self) -> None:
+        """Take the projects that are there no more; OvertakenError if one did not come to its end."""
+        if self._outstanding:
+            raise OvertakenError(min(self._outstanding))
+        for project in sorted(self._left):
+            self._finish(project)
+
+    def _listed_before(self, place: Place) -> list[msgspec.Raw]:
+        position = self._before.positions.get(place)
+        return [] if position is None else _DECODER.decode(self._known.body(position)).listed
+
+    def _compare(self, project: str, before: list[msgspec.Raw], now: list[msgspec.Raw]) -> None:
+        """Note what only one of two pages has, unless another page of the project had it on the other side."""
+        both = min(len(before), len(now))
+        unequal = [at for at in range(both) if before[at] != now[at]]
+        gone = {bytes(before[at]) for at in chain(unequal, range(both, len(before)))}
+        come = {bytes(now[at]) for at in chain(unequal, range(both, len(now)))}
+        only_before, only_now = self._only_before[project], self._only_now[project]
+        only_before |= gone
+        only_now |= come
+        moved = only_before & only_now
+        only_before -= moved
+        only_now -= moved
+
+    def _finish(self, project: str) -> None:
+        """Count a project as compared: pages that did not come have gone, with what stands on no other."""
+        for place in self._left.pop(project, ()):
+            self._compare(project, self._listed_before(place), [])
+        self.old.add(project, self._only_before.pop(project, set()))
+        self.new.add(project, self._only_now.pop(project, set()))
+        if self.old.bytes + self.new.bytes > MOST_BYTES:
+            raise OvertakenError(project)
+
+
+def _whole(flat: Flat) -> Flat:
+    """Return it if all of it could be read; OvertakenError if not."""
+    if flat.problems:
+        raise OvertakenError(str(flat.problems[0]))
+    return flat
+
+
+def _page(place: Place, body: bytes) -> RawPage:
+    operation, project, resource, number = place
+    return RawPage(operation, project, 1, number, HTTP_OK, NEVER, "", body, resource)

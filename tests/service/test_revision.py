@@ -1,0 +1,203 @@
+"""Only what is new in a listing is flattened, and the lake is the same as if everything had been."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import revision, scope
+from pipeline.emulator import Fault, StaticWorld
+from pipeline.load import snapshot
+from pipeline.record import Outcome
+from pipeline.revision import Revision
+from pipeline.storage import LocalLake
+from pipeline.verify import verify
+from tests.service.conftest import Served
+from tests.service.worlds import ACCOUNT, REGION, names, project, version, version_names, world
+
+pytestmark = pytest.mark.usefixtures("unchecked")
+
+Serve = Callable[..., Served]
+Listed = list[tuple[dict[str, Any], list[dict[str, Any]]]]
+VERSIONS = "DescribeProjectVersions"
+
+
+@pytest.fixture
+def revised(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """How many versions only the listing before had, and only the new one, each time that these were told apart."""
+    noted: list[tuple[int, int]] = []
+    replace = scope._replace
+
+    def noting(new: Any, of: Any, before: Any, found: Revision) -> Any:
+        written = replace(new, of, before, found)
+        if written:
+            noted.append((len(found.old[1].arns), len(found.new[1].arns)))
+        return written
+
+    monkeypatch.setattr(scope, "_replace", noting)
+    return noted
+
+
+def manifest(lake: Path, *parts: str) -> dict[str, Any]:
+    found = snapshot.current(LocalLake(lake)).manifest
+    return {part: {name: entry["sha256"] for name, entry in found[part].items()} for part in parts}
+
+
+def listed_of(listed: Listed) -> StaticWorld:
+    return StaticWorld({(ACCOUNT, REGION): listed})
+
+
+def with_assets(of: dict[str, Any], name: str, **members: Any) -> dict[str, Any]:
+    asset = {"GroundTruthManifest": {"S3Object": {"Bucket": "b", "Name": f"{name}.manifest"}}}
+    return version(of, name, TrainingDataResult={"Input": {"Assets": [asset, asset]}}, **members)
+
+
+def changed_at_random(listed: Listed, rng: random.Random) -> Listed:
+    """Versions that change, go and come, projects that go and come, datasets that change."""
+    after: Listed = []
+    for one, versions in listed:
+        if rng.random() < 0.1:
+            continue
+        of = {**one, "Status": rng.choice(["CREATED", "CREATING"])} if rng.random() < 0.2 else one
+        kept = []
+        for each in versions:
+            chance = rng.random()
+            if chance < 0.03:
+                kept.append({**each, "Status": rng.choice(["RUNNING", "STOPPED"])})
+            elif chance < 0.04:
+                kept.append({name: value for name, value in each.items() if name != "TrainingDataResult"})
+            elif chance > 0.02 * rng.random():
+                kept.append(each)
+        added = [with_assets(of, f"new-{rng.randrange(10**9)}") for _ in range(rng.choice([0, 0, 1, 7, 120]))]
+        after.append((of, [*added, *kept]))
+    for number in range(rng.randrange(3)):
+        one = project(f"{rng.choice('amz')}-new-{number}-{rng.randrange(10**6)}")
+        after.append((one, [with_assets(one, name) for name in names(rng.choice([0, 1, 150]))]))
+    return after
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_lake_of_what_was_new_is_the_one_of_everything(serve: Serve, revised: list[Any], seed: int):
+    rng = random.Random(seed)
+    listed: Listed = []
+    for number in range(12):
+        one = project(f"p{number:02}-{rng.randrange(10**6)}", Datasets=[])
+        count = rng.choice([0, 1, 5, 99, 100, 101, 320])
+        listed.append((one, [with_assets(one, name) for name in names(count)]))
+    served = serve(listed_of(listed))
+    served.sync()
+    for turn in range(1, 4):
+        listed = changed_at_random(listed, rng)
+        again = serve(listed_of(listed), lake=served.lake).sync()
+        assert again.record.outcome is Outcome.COMPLETE
+        assert len(revised) == turn
+        fresh = serve(listed_of(listed))
+        (one,), (other,) = again.record.scopes, fresh.sync().record.scopes
+        assert manifest(served.lake, "tables") == manifest(fresh.lake, "tables")
+        assert (one.projects, one.versions, one.unknown_members, one.descriptions) == (
+            other.projects,
+            other.versions,
+            other.unknown_members,
+            other.descriptions,
+        )
+        assert verify(LocalLake(served.lake)).differences == []
+
+
+def test_versions_that_moved_to_other_pages_are_as_they_were(serve: Serve, revised: list[Any]):
+    one = project("a")
+    described = [version(one, name) for name in names(350)]
+    served = serve(listed_of([(one, described)]))
+    served.sync()
+    serve(listed_of([(one, [version(one, "first"), *described])]), lake=served.lake).sync()
+    serve(listed_of([(one, described[1:])]), lake=served.lake).sync()
+    serve(listed_of([(one, described[1:][::-1])]), lake=served.lake).sync()
+    assert revised == [(0, 1), (2, 0), (0, 0)]
+    assert version_names(served.lake) == {"a": names(350)[1:]}
+
+
+def test_undeclared_members_are_counted_as_if_all_had_been_read(serve: Serve, revised: list[Any]):
+    one = project("a", Odd=1)
+    described = [version(one, name, Odd=[1], Odder={}) for name in names(120)]
+    served = serve(listed_of([(one, described)]))
+    served.sync()
+    described[3] = version(one, "v0003")
+    described[4] |= {"Oddest": 1}
+    (told,) = serve(listed_of([(one, described)]), lake=served.lake).sync().record.scopes
+    (fresh,) = serve(listed_of([(one, described)])).sync().record.scopes
+    assert revised == [(2, 2)]
+    assert told.unknown_members == fresh.unknown_members
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("expired_token", operation=VERSIONS, project="b", page=2),
+        Fault("vanished", operation=VERSIONS, project="b", page=1),
+        Fault("repeat_item", operation=VERSIONS, project="b", page=2),
+    ],
+    ids=lambda fault: fault.kind,
+)
+def test_where_something_happened_while_it_was_listed_everything_is_flattened(
+    serve: Serve, revised: list[Any], fault: Fault
+):
+    served = serve(world(a=120, b=250, c=3))
+    served.sync()
+    again = serve(world(a=121, b=250, c=3), lake=served.lake, faults=[fault])
+    assert again.sync().record.outcome is Outcome.COMPLETE
+    fresh = serve(world(a=121, b=250, c=3), faults=[fault])
+    fresh.sync()
+    assert manifest(served.lake, "tables") == manifest(fresh.lake, "tables")
+    assert revised == []
+
+
+def test_a_version_that_stood_on_two_pages_is_not_lost_with_one_of_them(serve: Serve, revised: list[Any]):
+    served = serve(world(b=250), faults=[Fault("repeat_item", operation=VERSIONS, project="b", page=2)])
+    served.sync()
+    serve(world(b=251), lake=served.lake).sync()
+    assert version_names(served.lake) == {"b": names(251)}
+    assert revised == []
+
+
+def test_a_listing_that_breaks_off_changes_nothing(serve: Serve, revised: list[Any]):
+    served = serve(world(a=3, b=120))
+    served.sync()
+    before = manifest(served.lake, "tables")
+    denied = Fault("access_denied", operation=VERSIONS, project="b", page=2)
+    assert serve(world(a=4, b=120), lake=served.lake, faults=[denied]).sync().record.outcome is Outcome.FAILED
+    assert (manifest(served.lake, "tables"), revised) == (before, [])
+
+
+def test_a_page_that_cannot_be_read_whole_is_for_those_who_look_at_everything(serve: Serve, revised: list[Any]):
+    served = serve(world(a=3, b=120))
+    served.sync()
+    odd = Fault("raw_body", operation=VERSIONS, project="a", body=b'{"ProjectVersionDescriptions": [{"Status": "x"}]}')
+    again = serve(world(a=4, b=120), lake=served.lake, faults=[odd]).sync()
+    assert again.record.outcome is Outcome.PARTIAL
+    assert version_names(served.lake) == {"a": names(3), "b": names(120)}
+    assert revised == []
+
+
+def test_too_much_that_is_new_is_flattened_with_the_rest(
+    serve: Serve, revised: list[Any], monkeypatch: pytest.MonkeyPatch
+):
+    served = serve(world(a=3))
+    served.sync()
+    monkeypatch.setattr(revision, "MOST_BYTES", 1000)
+    serve(world(a=103), lake=served.lake).sync()
+    assert (version_names(served.lake), revised) == ({"a": names(103)}, [])
+
+
+def test_damaged_pages_before_are_no_hindrance(serve: Serve, revised: list[Any]):
+    served = serve(world(a=3, b=120))
+    served.sync()
+    (path,) = (served.lake / "raw").rglob("*.parquet")
+    content = bytearray(path.read_bytes())
+    content[8:400] = bytes(392)
+    path.write_bytes(content)
+    serve(world(a=4, b=121), lake=served.lake).sync()
+    assert version_names(served.lake) == {"a": names(4), "b": names(121)}
+    assert revised == []
