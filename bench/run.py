@@ -8,6 +8,7 @@ What is measured with `--only` takes its place among the results of the same day
 from __future__ import annotations
 
 import argparse
+import compileall
 import importlib
 import json
 import sys
@@ -61,6 +62,7 @@ def main() -> None:
         plan = replace(plan, **{name: numbers if isinstance(getattr(plan, name), tuple) else numbers[0]})
     wanted = chosen.only or [*SUITES, *(SCRIPTS if plan.scripts else ())]
 
+    compileall.compile_dir(BENCH.parent / "pipeline", quiet=1)  # as installing does, and did with the peers
     facts = machine.describe({name: environments.python(name) for name in environments.NAMES})
     facts["command"] = f"`python bench/{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}`"
     results = BENCH / "results" / f"{datetime.now(UTC):%F}{'-quick' if chosen.quick else ''}.json"

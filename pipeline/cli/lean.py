@@ -1,7 +1,8 @@
 """Typer's command and group, without what they import for anybody and ours have no use for: half of a short command.
 
-For every value typer imports pydantic, which converts it. What is left out, a default, and a text that is to be a text
-are taken as they are instead. For every help it imports what shows Markdown and tracebacks; ours has neither.
+For every value that is given typer imports pydantic, which converts it. Here Python does where that is enough; whatever
+it does not take goes typer's way, which knows how to refuse it. For every help typer imports what shows Markdown and
+tracebacks; ours has neither.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from enum import StrEnum
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
@@ -24,7 +27,10 @@ class LeanOption(TyperOption):
 
     def process_value(self, ctx: Any, value: Any) -> Any:
         """Return the value as the command gets it."""
-        return value if _is_settled(self, value) else super().process_value(ctx, value)
+        try:
+            return _converted(self, value)
+        except ValueError:
+            return super().process_value(ctx, value)
 
 
 class LeanArgument(TyperArgument):
@@ -32,7 +38,10 @@ class LeanArgument(TyperArgument):
 
     def process_value(self, ctx: Any, value: Any) -> Any:
         """Return the value as the command gets it."""
-        return value if _is_settled(self, value) else super().process_value(ctx, value)
+        try:
+            return _converted(self, value)
+        except ValueError:
+            return super().process_value(ctx, value)
 
 
 class LeanCommand(TyperCommand):
@@ -72,17 +81,35 @@ def _lean(parameters: Iterable[Any]) -> list[Any]:
     return parameters
 
 
-def _is_settled(parameter: LeanOption | LeanArgument, value: Any) -> bool:
-    """Whether converting would give the value itself, and nothing is left to be said about it."""
-    if value is None:  # --help has a callback, which does nothing then
-        return not parameter.required and not parameter.multiple and parameter.nargs == 1
-    if parameter.callback is not None:
-        return False
+def _converted(parameter: LeanOption | LeanArgument, value: Any) -> Any:
+    """Return the value as the command's function declares it; ValueError where typer must look at it."""
+    is_several = parameter.multiple or parameter.nargs == -1
+    if value is None and not parameter.required:  # --help has a callback, which does nothing then
+        return () if is_several else None
     # older versions of typer do not describe a parameter so; they convert without pydantic
     described = getattr(parameter, "type_descriptor", None)
-    if described is None or described.parameter_info.parser is not None:
-        return False
-    return type(value) is described.annotation  # a default; what people type is text, for a text
+    if value is None or described is None or parameter.callback is not None:
+        raise ValueError(value)
+    kind, takes = described.annotation, described.parameter_info
+    if takes.parser is not None or (parameter.required and is_several and not value):
+        raise ValueError(value)
+    if get_origin(kind) is list:
+        return [_plain(get_args(kind)[0], one, takes.min, takes.max) for one in value]
+    return _plain(kind, value, takes.min, takes.max)
+
+
+def _plain(kind: Any, value: Any, least: float | None, most: float | None) -> Any:
+    """Return one value as this kind; ValueError where that takes more than calling it."""
+    if type(value) is kind:  # a default; what people type is text, for a text
+        return value
+    if isinstance(value, str):
+        if kind is Path or (isinstance(kind, type) and issubclass(kind, StrEnum)):
+            return kind(value)
+        if kind in (int, float):
+            number = kind(value)
+            if (least is None or number >= least) and (most is None or number <= most):
+                return number
+    raise ValueError(value)
 
 
 def _import_help() -> None:

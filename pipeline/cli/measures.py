@@ -29,10 +29,10 @@ class Measures:
 
     def take(self, result: Result) -> Result:
         """Write a result, and return it with a warning if that fails: the run is over, and stands."""
-        from pipeline import metrics
-
         if self._path is None or self.settings is None:
             return result
+        from pipeline import metrics
+
         try:
             metrics.write(self._path, metrics.text(result, _lake(self.settings)))
         except UsageError as error:
@@ -42,10 +42,10 @@ class Measures:
 
     def fail(self) -> None:
         """Write that there is no result; if not even that can be, the error at hand is still the one to tell."""
-        from pipeline import metrics
-
         if self._path is None:
             return
+        from pipeline import metrics
+
         lake = None
         with suppress(ReklakeError, OSError):  # it may be the lake that cannot be opened
             opened = _lake(self.settings) if self.settings else None

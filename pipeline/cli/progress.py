@@ -19,6 +19,8 @@ from pipeline.cli.render import UNPRINTABLE, printable
 from pipeline.record import now
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pipeline.events import Event, Outlook
 
 HEARTBEAT = 30.0
@@ -65,18 +67,25 @@ def _stopped_by_sigterm() -> Iterator[None]:
 
 @contextmanager
 def _shown(*, quiet: bool, form: LogFormat) -> Iterator[Callable[[Event], None]]:
-    from rich.console import Console
-
-    console = Console(stderr=True, emoji=False)
     if quiet:
         yield lambda _: None
-    elif form is LogFormat.auto and console.is_terminal:
+    elif form is LogFormat.auto and (terminal := _terminal()):
         from pipeline.cli.live import LiveView
 
-        with LiveView(console) as view:
+        with LiveView(terminal) as view:
             yield view.observe
     else:
         yield _Log(_as_text if form is LogFormat.text else _as_json).observe
+
+
+def _terminal() -> Console | None:
+    """Return stderr for a live view, or None: a file and a pipe need no rich for that to be known."""
+    if not sys.stderr.isatty():
+        return None
+    from rich.console import Console
+
+    console = Console(stderr=True, emoji=False)
+    return console if console.is_terminal else None
 
 
 def _kept(seen: Iterable[Event]) -> str:

@@ -246,6 +246,11 @@ def blocks(result: Result) -> Iterator[list[tuple[str, ...]]]:
 
 def _cells(column: pa.Array) -> list[str]:
     import pyarrow as pa
+
+    if pa.types.is_string(column.type) or pa.types.is_integer(column.type):
+        # as below, without pyarrow.compute: it takes longer to import than such a query to run
+        return ["" if cell is None else printable(str(cell)) for cell in column.to_pylist()]
+
     import pyarrow.compute as pc
 
     if pa.types.is_floating(column.type):

@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-import boto3
 import botocore.exceptions as aws
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
+from botocore.session import Session
 
 from pipeline.errors import UsageError
 from pipeline.extract import clock
 from pipeline.extract.failures import told
-from pipeline.extract.sessions import Sessions
+from pipeline.extract.sessions import Sessions, own_regions
 from pipeline.extract.targets import CUSTOM_LABELS_REGIONS
 from pipeline.extract.veil import Veil
 from pipeline.findings import Finding, Level, parted
@@ -49,7 +49,7 @@ class Known:
     """A profile's session (None: it cannot be used), and what was found."""
 
     finding: Finding
-    session: boto3.Session | None = None
+    session: Session | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,8 @@ def credentials(sessions: Sessions, profile: str | None, veil: Veil) -> Known:
         said = f"{of.strip()}: ".removeprefix(": ") + f"{type(error).__name__}: {told(error)}".rstrip(". ")
         return Known(Finding(Level.FAIL, "credentials", said, mend))
     where = f"found {PLACES.get(method, 'by botocore')} ({method})"
-    if session.profile_name != "default" or profile:
-        where += f", profile {session.profile_name}"
+    if session.profile not in (None, "default") or profile:
+        where += f", profile {session.profile}"
     # botocore keeps it here and tells it by no public name
     expiry = getattr(found, "_expiry_time", None)
     return Known(_until(where, method, expiry), session)
@@ -94,11 +94,12 @@ def _until(where: str, method: str, expiry: datetime | None) -> Finding:
     return Finding(Level.OK, "credentials", where)
 
 
-def identity(session: boto3.Session, region: str) -> Identity:
+def identity(session: Session, region: str) -> Identity:
     """Ask STS who the caller is."""
     config = Config(connect_timeout=CONNECT_TIMEOUT, retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
     try:
-        answer = session.client("sts", region_name=region, config=config).get_caller_identity()
+        sts: Any = session.create_client("sts", region_name=region, config=config)
+        answer = sts.get_caller_identity()
         return Identity(str(answer["Arn"]), str(answer["Account"]), ahead=clock.skew(answer["ResponseMetadata"]))
     except aws.ClientError as error:
         return Identity(error=told(error), ahead=clock.skew(error.response.get("ResponseMetadata", {})))
@@ -106,14 +107,14 @@ def identity(session: boto3.Session, region: str) -> Identity:
         return Identity(error=told(error))
 
 
-def regions_of(settings: AwsSettings, session: boto3.Session) -> tuple[str, ...]:
+def regions_of(settings: AwsSettings, session: Session) -> tuple[str, ...]:
     """Return the regions that the settings name, or the session's own; none if there is none."""
-    named = settings.regions or ((session.region_name,) if session.region_name else ())
+    named = settings.regions or own_regions(session)
     every = [region for one in named for region in (CUSTOM_LABELS_REGIONS if one == "all" else (one,))]
     return tuple(one for one in dict.fromkeys(every) if one not in settings.exclude_regions)
 
 
-def unknown_regions(session: boto3.Session, regions: Sequence[str]) -> list[str]:
+def unknown_regions(session: Session, regions: Sequence[str]) -> list[str]:
     """Return those of the regions in which AWS has no Rekognition."""
     others = [one for one in regions if one not in CUSTOM_LABELS_REGIONS]
     known = {

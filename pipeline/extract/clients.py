@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
-import boto3
 import botocore
 import botocore.exceptions as aws
 from botocore import xform_name
@@ -160,8 +159,8 @@ class Clients:
         if profile not in self._of_callers:
             inner = self._sessions.inner(profile)
             inner.get_component("credential_provider").providers.insert(0, _Provider())
-            self._of_callers[profile] = boto3.Session(botocore_session=inner)
-        client = self._of_callers[profile].client(service, region_name=region, config=config(service))
+            self._of_callers[profile] = inner
+        client = self._of_callers[profile].create_client(service, region_name=region, config=config(service))
         if service == "rekognition":
             attach(client)
         return client
@@ -172,7 +171,7 @@ class Clients:
             return base.get_credentials()
         key = caller.profile, caller.home
         if key not in self._sts:
-            self._sts[key] = base.client("sts", region_name=caller.home, config=config("sts"))
+            self._sts[key] = base.create_client("sts", region_name=caller.home, config=config("sts"))
         sts = self._sts[key]
         settings = self._sessions.settings
         asked = {"RoleArn": caller.role_arn, "RoleSessionName": settings.session_name}

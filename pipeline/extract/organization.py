@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import boto3
 import botocore.exceptions as aws
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
+from botocore.session import Session
 
 from pipeline.errors import UsageError
 from pipeline.extract.failures import code_of, told
@@ -42,7 +42,7 @@ class LeftOut:
     reason: str
 
 
-def accounts(settings: AwsSettings, session: boto3.Session, region: str) -> tuple[tuple[str, ...], tuple[LeftOut, ...]]:
+def accounts(settings: AwsSettings, session: Session, region: str) -> tuple[tuple[str, ...], tuple[LeftOut, ...]]:
     """Return the active accounts that the settings cover, and the others of them, both sorted.
 
     UsageError if Organizations does not tell. A unit to leave out that is not met is harmless.
@@ -50,7 +50,7 @@ def accounts(settings: AwsSettings, session: boto3.Session, region: str) -> tupl
     config = Config(connect_timeout=CONNECT_TIMEOUT, retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
     try:
         # the region is for the partition; the service has one endpoint in each
-        client = session.client("organizations", region_name=region, config=config)
+        client = session.create_client("organizations", region_name=region, config=config)
         found = {str(one["Id"]): _state(one) for one in _covered(settings, client)}
     except (aws.ClientError, aws.BotoCoreError, ResponseParserError, KeyError, ValueError) as error:
         raise UsageError(_explained(error, settings)) from error

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-import boto3
+from botocore.session import Session
 
 from pipeline.errors import UsageError
 from pipeline.extract import caller, clock
@@ -103,7 +103,7 @@ def _covered(settings: AwsSettings, planned: Plan) -> Iterator[Finding]:
 def _tried(settings: AwsSettings, sessions: Sessions, planned: Plan, ahead: timedelta | None) -> Iterator[Finding]:
     partitions: dict[Target, str] = {}
     for one in planned.targets:
-        session: boto3.Session = sessions.of(one.caller.profile)
+        session: Session = sessions.of(one.caller.profile)
         partitions[one] = session.get_partition_for_region(one.scope.region)
     tried = try_scopes(planned.targets, Clients(sessions).of, partitions.__getitem__, settings)
     if ahead is None:

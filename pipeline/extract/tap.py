@@ -1,4 +1,4 @@
-"""Hooks on a boto3 client: take each body before it is parsed, and see whether it can be believed.
+"""Hooks on a botocore client: take each body before it is parsed, and see whether it can be believed.
 
 botocore turns a 200 answer whose body is not JSON (cut short, or a proxy's HTML page) into a response without
 items and without token, and a paginator then ends as if the listing were complete. So each body is examined

@@ -5,17 +5,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import boto3
 import botocore.exceptions as aws
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
+from botocore.session import Session
 
 from pipeline.errors import UsageError
 from pipeline.extract import organization
 from pipeline.extract.failures import told
 from pipeline.extract.organization import LeftOut
-from pipeline.extract.sessions import Sessions
+from pipeline.extract.sessions import Sessions, own_regions
 from pipeline.model.page import Scope
 from pipeline.settings import AwsSettings, check_together
 
@@ -128,16 +129,16 @@ def _plan(
     return Plan(tuple(sorted(targets, key=lambda target: target.scope)), left_out)
 
 
-def _caller(settings: AwsSettings, account: str, base: boto3.Session, home: str, *, is_own: bool) -> Caller:
+def _caller(settings: AwsSettings, account: str, base: Session, home: str, *, is_own: bool) -> Caller:
     role_arn = None if is_own or settings.role is None else _role_arn(settings.role, account, home, base)
     return Caller(account, settings.profile, role_arn, home)
 
 
-def _regions(settings: AwsSettings, session: boto3.Session) -> tuple[str, ...]:
+def _regions(settings: AwsSettings, session: Session) -> tuple[str, ...]:
     """Return the regions to list, in the order in which they were named, without those to leave out."""
-    named = settings.regions or ((session.region_name,) if session.region_name else ())
+    named = settings.regions or own_regions(session)
     if not named:
-        of = f" for profile {session.profile_name}" if len(settings.profiles) > 1 else ""
+        of = f" for profile {session.profile}" if len(settings.profiles) > 1 else ""
         raise UsageError(f"No region{of}: give --region (it can be repeated), or set AWS_DEFAULT_REGION.")
     chosen = tuple(
         dict.fromkeys(region for one in named for region in (CUSTOM_LABELS_REGIONS if one == "all" else (one,)))
@@ -150,7 +151,7 @@ def _regions(settings: AwsSettings, session: boto3.Session) -> tuple[str, ...]:
     return regions
 
 
-def _check_regions(settings: AwsSettings, session: boto3.Session, name: str, regions: Sequence[str]) -> None:
+def _check_regions(settings: AwsSettings, session: Session, name: str, regions: Sequence[str]) -> None:
     """UsageError if Rekognition is not offered there; a region to leave out must only be one of AWS's."""
     others = [region for region in regions if region not in CUSTOM_LABELS_REGIONS]
     service = "ec2" if name == "exclude_regions" else "rekognition"
@@ -171,14 +172,14 @@ def _check_regions(settings: AwsSettings, session: boto3.Session, name: str, reg
         )
 
 
-def _own_account(session: boto3.Session, region: str, stated: Sequence[str] = ()) -> str:
+def _own_account(session: Session, region: str, stated: Sequence[str] = ()) -> str:
     """Ask STS whose credentials these are; an account that was stated must be the same.
 
     Where STS cannot be reached (a network without its endpoint), the statement stands, or a project's ARN tells.
     """
     config = Config(connect_timeout=CONNECT_TIMEOUT, retries={"mode": "standard"})
     try:
-        sts = session.client("sts", region_name=region, config=config)
+        sts: Any = session.create_client("sts", region_name=region, config=config)
         account = str(sts.get_caller_identity()["Account"])
     except (aws.ClientError, aws.BotoCoreError, ResponseParserError, KeyError, ValueError) as error:
         known = stated[0] if stated else _account_of_a_project(session, region, config)
@@ -196,16 +197,17 @@ def _own_account(session: boto3.Session, region: str, stated: Sequence[str] = ()
     return account
 
 
-def _account_of_a_project(session: boto3.Session, region: str, config: Config) -> str | None:
+def _account_of_a_project(session: Session, region: str, config: Config) -> str | None:
     """Return the account in the ARN of any project there; None if there is none, or nobody answers."""
     try:
-        answer = session.client("rekognition", region_name=region, config=config).describe_projects(MaxResults=1)
+        client: Any = session.create_client("rekognition", region_name=region, config=config)
+        answer = client.describe_projects(MaxResults=1)
         return str(answer["ProjectDescriptions"][0]["ProjectArn"]).split(":")[4]
     except (aws.ClientError, aws.BotoCoreError, ResponseParserError, LookupError, ValueError):
         return None
 
 
-def _role_arn(role: str, account: str, region: str, session: boto3.Session) -> str:
+def _role_arn(role: str, account: str, region: str, session: Session) -> str:
     if role.startswith("arn:"):
         return role.replace("{account}", account)
     return f"arn:{session.get_partition_for_region(region)}:iam::{account}:role/{role}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 from pipeline.errors import UsageError
 from pipeline.settings.keys import BY_NAME, SECTIONS, Key, unknown
 from pipeline.settings.model import shown
-from pipeline.settings.positions import lines
 
 _WHERE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)")
 
@@ -22,6 +20,10 @@ def read(path: Path, *, required: bool) -> Iterator[tuple[Key, Any, str]]:
         if required:
             raise UsageError(f"{path}: no such file. Give --config an existing file, or leave it out.")
         return
+    import tomllib
+
+    from pipeline.settings.positions import lines
+
     try:
         text = path.read_text(encoding="utf-8")
     except (UnicodeDecodeError, OSError) as error:

@@ -16,6 +16,7 @@ import typer.main
 import pipeline.cli
 from pipeline.cli.app import app
 from pipeline.cli.commands import COMMANDS, Declared
+from pipeline.emulator import Emulator
 from pipeline.load import warehouse
 from pipeline.settings import Prices
 from tests.sql import lakes
@@ -24,6 +25,8 @@ AWS = {"boto3", "botocore", "moto", "werkzeug"}
 DATA = {"duckdb", "pyarrow", "numpy", "msgspec", "pipeline.model", "pipeline.storage", "pipeline.settings"}
 DISPLAY = {"rich", "pygments", "markdown_it"}
 SLOW = {"importlib.metadata", "pydantic"}
+TYPED = {"pydantic", "tomllib", "rich.console"}
+"""What options would be converted with, settings read with if there were a file, and a terminal written to."""
 CODE = """
 import sys
 from pipeline.cli import main
@@ -42,11 +45,16 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def imported(folder: Path, *arguments: str) -> set[str]:
+def imported(folder: Path, *arguments: str, **environment: str) -> set[str]:
     """Run the command in an interpreter of its own; returns the modules that it had imported at its end."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REKLAKE_"))}
     ran = subprocess.run(
-        [sys.executable, "-c", CODE, *arguments], cwd=folder, env=kept, capture_output=True, text=True, check=True
+        [sys.executable, "-c", CODE, *arguments],
+        cwd=folder,
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return set(ran.stderr.split())
 
@@ -56,8 +64,11 @@ CASES = {
     "--version": AWS | DATA | SLOW | DISPLAY,
     "version": AWS | DATA | SLOW | DISPLAY,
     "sync --help": AWS | DATA | SLOW,
-    "sql --lake {lake} from_projects": AWS | {"pydantic", "rich.console", "pyarrow.dataset"},
-    "runs --lake {lake}": AWS | {"pydantic", "rich.console", "pyarrow.dataset", "duckdb"},
+    "sql --lake {lake} from_projects": AWS | TYPED | {"pyarrow.dataset"},
+    "sql --lake {lake} select_1": AWS | TYPED | {"pyarrow.dataset", "pyarrow.compute"},
+    "sql --lake {lake} --format csv --output projects.csv from_projects": AWS | TYPED | {"pyarrow.dataset"},
+    "runs --lake {lake}": AWS | TYPED | {"pyarrow.dataset", "duckdb"},
+    "runs --lake {lake} --count 1": AWS | TYPED | {"pyarrow.dataset", "duckdb"},
 }
 
 
@@ -67,6 +78,14 @@ def test_nothing_is_imported_that_is_not_needed(command, unwanted, lake, tmp_pat
     modules = imported(tmp_path, *words)
     assert "pipeline.cli.app" in modules
     assert not unwanted & modules
+
+
+def test_a_sync_imports_no_more_than_it_uses(tmp_path):
+    words = ["--region", "us-east-1", "--rate", "200", "--with", "tags", "--log-format", "auto"]
+    with Emulator() as endpoint:
+        modules = imported(tmp_path, "sync", *words, **endpoint.environment())
+    assert {"botocore", "pipeline.run"} <= modules
+    assert not {"boto3", "s3transfer", "pipeline.metrics", "pipeline.cli.live", *TYPED} & modules
 
 
 def test_only_the_module_of_the_command_that_runs_is_imported(tmp_path):

@@ -106,7 +106,7 @@ LAYERS = {
     "emulator": set(),
 }
 ONLY_IN = {
-    "boto3": {"extract", "storage"},
+    "boto3": {"storage"},
     "botocore": {"extract", "storage", "emulator"},
     "duckdb": {"load"},
     "typer": {"cli"},
