@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from pipeline.load.merge import Run, merged
@@ -188,14 +187,27 @@ def row_group_rows(table: Table) -> int:
     return WIDE_ROW_GROUP_ROWS if len(table.columns) > WIDE_COLUMNS else ROW_GROUP_ROWS
 
 
-def rows_of(file: ds.Dataset, table: Table, account_id: str, region: str) -> Iterator[pa.Table]:
-    """Yield a file's rows of one scope, in order, in the declared schema.
+def rows_of(file: pq.ParquetFile, table: Table, account_id: str, region: str) -> Iterator[pa.Table]:
+    """Yield a file's rows of one scope, in order, a row group at a time, in the declared schema.
 
     Columns that the file does not have yet are null: a file written by an older version stays readable.
     """
-    of_scope = (ds.field("account_id") == account_id) & (ds.field("region") == region)
-    for batch in file.to_batches(filter=of_scope):
-        yield in_schema(pa.table(batch), table.schema)
+    wanted = {"account_id": account_id, "region": region}
+    for group in range(file.num_row_groups):
+        if _may_have(file, group, wanted):
+            rows = in_schema(file.read_row_group(group, use_threads=False), table.schema)  # other cores write
+            is_wanted = [pc.equal(rows.column(name), value) for name, value in wanted.items()]
+            yield rows if all(pc.all(one).as_py() for one in is_wanted) else rows.filter(pc.and_(*is_wanted))
+
+
+def _may_have(file: pq.ParquetFile, group: int, wanted: Mapping[str, str]) -> bool:
+    """Whether the statistics of a row group leave it open that a row has these values."""
+    facts = file.metadata.row_group(group)
+    for name, value in wanted.items():
+        told = facts.column(file.schema_arrow.get_field_index(name)).statistics
+        if told and told.has_min_max and not told.min <= value <= told.max:
+            return False
+    return True
 
 
 def in_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:

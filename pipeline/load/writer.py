@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from pipeline.errors import BusyError, LakeError
 from pipeline.load import history
@@ -43,7 +43,7 @@ class SnapshotWriter:
         self._sources: dict[Scope, Source] = {}
         self._carried_parts: dict[Scope, dict[str, PartSource]] = defaultdict(dict)
         self._listed: dict[Scope, datetime] = {}
-        self._opened: dict[str, ds.Dataset] = {}
+        self._opened: dict[str, pq.ParquetFile] = {}
         self.is_closed = False
         self.is_changed = False
         self.doubt: str | None = None
@@ -166,10 +166,10 @@ class SnapshotWriter:
                         for rows in rows_of(self._previous_file(one), one, scope.account_id, scope.region):
                             yield one.name, rows
 
-    def _previous_file(self, one: Table) -> ds.Dataset:
+    def _previous_file(self, one: Table) -> pq.ParquetFile:
         """Open a file of the previous snapshot once for all scopes: its statistics then lead to each scope's rows."""
         if self._previous and one.name not in self._opened:
-            self._opened[one.name] = ds.dataset(self._previous.file(one.name, verified=True), format="parquet")
+            self._opened[one.name] = pq.ParquetFile(self._previous.file(one.name, verified=True))
         return self._opened[one.name]
 
     def seal(self, *, created_at: str, software: Mapping[str, str], run: Callable[[], Mapping[str, Any]]) -> None:
