@@ -7,7 +7,7 @@ compared by their text: what is in both listings is as it was, whatever page it 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeAlias
@@ -163,7 +163,7 @@ class _Comparison:
         place = place_of(page)
         self._left[project].discard(place)
         if self._before.digests.get(place) != page.digest:
-            self._compare(project, self._listed_before(place), _DECODER.decode(page.body).listed)
+            self._compare(project, self._listed_before(place), page.texts or _texts(page.body))
         if arrived.is_last:
             self._outstanding.discard(project)
             self._finish(project)
@@ -175,11 +175,11 @@ class _Comparison:
         for project in sorted(self._left):
             self._finish(project)
 
-    def _listed_before(self, place: Place) -> list[msgspec.Raw]:
+    def _listed_before(self, place: Place) -> Sequence[msgspec.Raw]:
         position = self._before.positions.get(place)
-        return [] if position is None else _DECODER.decode(self._known.body(position)).listed
+        return () if position is None else _texts(self._known.body(position))
 
-    def _compare(self, project: str, before: list[msgspec.Raw], now: list[msgspec.Raw]) -> None:
+    def _compare(self, project: str, before: Sequence[msgspec.Raw], now: Sequence[msgspec.Raw]) -> None:
         """Note what only one of two pages has, unless another page of the project had it on the other side."""
         both = min(len(before), len(now))
         unequal = [at for at in range(both) if before[at] != now[at]]
@@ -195,11 +195,16 @@ class _Comparison:
     def _finish(self, project: str) -> None:
         """Count a project as compared: pages that did not come have gone, with what stands on no other."""
         for place in self._left.pop(project, ()):
-            self._compare(project, self._listed_before(place), [])
+            self._compare(project, self._listed_before(place), ())
         self.old.add(project, self._only_before.pop(project, set()))
         self.new.add(project, self._only_now.pop(project, set()))
         if self.old.bytes + self.new.bytes > MOST_BYTES:
             raise OvertakenError(project)
+
+
+def _texts(body: bytes | memoryview) -> Sequence[msgspec.Raw]:
+    """Return the descriptions on a page as they stand there."""
+    return _DECODER.decode(body).listed
 
 
 def _whole(flat: Flat) -> Flat:

@@ -209,7 +209,7 @@ class Listing:
         self._answered_at[request.operation] = time.monotonic()
         lane.answered(lambda bucket, now: bucket.accepted(now), took=time.monotonic() - sent_at)
         token = examined.token
-        self._take(request, self._page(request, answer, examined.digest), is_last=not token)
+        self._take(request, self._page(request, answer, examined), is_last=not token)
         self.counters.versions += examined.items if request.operation == DESCRIBE_PROJECT_VERSIONS else 0
         if token and token in request.tokens:
             raise bad_answer(
@@ -289,7 +289,7 @@ class Listing:
             self._ask_about(LIST_PROJECT_POLICIES, arn, [arn])
             self._ask_about(LIST_TAGS_FOR_RESOURCE, arn, [arn, *datasets])
 
-    def _page(self, request: Request, answer: Mapping[str, Any], digest: bytes = b"") -> RawPage:
+    def _page(self, request: Request, answer: Mapping[str, Any], examined: Examined | None = None) -> RawPage:
         metadata = answer["ResponseMetadata"]
         return RawPage(
             operation=request.operation,
@@ -301,7 +301,8 @@ class Listing:
             request_id=metadata.get("RequestId", ""),
             body=answer[BODY],
             resource_arn=request.resource_arn,
-            digest=digest,
+            digest=examined.digest if examined else b"",
+            texts=examined.listed if examined else (),
         )
 
     # -- ending

@@ -12,7 +12,7 @@ botocore's parser, which takes most of a page's time, has next to nothing to do.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -69,13 +69,15 @@ _OBJECTS = frozenset({"DatasetDescription", "Tags"})
 class Examined(NamedTuple):
     """A page's NextToken if any, what is wrong with the body if anything is, and how many items it lists.
 
-    `digest` is that of the items (model.page.RawPage); empty for a page that has to be read with care.
+    `digest` is that of the items (model.page.RawPage); empty for a page that has to be read with care. `listed` are the
+    items' texts, where they are a list.
     """
 
     token: str | None
     flaw: str | None
     items: int = 0
     digest: bytes = b""
+    listed: Sequence[msgspec.Raw] = ()
 
 
 def examine(body: bytes, operation: str) -> Examined:
@@ -86,7 +88,9 @@ def examine(body: bytes, operation: str) -> Examined:
             body.decode("utf-8")
         try:
             page = _DECODERS[key].decode(body)
-            return Examined(page.token, None, len(page.listed), sha256(b"".join(_texts(page.listed))).digest())
+            digest = sha256(b"".join(_texts(page.listed))).digest()
+            texts = page.listed if isinstance(page.listed, list) else ()
+            return Examined(page.token, None, len(page.listed), digest, texts)
         except msgspec.DecodeError:
             return _examine_with_care(body, key)
     except (ValueError, RecursionError) as error:

@@ -5,7 +5,7 @@ Both are read range by range, and what comes of a range is written while the nex
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.load.replacing import Replacing
 from pipeline.load.scd2 import Merge
 from pipeline.load.tables import SortedFile, in_schema
 from pipeline.model import VALID_FROM, VALID_TO, Origin, Table, history_of
@@ -31,17 +32,23 @@ def write(
     present: Path,
     listed: Mapping[Scope, datetime],
     known_since: datetime | None = None,
+    replaced: Sequence[Replacing] = (),
 ) -> int:
     """Write the table's history to `path` and return its rows.
 
     `known` is its file in the last snapshot and `present` the table itself in the new one, both sorted by key. States
     begin and end at the instants in `listed`; those of scopes that are not in it stay as they are. With `known_since`,
-    `known` is no history but the last snapshot's table, whose rows have been so since then at the latest.
+    `known` is no history but the last snapshot's table, whose rows have been so since then at the latest. If `replaced`
+    tells all that is new in the table, the rest of it need not be read.
     """
     target = history_of(table)
     before = _read(known, target, known_since) if known else iter(())
     merge = Merge(table, _compared(table, pq.read_schema(known)) if known else table.names, listed)
-    ranges = _ranges(before, _read(present, table), target, table)
+    now = _read(present, table)
+    if replaced:
+        merge.only(pa.concat_arrays([one.arns for one in replaced]))
+        now = (one.replacement for one in replaced if one.replacement.num_rows)
+    ranges = _ranges(before, now, target, table)
     file = SortedFile(path, target)
     for _ in ordered_map(file.add, (merge.states(*both) for both in ranges), workers=1, ahead=1):
         pass  # rows are added in order, on a thread of their own

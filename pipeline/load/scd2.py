@@ -12,7 +12,7 @@ from functools import reduce
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.model import VALID_FROM, VALID_TO, Table, history_of
+from pipeline.model import VALID_FROM, VALID_TO, Table, history_of, parent_key
 from pipeline.model.page import Scope
 
 
@@ -26,6 +26,11 @@ class Merge:
         self._compared = [name for name in table.names if name in compared]
         self._scopes = pa.array([f"{scope.account_id}/{scope.region}" for scope in listed], pa.string())
         self._instants = pa.array(listed.values(), VALID_FROM.type)
+        self._only: pa.Array | None = None
+
+    def only(self, arns: pa.Array) -> None:
+        """Take `present`, below, for all rows about these ARNs, and every other row for being as it was."""
+        self._only = arns
 
     def states(self, known: pa.Table, present: pa.Table) -> pa.Table:
         """Return the states of a range of keys from now on, sorted by key and valid_from.
@@ -36,6 +41,16 @@ class Merge:
         began at the very instant of the listing is replaced, not ended: that instant is being told anew. States of
         other scopes stay.
         """
+        if self._only is None:
+            return self._states(known, present)
+        is_among = pc.is_in(known.column(parent_key(self._table)), self._only)
+        among = known.filter(is_among)
+        if not among.num_rows and not present.num_rows:
+            return known
+        both = pa.concat_tables([known, self._states(among, present)])
+        return self._in_order(both, pc.indices_nonzero(is_among).cast(pa.int64()))
+
+    def _states(self, known: pa.Table, present: pa.Table) -> pa.Table:
         if not known.num_rows:
             return self._begun(present)
         lasting_at = pc.indices_nonzero(pc.is_null(known.column(VALID_TO.name))).cast(pa.int64())

@@ -18,10 +18,12 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import BusyError, LakeError
 from pipeline.load import history
+from pipeline.load.replacing import Replacing
 from pipeline.load.snapshot import FOLDER, FORMAT, MANIFEST, MEND, PartSource, Snapshot, Source, is_published
 from pipeline.load.tables import TableFile, rows_of
 from pipeline.model import TABLES, Table, declaration, parent_key, table, tables_of_part
 from pipeline.model.page import PARTS, Scope
+from pipeline.parallel import ordered_map
 from pipeline.storage import POINTER, Lake, sha256
 
 HISTORY = "history"
@@ -40,6 +42,9 @@ class SnapshotWriter:
         self._files: dict[str, TableFile] = {}
         """Tables that may come to differ from the previous ones."""
         self._to_carry: dict[str, list[Scope]] = {table.name: [] for table in TABLES}
+        self._replaced: dict[str, list[Replacing]] = defaultdict(list)
+        self._is_compared: set[str] = set()
+        """Tables whose rows have to be compared with the previous ones to know which are new."""
         self._sources: dict[Scope, Source] = {}
         self._carried_parts: dict[Scope, dict[str, PartSource]] = defaultdict(dict)
         self._listed: dict[Scope, datetime] = {}
@@ -52,6 +57,7 @@ class SnapshotWriter:
     def add(self, tables: Mapping[str, pa.Table], settled: str | None = None) -> None:
         """Append rows of the scope that is being written, each table sorted by key; `settled` as in TableFile.add."""
         for name, rows in tables.items():
+            self._is_compared.add(name)
             self._file(name).add(rows, settled)
 
     def undo(self, scope: Scope) -> None:
@@ -61,6 +67,7 @@ class SnapshotWriter:
         for scopes in self._to_carry.values():
             if scope in scopes:
                 scopes.remove(scope)
+        self._is_compared.update(self._files)
 
     def listed(
         self, scope: Scope, run_id: str, listed_at: datetime, *, whole: bool = True, parts: Collection[str] = ()
@@ -96,19 +103,15 @@ class SnapshotWriter:
 
         Returns False if a row that was taken over is about an ARN that some of `rows` are about: undo the scope then.
         """
-        file, first, arn = self._file(name), table(name).key[0], parent_key(table(name))
-        known = pc.unique(rows.column(arn))
-        is_right = True
-        for _, before in self._previous_rows(scope, [table(name)]):
-            kept = before.filter(pc.invert(pc.is_in(before.column(arn), old)))
-            is_right = is_right and not pc.any(pc.is_in(kept.column(arn), known), min_count=0).as_py()
-            if before.num_rows:
-                count = pc.sum(pc.less_equal(rows.column(first), before.column(first)[-1]), min_count=0).as_py()
-                mixed, rows = pa.concat_tables([kept, rows.slice(0, count)]), rows.slice(count)
-                # stable, and no ARN stands on both sides: what is about one keeps its order
-                file.add(mixed.take(pc.sort_indices(mixed.column(first))) if count else mixed)
-        file.add(rows)
-        return is_right
+        file = self._file(name)
+        replacing = Replacing(table(name), old, rows)
+        before = (rows for _, rows in self._previous_rows(scope, [table(name)]))
+        for _ in ordered_map(file.add, replacing.rows(before), workers=1, ahead=1):
+            pass  # rows are added in order, on a thread of their own
+        if replacing.is_contradicted:
+            return False
+        self._replaced[name].append(replacing)
+        return True
 
     def _file(self, name: str) -> TableFile:
         """Return the table's file, with the rows that it was said to take over until now."""
@@ -130,7 +133,7 @@ class SnapshotWriter:
         for name, rows in self._previous_rows(scope, LISTED_TABLES):
             arns = rows.column(parent_key(table(name)))
             kept = rows.filter(pc.invert(pc.is_in(arns, present[table(name).operation])))
-            self._file(name).add(kept)
+            self.add({name: kept})
             carried.append(kept.column(table(name).key[0]).combine_chunks())
         return pa.concat_arrays(carried)
 
@@ -139,7 +142,7 @@ class SnapshotWriter:
         before = self._before[scope].parts.get(part) if scope in self._before and len(resources) else None
         for name, rows in self._previous_rows(scope, tables_of_part(part)) if len(resources) else ():
             kept = rows.filter(pc.is_in(rows.column(table(name).key[0]), resources))
-            self._file(name).add(kept)
+            self.add({name: kept})
             if before and kept.num_rows < rows.num_rows:
                 before = replace(before, whole=False)
         if before:
@@ -247,7 +250,10 @@ class SnapshotWriter:
                 shutil.copyfile(known, path)  # no row has changed
                 return dict(before.manifest["history"][one.name])
         present = self._folder / f"{one.name}.parquet"
-        rows = history.write(one, path, known=known, present=present, listed=self._listed, known_since=since)
+        replaced = self._replaced[one.name] if known and not since and one.name not in self._is_compared else ()
+        rows = history.write(
+            one, path, known=known, present=present, listed=self._listed, known_since=since, replaced=replaced
+        )
         return _entry(path, f"{HISTORY}/{path.name}", rows)
 
     def abandon(self) -> None:

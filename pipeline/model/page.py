@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import msgspec
 
 DESCRIBE_PROJECTS = "DescribeProjects"
 DESCRIBE_PROJECT_VERSIONS = "DescribeProjectVersions"
@@ -57,7 +62,8 @@ class RawPage:
     again (an expired token): only the pages of the last listing count. `page_number` counts from 1 within it.
     `http_status` is 200, or 400 for the ResourceNotFoundException of a project (or resource) that vanished meanwhile.
     `digest` is the SHA-256 of what is listed on it, byte for byte: all but the token, which AWS makes anew for each
-    listing. Empty where it was not taken.
+    listing. Empty where it was not taken. `texts` are the parts of the body that describe one thing each, where whoever
+    took it has found them.
     """
 
     operation: str
@@ -70,6 +76,7 @@ class RawPage:
     body: bytes
     resource_arn: str = ""
     digest: bytes = b""
+    texts: Sequence[msgspec.Raw] = field(default=(), compare=False, repr=False)
 
     def describe(self, scope: Scope) -> str:
         """Say which page this is, for messages."""

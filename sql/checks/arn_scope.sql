@@ -1,4 +1,5 @@
--- The account and region inside an ARN are those that the row was listed in.
+-- The account and region inside an ARN are those that the row was listed in. Assets are compared with their versions:
+-- version_assets_orphan.
 -- severity: error
 with arns as (
     select 'projects' as table_name, account_id, region, project_arn as arn from main.projects
@@ -6,13 +7,6 @@ with arns as (
     select 'datasets' as table_name, account_id, region, dataset_arn as arn from main.datasets
     union all
     select 'project_versions' as table_name, account_id, region, project_version_arn as arn from main.project_versions
-    union all
-    select distinct
-        'version_assets' as table_name,
-        account_id,
-        region,
-        project_version_arn as arn
-    from main.version_assets
     union all
     select 'dataset_statistics' as table_name, account_id, region, dataset_arn as arn from main.dataset_statistics
     union all

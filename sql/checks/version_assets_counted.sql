@@ -1,5 +1,5 @@
--- A version has as many assets in version_assets as were counted in its description. Older versions of reklake did not
--- count.
+-- A version has as many assets in version_assets as were counted in its description, and there are none of others. Older
+-- versions of reklake did not count.
 -- severity: error
 with counted as (
     select
@@ -7,7 +7,6 @@ with counted as (
         training_input_count + training_output_count + training_validation_count
             + testing_input_count + testing_output_count + testing_validation_count as counted
     from main.project_versions
-    where training_input_count is not null
 ),
 
 present as (
@@ -19,9 +18,11 @@ present as (
 )
 
 select
-    counted.project_version_arn,
+    coalesce(counted.project_version_arn, present.project_version_arn) as project_version_arn,
     counted.counted,
     coalesce(present.present, 0) as present
 from counted
-left join present on present.project_version_arn = counted.project_version_arn
-where counted.counted <> coalesce(present.present, 0)
+full join present on present.project_version_arn = counted.project_version_arn
+where
+    counted.project_version_arn is null
+    or counted.counted <> coalesce(present.present, 0)

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline import revision, scope
 from pipeline.emulator import Fault, StaticWorld
 from pipeline.load import snapshot
+from pipeline.pieces import OvertakenError
 from pipeline.record import Outcome
 from pipeline.revision import Revision
 from pipeline.storage import LocalLake
@@ -47,6 +49,18 @@ def manifest(lake: Path, *parts: str) -> dict[str, Any]:
     return {part: {name: entry["sha256"] for name, entry in found[part].items()} for part in parts}
 
 
+def states(lake: Path) -> dict[str, list[dict[str, Any]]]:
+    """All histories, with each instant as which one it is."""
+    current = snapshot.current(LocalLake(lake))
+    found = {name: pq.read_table(current.file(name, history=True)).to_pylist() for name in current.rows}
+    instants = sorted({one["valid_from"] for rows in found.values() for one in rows})
+    at = {instant: number for number, instant in enumerate(instants)} | {None: None}
+    return {
+        name: [one | {"valid_from": at[one["valid_from"]], "valid_to": at[one["valid_to"]]} for one in rows]
+        for name, rows in found.items()
+    }
+
+
 def listed_of(listed: Listed) -> StaticWorld:
     return StaticWorld({(ACCOUNT, REGION): listed})
 
@@ -80,14 +94,44 @@ def changed_at_random(listed: Listed, rng: random.Random) -> Listed:
     return after
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_lake_of_what_was_new_is_the_one_of_everything(serve: Serve, revised: list[Any], seed: int):
-    rng = random.Random(seed)
+def listed_at_random(rng: random.Random) -> Listed:
     listed: Listed = []
     for number in range(12):
         one = project(f"p{number:02}-{rng.randrange(10**6)}", Datasets=[])
         count = rng.choice([0, 1, 5, 99, 100, 101, 320])
         listed.append((one, [with_assets(one, name) for name in names(count)]))
+    return listed
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_histories_go_on_as_if_everything_had_been_looked_at(
+    serve: Serve, revised: list[Any], seed: int, monkeypatch: pytest.MonkeyPatch
+):
+    def overtaken(*_: Any) -> Any:
+        raise OvertakenError
+
+    rng = random.Random(seed)
+    worlds = [listed_at_random(rng)]
+    worlds += [changed_at_random(worlds[0], rng), worlds[0]]
+    worlds.append(changed_at_random(worlds[0], rng))
+    lakes = []
+    for is_revised in (True, False):
+        with monkeypatch.context() as patched:
+            if not is_revised:
+                patched.setattr(scope, "revise", overtaken)
+            served = serve(listed_of(worlds[0]))
+            served.sync()
+            for listed in worlds[1:]:
+                serve(listed_of(listed), lake=served.lake).sync()
+            lakes.append(served.lake)
+    assert len(revised) == 3
+    assert states(lakes[0]) == states(lakes[1])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_lake_of_what_was_new_is_the_one_of_everything(serve: Serve, revised: list[Any], seed: int):
+    rng = random.Random(seed)
+    listed = listed_at_random(rng)
     served = serve(listed_of(listed))
     served.sync()
     for turn in range(1, 4):

@@ -130,6 +130,9 @@ FIRES = [
         "| project_version_arn | asset_index |\n| p/gone | 0 |\n| p/gone | 1 |",
         1,
     ),
+    ("version_assets_orphan", "version_assets", "| project_version_arn | region |\n| p/v | eu-west-1 |", 1),
+    ("version_assets_orphan", "version_assets", "| project_version_arn | account_id |\n| p/v | 999900001111 |", 1),
+    ("version_assets_counted", "version_assets", "| project_version_arn |\n| p/gone |", 1),
     ("version_assets_dense", "version_assets", "| project_version_arn | asset_index |\n| p/v | 1 |", 1),
     (
         "version_assets_dense",
@@ -174,12 +177,6 @@ FIRES = [
     ),
     ("arn_scope", "datasets", "| dataset_arn |\n| 111122223333:eu-west-1:p/d |", 1),
     ("arn_scope", "project_versions", "| project_version_arn |\n| 999900001111:us-east-1:p/v |", 1),
-    (
-        "arn_scope",
-        "version_assets",
-        "| project_version_arn | asset_index |\n| 999900001111:us-east-1:p/v | 0 |\n| 999900001111:us-east-1:p/v | 1 |",
-        1,
-    ),
     ("arn_scope", "dataset_statistics", "| dataset_arn |\n| 111122223333:eu-west-1:p/d |", 1),
     (
         "arn_scope",
