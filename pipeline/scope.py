@@ -73,7 +73,7 @@ def _write_revision(new: SnapshotWriter, arriving: Arriving, before: Before) -> 
         new.carry(arriving.scope)
         return record
     if pages is None:
-        revision = _revise(new, arriving, before, landed.arrivals(listed), listed.parts)
+        revision = _revise(new, arriving, before, landed.arrivals(listed, before), listed.parts)
     written = None
     if revision and record.descriptions == before.versions + revision.more_versions:  # each stood on one page only
         written = _replace(new, arriving.scope, before, revision)

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import revision, scope
+from pipeline import landing, revision, scope
 from pipeline.emulator import Fault, StaticWorld
 from pipeline.load import snapshot
 from pipeline.pieces import OvertakenError
@@ -245,3 +245,31 @@ def test_damaged_pages_before_are_no_hindrance(serve: Serve, revised: list[Any])
     serve(world(a=4, b=121), lake=served.lake).sync()
     assert version_names(served.lake) == {"a": names(4), "b": names(121)}
     assert revised == []
+
+
+def test_of_a_scope_that_was_not_followed_only_changed_pages_are_read_back(
+    serve: Serve, revised: list[Any], monkeypatch: pytest.MonkeyPatch
+):
+    def regions(**changed: Any) -> StaticWorld:
+        listed = {}
+        for region in ("eu-west-1", "us-east-1"):
+            of = [project(name, region=region) for name in ("a", "b")]
+            listed[ACCOUNT, region] = [(one, [version(one, name) for name in names(120)]) for one in of]
+        listed[ACCOUNT, "us-east-1"][1][1][7] |= changed
+        return StaticWorld(listed)
+
+    read: list[str] = []
+    wanted = landing.Pages.wanted
+
+    def noting(self: Any, which: Any) -> Any:
+        for page in wanted(self, which):
+            read.append(f"{page.project_arn.split('/')[1] if page.project_arn else ''} {page.page_number}")
+            yield page
+
+    both = {"regions": ["eu-west-1", "us-east-1"]}
+    served = serve(regions())
+    served.sync(**both)
+    monkeypatch.setattr(landing.Pages, "wanted", noting)
+    serve(regions(Status="RUNNING"), lake=served.lake).sync(**both)
+    assert read == [" 1", "b 1"]
+    assert revised == [(1, 1)]

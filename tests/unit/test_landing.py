@@ -23,7 +23,7 @@ def page(number: int, body: bytes = b"{}") -> RawPage:
 
 
 def test_pages_come_back_as_they_went_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(landing, "ROW_GROUP_BYTES", 10)
+    monkeypatch.setattr(landing.writer, "ROW_GROUP_BYTES", 10)
     sent = [page(number, bytes([number]) * 4) for number in range(10)]
     with landing.land(LocalLake(tmp_path), "run", SCOPE) as writer:
         for one in sent:
@@ -39,7 +39,7 @@ def test_pages_come_back_as_they_went_in(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_only_row_groups_that_are_wanted_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(landing, "ROW_GROUP_BYTES", 4)
+    monkeypatch.setattr(landing.writer, "ROW_GROUP_BYTES", 4)
     with landing.land(LocalLake(tmp_path), "run", SCOPE) as writer:
         for number in range(4):
             writer.add(page(number, b"12345"))
@@ -89,8 +89,8 @@ def test_messages_say_what_there_is(tmp_path: Path):
 def test_what_many_scopes_hold_back_is_bounded_for_all_of_them_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(landing, "HELD_BYTES", 100)
-    monkeypatch.setattr(landing, "SMALLEST_BYTES", 20)
+    monkeypatch.setattr(landing.writer, "HELD_BYTES", 100)
+    monkeypatch.setattr(landing.writer, "SMALLEST_BYTES", 20)
     scopes = [Scope("eu-west-1", f"{account:012}") for account in range(10)]
     with landing.one_hand() as hand, ExitStack() as open_files:
         writers = [open_files.enter_context(landing.land(LocalLake(tmp_path), "run", one, hand)) for one in scopes]

@@ -1,0 +1,151 @@
+"""The landed files of a run: their names and schema, and which of them are whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import LakeError
+from pipeline.model.page import Scope
+from pipeline.storage import Lake
+
+FOLDER, SUFFIX = "raw", ".parquet"
+OUTCOME = b"reklake.outcome"
+LISTED_PARTS = b"reklake.parts"
+"""Metadata: the parts (model.page.PARTS) that were asked about every resource, divided by commas."""
+COMPLETE, FAILED = "complete", "failed"
+_IN_A_NAME = re.compile(r"[A-Za-z0-9-]+")
+NEVER = datetime.fromtimestamp(0, UTC)
+
+
+def _field(name: str, kind: pa.DataType, description: str) -> pa.Field:
+    return pa.field(name, kind, metadata={"description": description})
+
+
+SCHEMA = pa.schema(
+    [
+        _field("account_id", pa.string(), "AWS account that was asked."),
+        _field("region", pa.string(), "AWS region that was asked."),
+        _field("operation", pa.string(), "The API operation, such as DescribeProjects."),
+        _field("project_arn", pa.string(), "Project that was asked about; empty for DescribeProjects."),
+        _field("listing", pa.int64(), "Grows when a listing began again; only the last one counts. 1-based."),
+        _field("page_number", pa.int64(), "Place of the page in its listing, 1-based; 0 for a vanished project."),
+        _field("http_status", pa.int64(), "200, or 400 for the ResourceNotFoundException of a vanished project."),
+        _field("observed_at", pa.timestamp("us", tz="UTC"), "When the answer was there."),
+        _field("request_id", pa.string(), "AWS's id of the request, for AWS support."),
+        _field("body", pa.binary(), "The answer's body, byte for byte."),
+        _field("resource_arn", pa.string(), "Dataset, project or version a part asked about; empty in listings."),
+        _field("digest", pa.binary(), "SHA-256 of the items as they came, without the token; empty if not taken."),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LandedScope:
+    """A scope's landed file, as found.
+
+    `complete` says whether the scope was listed to its end; `listed_at` is when its last page came (1970 if none
+    did, which is no listing). `parts` are those of which every resource was asked about.
+    """
+
+    scope: Scope
+    run_id: str
+    path: Path
+    complete: bool
+    listed_at: datetime
+    parts: frozenset[str] = frozenset()
+
+
+def folder(run_id: str) -> str:
+    """Where a run's pages lie in the lake."""
+    return f"{FOLDER}/{run_id}"
+
+
+def landed(lake: Lake, run_id: str) -> list[LandedScope]:
+    """Return the scopes a run landed, in order; LakeError if there are none or a file cannot be read."""
+    is_name = Path(run_id).name == run_id  # it becomes part of a path
+    scopes = scopes_of(lake, run_id) if is_name else []
+    if not scopes:
+        runs = lake.entries(FOLDER)[::-1]
+        raise LakeError(
+            f"{lake}: no landed pages of run {run_id!r}. "
+            + (f"Landed runs, newest first: {', '.join(runs[:5])}." if runs else "No run has landed pages here.")
+        )
+    return [scope_file(lake, run_id, scope) for scope in scopes]
+
+
+def scopes_of(lake: Lake, run_id: str) -> list[Scope]:
+    """Return the scopes that the run has landed files of, in order; none if it landed nothing."""
+    stems = [name.removesuffix(SUFFIX) for name in lake.entries(folder(run_id)) if name.endswith(SUFFIX)]
+    return sorted(Scope(region, account_id) for account_id, _, region in (stem.partition("_") for stem in stems))
+
+
+def scope_file(lake: Lake, run_id: str, scope: Scope) -> LandedScope:
+    """Return one scope's landed file; LakeError if it is missing or damaged."""
+    name = name_of(run_id, scope)
+    try:
+        path = lake.fetch(name)
+    except OSError as error:
+        raise LakeError(f"{lake}: {name}: the landed pages cannot be read: {error}.") from error
+    file = opened(path)
+    listed_at = _listed_at(file)
+    said = file.metadata.metadata or {}
+    is_complete = said.get(OUTCOME) == COMPLETE.encode() and listed_at > NEVER
+    parts = frozenset(said.get(LISTED_PARTS, b"").decode().split(",")) - {""}
+    return LandedScope(scope, run_id, path, is_complete, listed_at, parts)
+
+
+def is_sound(landed: LandedScope) -> bool:
+    """Whether the file can be read to its end, each page of it as it was written."""
+    file = opened(landed.path)
+    try:
+        for group in range(file.num_row_groups):
+            file.read_row_group(group, use_threads=False)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
+
+
+def take_over(lake: Lake, found: LandedScope, run_id: str) -> LandedScope:
+    """Make a scope's landed file one of another run's, as if that run had listed it."""
+    lake.copy(name_of(found.run_id, found.scope), name_of(run_id, found.scope))
+    return scope_file(lake, run_id, found.scope)
+
+
+def name_of(run_id: str, scope: Scope) -> str:
+    """Return the name of a scope's file in the lake; LakeError if it would not be one."""
+    # an account id is what STS, or an ARN, says it is, and becomes part of a path here
+    for word in (scope.account_id, scope.region):
+        if not _IN_A_NAME.fullmatch(word):
+            raise LakeError(
+                f"account {scope.account_id!r}, region {scope.region!r}: cannot be kept, AWS has no such name."
+            )
+    return f"{folder(run_id)}/{scope.account_id}_{scope.region}{SUFFIX}"
+
+
+def _listed_at(file: pq.ParquetFile) -> datetime:
+    column = SCHEMA.get_field_index("observed_at")
+    groups = [file.metadata.row_group(number).column(column).statistics for number in range(file.num_row_groups)]
+    return max((group.max for group in groups), default=NEVER)
+
+
+def opened(path: Path) -> pq.ParquetFile:
+    """Open a landed file; LakeError if it cannot be read."""
+    with readable(path):
+        return pq.ParquetFile(path, page_checksum_verification=True)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """LakeError, naming the file, if what is read of it in the block cannot be."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise LakeError(f"{path}: cannot be read as landed pages: {error}.") from error
