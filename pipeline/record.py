@@ -42,6 +42,7 @@ class PartRecord:
     outcome: Outcome
     error_kind: str | None = None
     error: str | None = None
+    unknown_members: int = 0
 
 
 @dataclass(slots=True)
@@ -94,12 +95,17 @@ class ScopeRecord:
         self.error_kind = _kind(error)
         self.error = str(error)
 
+    def part(self, name: str) -> PartRecord:
+        """Return the record of a part, which has failed until it is known to be complete."""
+        found = next((one for one in self.parts if one.part == name), None)
+        if found is None:
+            found = PartRecord(name, Outcome.FAILED)
+            self.parts.append(found)
+        return found
+
     def fail_part(self, part: str, error: ReklakeError) -> None:
         """Note the error that ended one part; the scope goes on without it."""
-        found = next((one for one in self.parts if one.part == part), None)
-        if found is None:
-            found = PartRecord(part, Outcome.FAILED)
-            self.parts.append(found)
+        found = self.part(part)
         found.outcome = Outcome.FAILED
         found.error_kind = _kind(error)
         found.error = str(error)

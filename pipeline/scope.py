@@ -32,14 +32,17 @@ VERSIONS = "project_versions"
 
 @dataclass(slots=True)
 class _Written:
-    """What was written of a scope: counts, pages that could not be read whole, parts, ARNs that had rows before."""
+    """What was written of a scope: counts, pages that could not be read whole, and its parts.
+
+    `resources` are the ARNs of what is there, and had rows in parts before.
+    """
 
     projects: int = 0
     versions: int = 0
     unknown_members: int = 0
     problems: list[PageError] = field(default_factory=list)
     parts: dict[str, Flat] = field(default_factory=dict)
-    resources: list[pa.Array] = field(default_factory=lambda: [pa.array([], pa.string())])
+    resources: list[pa.Array] = field(default_factory=list)
 
 
 def write_scope(new: SnapshotWriter, arriving: Arriving) -> ScopeRecord:
@@ -118,7 +121,9 @@ def _keep(new: SnapshotWriter, arriving: Arriving, before: Before) -> ScopeRecor
     listed, record = arriving.result()
     new.carry(arriving.scope)
     record.projects, record.versions = before.projects, before.versions
-    record.unknown_members = before.unknown_members
+    record.unknown_members = before.unknown_members + sum(before.unknown_in_parts.values())
+    for one in record.parts:
+        one.unknown_members = before.unknown_in_parts.get(one.part, 0)
     if listed:
         instant = new.listed(listed.scope, listed.run_id, listed.listed_at, parts=listed.parts)
         record.listed_at = text_of(instant)
@@ -165,7 +170,7 @@ def _write(
 
 def _finish(new: SnapshotWriter, listed: LandedScope, record: ScopeRecord, written: _Written) -> None:
     """Fill the gaps that unreadable pages left with the previous rows, write the parts, and note the listing."""
-    gap = written.resources[0]
+    gap = pa.array([], pa.string())
     if written.problems:
         gap = new.carry_beneath(listed.scope, _present(listed))
         record.fail(_in_one(written.problems))
@@ -210,6 +215,7 @@ def _write_parts(
         if flat:
             new.add(flat.tables)
             written.append(part)
+            record.part(part).unknown_members = flat.unknown
         new.carry_part(scope, part, gap if flat else resources)
     return written
 

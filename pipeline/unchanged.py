@@ -35,6 +35,8 @@ class Before:
     projects: int
     versions: int
     unknown_members: int
+    """On the pages of projects and versions."""
+    unknown_in_parts: Mapping[str, int]
     has_repeats: bool = False
     """Whether a version may stand on two of the pages, because others were made or deleted meanwhile."""
 
@@ -72,6 +74,9 @@ class Published:
         if record is None or not is_complete or not all(one.whole for one in source.parts.values()):
             return None
         counts = {name: record[name] for name in ("projects", "versions", "unknown_members")}
+        unknown = {one["part"]: one.get("unknown_members", 0) for one in record["parts"]}
+        counts["unknown_members"] -= sum(unknown.values())
+        counts["unknown_in_parts"] = unknown
         counts["has_repeats"] = record.get("descriptions") != record["versions"]
         return self._landed(scope, source, counts)
 

@@ -184,8 +184,20 @@ class Crew:
         while (handed := self._handed.get()) is not None:
             lane, call = handed
             call()
-            with self.lock:
-                lane.returned()
-                self._idle += 1
-                self.look_at(lane)
+            while following := self._following(lane):
+                following()
             self._free.release()
+
+    def _following(self, lane: Lane) -> Call | None:
+        """Note that a call has returned, and take the lane's next one if it is due: its thread then makes that too.
+
+        None where another lane's call is due as well: those that are due leave in their order.
+        """
+        with self.lock:
+            lane.returned()
+            now = time.monotonic()
+            is_others_turn = self._is_closed or (self._planned and self._planned[0][0] <= now)
+            call = lane.leave(now) if not is_others_turn and lane.ready(now) <= now else None
+            self._idle += call is None
+            self.look_at(lane)
+            return call

@@ -276,6 +276,7 @@ def test_progress_does_not_move_the_cursor(monkeypatch: pytest.MonkeyPatch):
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=True, color_system=None, width=200, emoji=True)
     monkeypatch.setattr("rich.console.Console", lambda **options: _like(console, options))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     with watching(quiet=False) as observe:
         observe(run.Event("scope", Scope(REGION, ACCOUNT), "failed: project \x1b[31mred :skull: \u202e [red]x[/red]"))
     assert r"failed: project \x1b[31mred :skull: \u202e [red]x[/red]" in shown.getvalue()

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import landing, revision, scope
-from pipeline.emulator import Fault, StaticWorld
+from pipeline.emulator import Dataset, Fault, StaticWorld
 from pipeline.load import snapshot
 from pipeline.pieces import OvertakenError
 from pipeline.record import Outcome
@@ -164,16 +164,23 @@ def test_versions_that_moved_to_other_pages_are_as_they_were(serve: Serve, revis
 
 
 def test_undeclared_members_are_counted_as_if_all_had_been_read(serve: Serve, revised: list[Any]):
-    one = project("a", Odd=1)
+    arn = "arn:aws:rekognition:us-east-1:111122223333:project/a/dataset/train/1"
+    one = project("a", Odd=1, Datasets=[{"DatasetArn": arn, "DatasetType": "TRAIN", "Status": "CREATE_COMPLETE"}])
+
+    def listed(described: list[dict[str, Any]]) -> StaticWorld:
+        return StaticWorld({(ACCOUNT, REGION): [(one, described)]}, datasets={arn: Dataset({"Status": "OK", "Odd": {}})})
+
     described = [version(one, name, Odd=[1], Odder={}) for name in names(120)]
-    served = serve(listed_of([(one, described)]))
+    served = serve(listed(described))
     served.sync()
-    described[3] = version(one, "v0003")
-    described[4] |= {"Oddest": 1}
-    (told,) = serve(listed_of([(one, described)]), lake=served.lake).sync().record.scopes
-    (fresh,) = serve(listed_of([(one, described)])).sync().record.scopes
-    assert revised == [(2, 2)]
-    assert told.unknown_members == fresh.unknown_members
+    for odd in ({"Oddest": 1}, {}, {"Oddest": 2}):  # the second changes nothing: it is carried
+        described[3] = version(one, "v0003")
+        described[4] |= odd
+        (told,) = serve(listed(described), lake=served.lake).sync().record.scopes
+        (fresh,) = serve(listed(described)).sync().record.scopes
+        assert told.unknown_members == fresh.unknown_members == 1 + 1 + 119 * 2 + 1
+        assert [part.unknown_members for part in told.parts] == [1]
+    assert revised == [(2, 2), (1, 1)]
 
 
 @pytest.mark.parametrize(
