@@ -48,9 +48,16 @@ TABLES = {"project_versions": (VERSIONS, "status"), "version_assets": (ASSETS, "
 """Each table's rows, and the column that changes."""
 INTERVALS_A_VERSION = 7 * 4 / 3
 KNOWN = """
-    select *, timestamptz '2026-02-01' as valid_from, null::timestamptz as valid_to from ({rows}) where lot != 2
+    select
+        *,
+        timestamptz '2026-02-01' as valid_from,
+        null::timestamptz as valid_to,
+        case when had_another then 'changed' else 'appeared' end as begins_as,
+        null as ends_as
+    from ({rows})
+    where lot != 2
     union all
-    select * replace ('other' as {changing}), timestamptz '2026-01-01', timestamptz '2026-02-01'
+    select * replace ('other' as {changing}), timestamptz '2026-01-01', timestamptz '2026-02-01', 'appeared', 'changed'
     from ({rows})
     where lot != 2 and had_another
 """

@@ -201,7 +201,8 @@ class SnapshotWriter:
         if before and before.has(one.name):
             known = before.file(one.name, history=before.has_history, verified=True)
             since = None if before.has_history else before.created_at
-            if before.has_history and entry == before.manifest["tables"][one.name]:
+            is_same = before.has_history and entry == before.manifest["tables"][one.name]
+            if is_same and history.is_whole(known, one):
                 shutil.copyfile(known, path)  # no row has changed
                 return dict(before.manifest["history"][one.name])
         present = self._files[one.name].path
