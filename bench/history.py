@@ -48,16 +48,9 @@ TABLES = {"project_versions": (VERSIONS, "status"), "version_assets": (ASSETS, "
 """Each table's rows, and the column that changes."""
 INTERVALS_A_VERSION = 7 * 4 / 3
 KNOWN = """
-    select
-        *,
-        timestamptz '2026-02-01' as valid_from,
-        null::timestamptz as valid_to,
-        case when had_another then 'changed' else 'appeared' end as begins_as,
-        null as ends_as
-    from ({rows})
-    where lot != 2
+    select *, timestamptz '2026-02-01' as valid_from, null::timestamptz as valid_to from ({rows}) where lot != 2
     union all
-    select * replace ('other' as {changing}), timestamptz '2026-01-01', timestamptz '2026-02-01', 'appeared', 'changed'
+    select * replace ('other' as {changing}), timestamptz '2026-01-01', timestamptz '2026-02-01'
     from ({rows})
     where lot != 2 and had_another
 """
@@ -78,6 +71,7 @@ def make(folder: Path, intervals: int) -> None:
     import duckdb
     import pyarrow as pa
 
+    from pipeline.load.scd2 import told
     from pipeline.load.tables import SortedFile, in_schema
     from pipeline.model import history_of, table
 
@@ -94,7 +88,8 @@ def make(folder: Path, intervals: int) -> None:
                     made = con.sql(
                         f"from ({query.format(rows=piece, changing=changing)}) order by {', '.join(declared.key)}"
                     )
-                    file.add(in_schema(pa.table(made.to_arrow_table()), declared.schema))
+                    made = in_schema(pa.table(made.to_arrow_table()), declared.schema)
+                    file.add(told(made, table(name)) if case == "known" else made)
                 file.close()
 
 

@@ -23,7 +23,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline import record
-from pipeline.load import warehouse
+from pipeline.load import scd2, warehouse
 from pipeline.load.snapshot import FOLDER, FORMAT, MANIFEST
 from pipeline.load.tables import SortedFile, in_schema
 from pipeline.model import TABLES, Table, history_of
@@ -139,23 +139,18 @@ DESCRIPTIONS = f"""
         (has_ended and not is_copy)::bigint as testing_output_count,
         (has_ended and not is_copy)::bigint as testing_validation_count,
         states.valid_from,
-        states.valid_to,
-        states.begins_as,
-        states.ends_as
+        states.valid_to
     from ({VERSIONS}) as versions
     cross join lateral (
         select
             unnest(
                 case
                     when had_another then [
-                        row(other_status, first_seen_at, next_seen_at, 'appeared', 'changed'),
-                        row(status, next_seen_at, null, 'changed', null)
+                        row(other_status, first_seen_at, next_seen_at), row(status, next_seen_at, null)
                     ]
-                    when is_gone then [row(status, first_seen_at, next_seen_at, 'appeared', 'went')]
-                    else [row(status, first_seen_at, null, 'appeared', null)]
-                end::struct(
-                    status varchar, valid_from timestamptz, valid_to timestamptz, begins_as varchar, ends_as varchar
-                )[],
+                    when is_gone then [row(status, first_seen_at, next_seen_at)]
+                    else [row(status, first_seen_at, null)]
+                end::struct(status varchar, valid_from timestamptz, valid_to timestamptz)[],
                 recursive := true
             )
     ) as states
@@ -176,9 +171,7 @@ ASSETS = f"""
                 || result || '.json'
         end as key,
         states.valid_from,
-        states.valid_to,
-        states.begins_as,
-        states.ends_as
+        states.valid_to
     from ({VERSIONS}) as versions
     cross join (
         values
@@ -190,16 +183,13 @@ ASSETS = f"""
             unnest(
                 case
                     -- what the service writes appears when training ends; a manifest is given anew now and then
-                    when had_another and stage <> 'input' then [row(null, next_seen_at, null, 'appeared', null)]
+                    when had_another and stage <> 'input' then [row(null, next_seen_at, null)]
                     when had_another and hash(i, 4) % 50 = 0 then [
-                        row('abc', first_seen_at, next_seen_at, 'appeared', 'changed'),
-                        row(null, next_seen_at, null, 'changed', null)
+                        row('abc', first_seen_at, next_seen_at), row(null, next_seen_at, null)
                     ]
-                    when is_gone then [row(null, first_seen_at, next_seen_at, 'appeared', 'went')]
-                    else [row(null, first_seen_at, null, 'appeared', null)]
-                end::struct(
-                    version varchar, valid_from timestamptz, valid_to timestamptz, begins_as varchar, ends_as varchar
-                )[],
+                    when is_gone then [row(null, first_seen_at, next_seen_at)]
+                    else [row(null, first_seen_at, null)]
+                end::struct(version varchar, valid_from timestamptz, valid_to timestamptz)[],
                 recursive := true
             )
     ) as states
@@ -282,11 +272,13 @@ def rows(plan: Plan, table: Table, *, history: bool) -> Iterator[pa.Table]:
             con.execute(f"create or replace temp table current_projects as {_filled(PROJECTS, values)}")
             query = {"project_versions": DESCRIPTIONS, "version_assets": ASSETS}.get(table.name)
             if query is None:
-                seen = "listed_at(0, scope) as valid_from, null::timestamptz as valid_to, 'appeared' as begins_as"
+                seen = "listed_at(0, scope) as valid_from, null::timestamptz as valid_to"
                 query = f"select *, {seen} from ({OF_PROJECTS[table.name]})"
             made = con.sql(_filled(query, values)).to_arrow_table()
-            declared = history_of(table) if history else table
-            yield in_schema(made, declared.schema)
+            if history:
+                yield scd2.told(in_schema(made, history_of(table).schema), table)
+            else:
+                yield in_schema(made, table.schema)
 
 
 def _filled(text: str, values: Mapping[str, object]) -> str:

@@ -27,6 +27,7 @@ from pipeline.model import (
     CHANGED,
     DIFFERENCES,
     ENDS_AS,
+    RETURNED,
     TABLES,
     VALID_FROM,
     VALID_TO,
@@ -131,30 +132,34 @@ def _lacking(column: Column, table: Table, there: Collection[str]) -> str:
     """
     key = ", ".join(f'"{name}"' for name in table.key if name != VALID_FROM.name)
     life = f"over (partition by {key} order by {VALID_FROM.name})"
-    begins_as_changed = f"lag({VALID_TO.name}) {life} = {VALID_FROM.name}"
-    ends_as_changed = f"lead({VALID_FROM.name}) {life} = {VALID_TO.name}"
+    goes_on = f"lag({VALID_TO.name}) {life} = {VALID_FROM.name}"
     match column.name:
         case BEGINS_AS.name:
-            return f"case when {begins_as_changed} then {literal(CHANGED)} else {literal(APPEARED)} end"
+            came_back = f"when lag({VALID_TO.name}) {life} is not null then {literal(RETURNED)}"
+            return f"case when {goes_on} then {literal(CHANGED)} {came_back} else {literal(APPEARED)} end"
         case ENDS_AS.name:
+            is_gone_on_from = f"lead({VALID_FROM.name}) {life} = {VALID_TO.name}"
             went = f"when {VALID_TO.name} is not null then {literal(WENT)}"
-            return f"case when {ends_as_changed} then {literal(CHANGED)} {went} end"
+            return f"case when {is_gone_on_from} then {literal(CHANGED)} {went} end"
         case DIFFERENCES.name:
             told = [one for one in table.columns if one.name in there and is_told(one, table)]
-            pairs = (
-                f"{{'column_name': {literal(one.name)}, 'value_before': lag({_text(one)}) {life}, "
-                f"'value_after': {_text(one)}}}"
-                for one in told
-            )
-            return f"case when {begins_as_changed} then to_json([{', '.join(pairs)}])::varchar end"
+            differences = ", ".join(_difference(one, life) for one in told)
+            return f"case when {goes_on} then '[' || concat_ws(',', {differences}) || ']' end"
     return _null(column)
 
 
-def _text(column: Column) -> str:
-    """Return a column's value as text, an instant in UTC, whatever time zone the reader's session is in."""
-    if pa.types.is_timestamp(column.type):
-        return f"(\"{column.name}\" at time zone 'UTC')::varchar || '+00'"
-    return f'"{column.name}"::varchar'
+def _difference(column: Column, life: str) -> str:
+    """Return what differs in a column from the state before, as JSON; null if nothing does."""
+    after = f'"{column.name}"'
+    before = f"lag({after}) {life}"
+    values = f"'value_before': {_text(before, column.type)}, 'value_after': {_text(after, column.type)}"
+    found = f"to_json({{'column_name': {literal(column.name)}, {values}}})::varchar"
+    return f"case when {before} is distinct from {after} then {found} end"
+
+
+def _text(value: str, kind: pa.DataType) -> str:
+    """Return a value as text, an instant in UTC, whatever time zone the reader's session is in."""
+    return f"({value} at time zone 'UTC')::varchar || '+00'" if pa.types.is_timestamp(kind) else f"{value}::varchar"
 
 
 def _null(column: Column) -> str:

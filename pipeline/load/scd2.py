@@ -20,6 +20,7 @@ from pipeline.model import (
     CHANGED,
     DIFFERENCES,
     ENDS_AS,
+    RETURNED,
     VALID_FROM,
     VALID_TO,
     WENT,
@@ -152,19 +153,21 @@ def told(states: pa.Table, table: Table) -> pa.Table:
     state is told to differ in when it begins is known best then.
     """
     valid_from, valid_to = states.column(VALID_FROM.name), states.column(VALID_TO.name)
-    touching = pc.indices_nonzero(pc.equal(valid_to[:-1], valid_from[1:])).cast(pa.int64())  # not where null
+    ended = pc.indices_nonzero(valid_to[:-1].is_valid()).cast(pa.int64())
     for name in table.key:
         column = states.column(name)
-        touching = touching.filter(pc.equal(column.take(touching), column.take(pc.add(touching, 1))))
+        ended = ended.filter(pc.equal(column.take(ended), column.take(pc.add(ended, 1))))
+    touching = ended.filter(pc.equal(valid_to.take(ended), valid_from.take(pc.add(ended, 1))))
     every, following = pa.arange(0, states.num_rows), pc.add(touching, 1)
     goes_on = pc.is_in(every, following)
+    came_back = pc.is_in(every, pc.add(ended, 1))
     differences = pc.if_else(goes_on, states.column(DIFFERENCES.name), None)
     new = following.filter(differences.take(following).is_null())
     if len(new):
         found = _differences(states.take(pc.subtract(new, 1)), states.take(new), table)
         differences = pc.coalesce(differences, found.take(pc.index_in(every, new)))
     columns = {
-        BEGINS_AS: pc.if_else(goes_on, CHANGED, APPEARED),
+        BEGINS_AS: pc.if_else(goes_on, CHANGED, pc.if_else(came_back, RETURNED, APPEARED)),
         ENDS_AS: pc.if_else(pc.is_in(every, touching), CHANGED, pc.if_else(valid_to.is_null(), None, WENT)),
         DIFFERENCES: differences,
     }

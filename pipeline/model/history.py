@@ -24,11 +24,12 @@ VALID_TO = Column(
     Origin.HISTORY,
     unit="UTC, microseconds",
 )
-APPEARED, CHANGED, WENT = "appeared", "changed", "went"
+APPEARED, RETURNED, CHANGED, WENT = "appeared", "returned", "changed", "went"
 BEGINS_AS = Column(
     "begins_as",
     pa.string(),
-    "How the state began: appeared (the row was new, or came back) or changed (it goes on from the state before).",
+    "How the state began: appeared (the row's first), changed (it goes on from the state before) or returned (the row had "
+    "been gone).",
     Origin.HISTORY,
 )
 ENDS_AS = Column(

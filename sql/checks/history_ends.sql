@@ -1,9 +1,9 @@
--- How each state is told to have begun and ended is what the states beside it say: it went on from one, or one went on
--- from it.
+-- How each state is told to have begun and ended is what the states beside it say: whether it touches one, or comes
+-- after one.
 -- severity: error
 -- when: on demand
-with going_on as (
-    -- states that one goes on from are few, and their hashes are narrow
+with ended as (
+    -- most states last, and a hash is narrow
     select
         key_hash,
         valid_to
@@ -11,14 +11,22 @@ with going_on as (
     where valid_to is not null
 ),
 
+first_ends as (
+    select
+        key_hash,
+        min(valid_to) as ended_at
+    from ended
+    group by key_hash
+),
+
 gone_on as (
     select
         intervals.key_hash,
         intervals.valid_from
     from main.intervals as intervals
-    semi join going_on
-        on going_on.key_hash = intervals.key_hash
-        and going_on.valid_to = intervals.valid_from
+    semi join ended
+        on ended.key_hash = intervals.key_hash
+        and ended.valid_to = intervals.valid_from
 )
 
 select
@@ -30,6 +38,7 @@ select
     intervals.begins_as,
     intervals.ends_as
 from main.intervals as intervals
+left join first_ends on first_ends.key_hash = intervals.key_hash
 left join gone_on as before
     on before.key_hash = intervals.key_hash
     and before.valid_from = intervals.valid_from
@@ -37,7 +46,11 @@ left join gone_on as after
     on after.key_hash = intervals.key_hash
     and after.valid_from = intervals.valid_to
 where
-    intervals.begins_as is distinct from case when before.key_hash is null then 'appeared' else 'changed' end
+    intervals.begins_as is distinct from case
+        when before.key_hash is not null then 'changed'
+        when first_ends.ended_at < intervals.valid_from then 'returned'
+        else 'appeared'
+    end
     or intervals.ends_as is distinct from case
         when after.key_hash is not null then 'changed'
         when intervals.valid_to is not null then 'went'

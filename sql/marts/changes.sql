@@ -42,7 +42,7 @@ changes as (
         valid_from as changed_at,
         null::struct(column_name varchar, value_before varchar, value_after varchar) as value
     from main.intervals
-    where begins_as = 'appeared'
+    where begins_as in ('appeared', 'returned')
     union all
     select
         table_name,
@@ -72,7 +72,6 @@ changes as (
         valid_from as changed_at,
         value
     from changed
-    where value.value_before is distinct from value.value_after
 ),
 
 instants as (

@@ -13,7 +13,7 @@
 --     of different tables different ones.
 --   valid_from: When a sync first saw the row in this state (inclusive).
 --   valid_to: When a sync first saw it otherwise, or gone (exclusive); null if it is still so.
---   begins_as: How the state began: appeared or changed.
+--   begins_as: How the state began: appeared, changed or returned.
 --   ends_as: How the state ended: changed or went; null if it is still so.
 --   differences: What is not as before, where it began as changed; JSON as in the history.
 select

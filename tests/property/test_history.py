@@ -95,6 +95,8 @@ def with_ends(states: list[dict], key: tuple[str, ...]) -> list[dict]:
         one | {"begins_as": "appeared", "ends_as": one["valid_to"] and "went", "differences": None} for one in states
     ]
     for before, after in pairwise(expected):
+        if all(before[name] == after[name] for name in key):
+            after["begins_as"] = "returned"
         if [before[name] for name in (*key, "valid_to")] == [after[name] for name in (*key, "valid_from")]:
             before["ends_as"] = after["begins_as"] = "changed"
             after["differences"] = json.dumps(

@@ -41,6 +41,8 @@ def with_ends(states: list[dict[str, Any]]) -> list[dict[str, Any]]:
     expected = [one | {"begins_as": "appeared", "ends_as": "went" if one.get("valid_to") else None} for one in states]
     for before, after in pairwise(expected):
         same = before["project_version_arn"] == after["project_version_arn"]
+        if same:
+            after["begins_as"] = "returned"
         if same and before.get("valid_to") == after["valid_from"]:
             before["ends_as"] = after["begins_as"] = "changed"
             after["differences"] = json.dumps(

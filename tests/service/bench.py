@@ -92,7 +92,8 @@ def _states(history: Any, key: Sequence[str]) -> list[Any]:
         ends = "lasts" if until is None else "touches" if following and following["valid_from"] == until else "ends"
         assert row.pop("ends_as") == {"lasts": None, "touches": "changed", "ends": "went"}[ends]
         begins_as, differences = row.pop("begins_as"), row.pop("differences")
-        assert begins_as == ("changed" if goes_on else "appeared")
+        is_first = not told or any(rows[at - 1][one] != row[one] for one in key)
+        assert begins_as == ("changed" if goes_on else "appeared" if is_first else "returned")
         assert (differences is not None) == goes_on
         goes_on = ends == "touches"
         told.append((tuple(row.values()), ends))
