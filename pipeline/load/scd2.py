@@ -52,7 +52,7 @@ class Merge:
         other scopes stay. A key must not stand in two ranges: how a state begins and ends is told by its neighbours.
         """
         if not known.num_rows:
-            return told(self._begun(present), self._table)
+            return self._begun(present)
         lasting_at = pc.indices_nonzero(pc.is_null(known.column(VALID_TO.name))).cast(pa.int64())
         lasting = _take(known, lasting_at).select(self._table.names)
         if lasting.equals(present):  # most of a lake, most of the time
@@ -100,9 +100,10 @@ class Merge:
         return ended.filter(pc.less(states.column(VALID_FROM.name), listed_at))
 
     def _open(self, rows: pa.Table, valid_from: pa.Array | pa.ChunkedArray) -> pa.Table:
-        """Return rows as states that last."""
-        untold = (pa.nulls(rows.num_rows, column.type) for column in ADDED if column is not VALID_FROM)
-        return pa.table([*rows.columns, valid_from, *untold], schema=self._history.schema)
+        """Return rows as states that last, and that are their rows' first."""
+        first = {VALID_FROM: valid_from, BEGINS_AS: pa.repeat(APPEARED, rows.num_rows)}
+        added = (first.get(column, pa.nulls(rows.num_rows, column.type)) for column in ADDED)
+        return pa.table([*rows.columns, *added], schema=self._history.schema)
 
     def _in_order(self, states: pa.Table, without: pa.Array) -> pa.Table:
         """Return states in key order, but not those that stand at `without`."""
@@ -153,22 +154,20 @@ def told(states: pa.Table, table: Table) -> pa.Table:
     state is told to differ in when it begins is known best then.
     """
     valid_from, valid_to = states.column(VALID_FROM.name), states.column(VALID_TO.name)
-    ended = pc.indices_nonzero(valid_to[:-1].is_valid()).cast(pa.int64())
-    for name in table.key:
-        column = states.column(name)
-        ended = ended.filter(pc.equal(column.take(ended), column.take(pc.add(ended, 1))))
-    touching = ended.filter(pc.equal(valid_to.take(ended), valid_from.take(pc.add(ended, 1))))
-    every, following = pa.arange(0, states.num_rows), pc.add(touching, 1)
-    goes_on = pc.is_in(every, following)
-    came_back = pc.is_in(every, pc.add(ended, 1))
+    keys = [states.column(name) for name in table.key]
+    had_one = reduce(pc.and_, (pc.equal(key[:-1], key[1:]) for key in keys), valid_to[:-1].is_valid())
+    touches = pc.fill_null(pc.and_(had_one, pc.equal(valid_to[:-1], valid_from[1:])), False)
+    nothing = pa.array([False][: states.num_rows], pa.bool_())
+    came_back, goes_on = (pa.chunked_array([nothing, *one.chunks]) for one in (had_one, touches))
+    is_gone_on_from = pa.chunked_array([*touches.chunks, nothing])
     differences = pc.if_else(goes_on, states.column(DIFFERENCES.name), None)
-    new = following.filter(differences.take(following).is_null())
+    new = pc.indices_nonzero(pc.and_(goes_on, differences.is_null())).cast(pa.int64())
     if len(new):
         found = _differences(states.take(pc.subtract(new, 1)), states.take(new), table)
-        differences = pc.coalesce(differences, found.take(pc.index_in(every, new)))
+        differences = pc.coalesce(differences, found.take(pc.index_in(pa.arange(0, states.num_rows), new)))
     columns = {
         BEGINS_AS: pc.if_else(goes_on, CHANGED, pc.if_else(came_back, RETURNED, APPEARED)),
-        ENDS_AS: pc.if_else(pc.is_in(every, touching), CHANGED, pc.if_else(valid_to.is_null(), None, WENT)),
+        ENDS_AS: pc.if_else(is_gone_on_from, CHANGED, pc.if_else(valid_to.is_null(), None, WENT)),
         DIFFERENCES: differences,
     }
     history = history_of(table)
