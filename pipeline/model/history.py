@@ -28,8 +28,8 @@ APPEARED, RETURNED, CHANGED, WENT = "appeared", "returned", "changed", "went"
 BEGINS_AS = Column(
     "begins_as",
     pa.string(),
-    "How the state began: appeared (the row's first), changed (it goes on from the state before) or returned (the row had "
-    "been gone).",
+    "How the state began: appeared (the row's first), changed (it goes on from the state before) or returned (the row "
+    "had been gone).",
     Origin.HISTORY,
 )
 ENDS_AS = Column(
@@ -47,8 +47,8 @@ DIFFERENCES = Column(
     is_distinct=True,
 )
 ADDED = (VALID_FROM, VALID_TO, BEGINS_AS, ENDS_AS, DIFFERENCES)
-"""What a history adds to its table's columns. The last three follow from the states beside a state; they are told because
-finding those takes a join of all of a history with itself, in all its columns."""
+"""What a history adds to its table's columns. The last three follow from the states beside a state; they are told
+because finding those takes a join of all of a history with itself, in all its columns."""
 
 
 def is_told(column: Column, table: Table) -> bool:
