@@ -67,7 +67,8 @@ class Merge:
         pieces, replaced = [known, self._ended(known.take(ending_at)), begun], [ending_at]
         if len(self._compared) < len(self._table.names):
             lasts_at = lasting_at.take(was)
-            pieces.append(self._open(present.take(now), known.column(VALID_FROM.name).take(lasts_at)))
+            since, differences = (known.column(name).take(lasts_at) for name in (VALID_FROM.name, DIFFERENCES.name))
+            pieces.append(self._open(present.take(now), since, differences))
             replaced.append(lasts_at)
         return told(self._in_order(pa.concat_tables(pieces), pa.concat_arrays(replaced)), self._table)
 
@@ -99,10 +100,17 @@ class Merge:
         ended = states.set_column(at, states.schema.field(at), listed_at)
         return ended.filter(pc.less(states.column(VALID_FROM.name), listed_at))
 
-    def _open(self, rows: pa.Table, valid_from: pa.Array | pa.ChunkedArray) -> pa.Table:
-        """Return rows as states that last, and that are their rows' first."""
-        first = {VALID_FROM: valid_from, BEGINS_AS: pa.repeat(APPEARED, rows.num_rows)}
-        added = (first.get(column, pa.nulls(rows.num_rows, column.type)) for column in ADDED)
+    def _open(
+        self,
+        rows: pa.Table,
+        valid_from: pa.Array | pa.ChunkedArray,
+        differences: pa.ChunkedArray | None = None,
+    ) -> pa.Table:
+        """Return rows as states that last, and that are their rows' first or have begun with these differences."""
+        begun = {VALID_FROM: valid_from, BEGINS_AS: pa.repeat(APPEARED, rows.num_rows)}
+        if differences is not None:
+            begun[DIFFERENCES] = differences
+        added = (begun.get(column, pa.nulls(rows.num_rows, column.type)) for column in ADDED)
         return pa.table([*rows.columns, *added], schema=self._history.schema)
 
     def _in_order(self, states: pa.Table, without: pa.Array) -> pa.Table:
