@@ -38,9 +38,9 @@ with attempts as (
     left join (
         select
             record ->> 'run_id' as run_id,
-            record -> 'arguments' ->> 'run' as replayed_run_id
+            (record -> 'arguments') ->> 'run' as replayed_run_id
         from main.run_files
-        where record ->> 'kind' = 'replay'
+        where (record ->> 'kind') = 'replay'
     ) as replays on replays.run_id = run_scopes.run_id
     left join main.run_scopes as replayed
         on replayed.run_id = replays.replayed_run_id
@@ -70,8 +70,8 @@ rollbacks as (
             (record ->> 'ended_at')::timestamptz as ended_at
         from main.run_files
         where
-            record ->> 'kind' = 'rollback'
-            and record ->> 'outcome' = 'complete'
+            (record ->> 'kind') = 'rollback'
+            and (record ->> 'outcome') = 'complete'
     ) as runs
     left join main.run_scopes as shown
         on shown.run_id = runs.run_id
