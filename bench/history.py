@@ -71,6 +71,7 @@ def make(folder: Path, intervals: int) -> None:
     import duckdb
     import pyarrow as pa
 
+    from pipeline.load.scd2 import told
     from pipeline.load.tables import SortedFile, in_schema
     from pipeline.model import history_of, table
 
@@ -87,7 +88,8 @@ def make(folder: Path, intervals: int) -> None:
                     made = con.sql(
                         f"from ({query.format(rows=piece, changing=changing)}) order by {', '.join(declared.key)}"
                     )
-                    file.add(in_schema(pa.table(made.to_arrow_table()), declared.schema))
+                    made = in_schema(pa.table(made.to_arrow_table()), declared.schema)
+                    file.add(told(made, table(name)) if case == "known" else made)
                 file.close()
 
 

@@ -23,7 +23,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline import record
-from pipeline.load import warehouse
+from pipeline.load import scd2, warehouse
 from pipeline.load.snapshot import FOLDER, FORMAT, MANIFEST
 from pipeline.load.tables import SortedFile, in_schema
 from pipeline.model import TABLES, Table, history_of
@@ -275,8 +275,10 @@ def rows(plan: Plan, table: Table, *, history: bool) -> Iterator[pa.Table]:
                 seen = "listed_at(0, scope) as valid_from, null::timestamptz as valid_to"
                 query = f"select *, {seen} from ({OF_PROJECTS[table.name]})"
             made = con.sql(_filled(query, values)).to_arrow_table()
-            declared = history_of(table) if history else table
-            yield in_schema(made, declared.schema)
+            if history:
+                yield scd2.told(in_schema(made, history_of(table).schema), table)
+            else:
+                yield in_schema(made, table.schema)
 
 
 def _filled(text: str, values: Mapping[str, object]) -> str:

@@ -7,7 +7,7 @@ could be anywhere.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from glob import escape
@@ -20,7 +20,23 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import LakeError
 from pipeline.load import sqlfiles
-from pipeline.model import TABLES, VALID_FROM, VALID_TO, Table, history_of
+from pipeline.model import (
+    ADDED,
+    APPEARED,
+    BEGINS_AS,
+    CHANGED,
+    DIFFERENCES,
+    ENDS_AS,
+    RETURNED,
+    TABLES,
+    VALID_FROM,
+    VALID_TO,
+    WENT,
+    Column,
+    Table,
+    history_of,
+    is_told,
+)
 
 if TYPE_CHECKING:
     from pipeline.settings import Prices
@@ -88,7 +104,7 @@ def named(file: Path) -> Iterator[None]:
 
 
 def _select(table: Table, file: Path, *, since: str | None = None) -> str:
-    """Return a select of the declared columns, with typed nulls for those that the file does not have.
+    """Return a select of the declared columns, those that the file does not have as `_lacking` says.
 
     With `since`, every row is given as a state that began then and still lasts.
     """
@@ -98,19 +114,61 @@ def _select(table: Table, file: Path, *, since: str | None = None) -> str:
     if lacking := sorted(required - there):
         raise LakeError(f"{file}: cannot be read as {table.name}: it has no column {lacking[0]}; {_REMEDY}")
     columns = [
-        f'"{column.name}"' if column.name in there else f'null::{_sql_type(column.type)} as "{column.name}"'
+        f'"{column.name}"' if column.name in there else f'{_lacking(column, table, there)} as "{column.name}"'
         for column in table.columns
     ]
     if since is not None:
-        columns += [f"{literal(since)}::timestamptz as {VALID_FROM.name}", f"null::timestamptz as {VALID_TO.name}"]
+        begun = {VALID_FROM: f"{literal(since)}::timestamptz", BEGINS_AS: literal(APPEARED)}
+        columns += [f"{begun.get(column, _null(column))} as {column.name}" for column in ADDED]
     # without hive partitions: a lake under a folder named region=x would show that region
     source = f"read_parquet({literal(escape(str(file)))}, hive_partitioning = false)"
     return f"select {', '.join(columns)} from {source}"
 
 
+def _lacking(column: Column, table: Table, there: Collection[str]) -> str:
+    """Return what is in the place of a column that the file lacks, as it was written by an older version.
+
+    That is null, but how a state began and ended, and with what, is seen by the states before and after it.
+    """
+    key = ", ".join(f'"{name}"' for name in table.key if name != VALID_FROM.name)
+    life = f"over (partition by {key} order by {VALID_FROM.name})"
+    goes_on = f"lag({VALID_TO.name}) {life} = {VALID_FROM.name}"
+    match column.name:
+        case BEGINS_AS.name:
+            came_back = f"when lag({VALID_TO.name}) {life} is not null then {literal(RETURNED)}"
+            return f"case when {goes_on} then {literal(CHANGED)} {came_back} else {literal(APPEARED)} end"
+        case ENDS_AS.name:
+            is_gone_on_from = f"lead({VALID_FROM.name}) {life} = {VALID_TO.name}"
+            went = f"when {VALID_TO.name} is not null then {literal(WENT)}"
+            return f"case when {is_gone_on_from} then {literal(CHANGED)} {went} end"
+        case DIFFERENCES.name:
+            told = [one for one in table.columns if one.name in there and is_told(one, table)]
+            differences = ", ".join(_difference(one, life) for one in told)
+            return f"case when {goes_on} then '[' || concat_ws(',', {differences}) || ']' end"
+    return _null(column)
+
+
+def _difference(column: Column, life: str) -> str:
+    """Return what differs in a column from the state before, as JSON; null if nothing does."""
+    after = f'"{column.name}"'
+    before = f"lag({after}) {life}"
+    values = f"'value_before': {_text(before, column.type)}, 'value_after': {_text(after, column.type)}"
+    found = f"to_json({{'column_name': {literal(column.name)}, {values}}})::varchar"
+    return f"case when {before} is distinct from {after} then {found} end"
+
+
+def _text(value: str, kind: pa.DataType) -> str:
+    """Return a value as text, an instant in UTC, whatever time zone the reader's session is in."""
+    return f"({value} at time zone 'UTC')::varchar || '+00'" if pa.types.is_timestamp(kind) else f"{value}::varchar"
+
+
+def _null(column: Column) -> str:
+    return f"null::{_sql_type(column.type)}"
+
+
 def _nothing(table: Table) -> str:
     """Return a select of the declared columns, without a row."""
-    columns = [f'null::{_sql_type(column.type)} as "{column.name}"' for column in table.columns]
+    columns = [f'{_null(column)} as "{column.name}"' for column in table.columns]
     return f"select {', '.join(columns)} where false"
 
 

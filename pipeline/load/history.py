@@ -56,6 +56,11 @@ def write(
     return file.rows
 
 
+def is_whole(path: Path, table: Table) -> bool:
+    """Whether a history has every column that is declared: an older version did not write them all."""
+    return set(history_of(table).names) <= set(pq.read_schema(path).names)
+
+
 def _compared(table: Table, before: pa.Schema) -> list[str]:
     """Return the columns in which a difference is a change.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -243,14 +243,17 @@ class SnapshotWriter:
     def _write_history(self, one: Table, entry: Mapping[str, Any]) -> dict[str, Any]:
         path = self._folder / HISTORY / f"{one.name}.parquet"
         before, known, since = self._previous, None, None
+        replaced: Sequence[Replacing] = ()
         if before and before.has(one.name):
             known = before.file(one.name, history=before.has_history, verified=True)
             since = None if before.has_history else before.created_at
-            if before.has_history and entry == before.manifest["tables"][one.name]:
-                shutil.copyfile(known, path)  # no row has changed
-                return dict(before.manifest["history"][one.name])
+            if before.has_history and history.is_whole(known, one):
+                if entry == before.manifest["tables"][one.name]:
+                    shutil.copyfile(known, path)  # no row has changed
+                    return dict(before.manifest["history"][one.name])
+                if one.name not in self._is_compared:
+                    replaced = self._replaced[one.name]
         present = self._folder / f"{one.name}.parquet"
-        replaced = self._replaced[one.name] if known and not since and one.name not in self._is_compared else ()
         rows = history.write(
             one, path, known=known, present=present, listed=self._listed, known_since=since, replaced=replaced
         )

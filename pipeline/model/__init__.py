@@ -1,15 +1,36 @@
 """What the data is: declared tables, and the ARNs that hold names found nowhere else."""
 
 from pipeline.model.declaration import declaration
-from pipeline.model.history import VALID_FROM, VALID_TO, history_of
+from pipeline.model.history import (
+    ADDED,
+    APPEARED,
+    BEGINS_AS,
+    CHANGED,
+    DIFFERENCES,
+    ENDS_AS,
+    RETURNED,
+    VALID_FROM,
+    VALID_TO,
+    WENT,
+    history_of,
+    is_told,
+)
 from pipeline.model.schema import Column, Items, Origin, Result, Table
 from pipeline.model.tables import IGNORED, TABLES, parent_key, table, tables_of_part
 
 __all__ = [
+    "ADDED",
+    "APPEARED",
+    "BEGINS_AS",
+    "CHANGED",
+    "DIFFERENCES",
+    "ENDS_AS",
     "IGNORED",
+    "RETURNED",
     "TABLES",
     "VALID_FROM",
     "VALID_TO",
+    "WENT",
     "Column",
     "Items",
     "Origin",
@@ -17,6 +38,7 @@ __all__ = [
     "Table",
     "declaration",
     "history_of",
+    "is_told",
     "parent_key",
     "table",
     "tables_of_part",

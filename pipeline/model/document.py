@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.model.history import VALID_FROM, VALID_TO
+from pipeline.model.history import ADDED
 from pipeline.model.schema import Column, Table
 
 HEADER = """# Tables
@@ -18,7 +18,7 @@ Made from the declarations in `pipeline/model/tables.py` and `pipeline/model/par
 HISTORY = """## history
 
 Each table has a history, `history.<table>`: one row per row of the table and state it was seen in, with all columns of
-the table and these two. `as_of.<table>(instant)` gives the table as it stood then.
+the table and these. `as_of.<table>(instant)` gives the table as it stood then.
 
 | column | type | unit | source | meaning |
 |---|---|---|---|---|
@@ -27,7 +27,7 @@ the table and these two. `as_of.<table>(instant)` gives the table as it stood th
 
 def markdown(tables: Iterable[Table]) -> str:
     """Return the page: a section a table, a row a column, and what histories add."""
-    history = HISTORY + "".join(f"{_line(column)}\n" for column in (VALID_FROM, VALID_TO))
+    history = HISTORY + "".join(f"{_line(column)}\n" for column in ADDED)
     return "\n".join([HEADER, *(_section(table) for table in tables), history])
 
 

@@ -89,7 +89,7 @@ lasting as not materialized (
         null::bigint as asset_index,
         null::varchar as name,
         hash(project_arn) as key_hash,
-        hash(*columns(* exclude (valid_from, valid_to))) as state_hash
+        hash(*columns(* exclude (valid_from, valid_to, begins_as, ends_as, differences))) as state_hash
     from history.projects
     where valid_to is null
     union all
@@ -101,7 +101,7 @@ lasting as not materialized (
         null as asset_index,
         null as name,
         hash(dataset_arn) as key_hash,
-        hash(*columns(* exclude (valid_from, valid_to))) as state_hash
+        hash(*columns(* exclude (valid_from, valid_to, begins_as, ends_as, differences))) as state_hash
     from history.datasets
     where valid_to is null
     union all
@@ -113,7 +113,7 @@ lasting as not materialized (
         null as asset_index,
         null as name,
         hash(project_version_arn) as key_hash,
-        hash(*columns(* exclude (valid_from, valid_to))) as state_hash
+        hash(*columns(* exclude (valid_from, valid_to, begins_as, ends_as, differences))) as state_hash
     from history.project_versions
     where valid_to is null
     union all
@@ -125,7 +125,7 @@ lasting as not materialized (
         asset_index,
         null as name,
         hash(project_version_arn, data_result, stage, asset_index) as key_hash,
-        hash(*columns(* exclude (valid_from, valid_to))) as state_hash
+        hash(*columns(* exclude (valid_from, valid_to, begins_as, ends_as, differences))) as state_hash
     from history.version_assets
     where valid_to is null
     union all
@@ -137,7 +137,7 @@ lasting as not materialized (
         null as asset_index,
         null as name,
         hash('dataset_statistics', dataset_arn) as key_hash,
-        hash(*columns(* exclude (valid_from, valid_to))) as state_hash
+        hash(*columns(* exclude (valid_from, valid_to, begins_as, ends_as, differences))) as state_hash
     from history.dataset_statistics
     where valid_to is null
     union all
@@ -149,7 +149,7 @@ lasting as not materialized (
         null as asset_index,
         tag_key as name,
         hash('resource_tags', resource_arn, tag_key) as key_hash,
-        hash(*columns(* exclude (valid_from, valid_to))) as state_hash
+        hash(*columns(* exclude (valid_from, valid_to, begins_as, ends_as, differences))) as state_hash
     from history.resource_tags
     where valid_to is null
     union all
@@ -161,7 +161,7 @@ lasting as not materialized (
         null as asset_index,
         policy_name as name,
         hash('project_policies', project_arn, policy_name) as key_hash,
-        hash(*columns(* exclude (valid_from, valid_to))) as state_hash
+        hash(*columns(* exclude (valid_from, valid_to, begins_as, ends_as, differences))) as state_hash
     from history.project_policies
     where valid_to is null
 ),

@@ -10,7 +10,7 @@ with intervals as not materialized (
         null::bigint as asset_index,
         null::varchar as name,
         hash(project_arn) as key_hash,
-        hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
+        hash(*columns(* exclude (valid_from, valid_to, begins_as, ends_as, differences))) as state_hash,
         valid_from,
         valid_to
     from history.projects
@@ -23,7 +23,7 @@ with intervals as not materialized (
         null as asset_index,
         null as name,
         hash(dataset_arn) as key_hash,
-        hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
+        hash(*columns(* exclude (valid_from, valid_to, begins_as, ends_as, differences))) as state_hash,
         valid_from,
         valid_to
     from history.datasets
@@ -36,7 +36,7 @@ with intervals as not materialized (
         null as asset_index,
         null as name,
         hash(project_version_arn) as key_hash,
-        hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
+        hash(*columns(* exclude (valid_from, valid_to, begins_as, ends_as, differences))) as state_hash,
         valid_from,
         valid_to
     from history.project_versions
@@ -49,7 +49,7 @@ with intervals as not materialized (
         asset_index,
         null as name,
         hash(project_version_arn, data_result, stage, asset_index) as key_hash,
-        hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
+        hash(*columns(* exclude (valid_from, valid_to, begins_as, ends_as, differences))) as state_hash,
         valid_from,
         valid_to
     from history.version_assets
@@ -62,7 +62,7 @@ with intervals as not materialized (
         null as asset_index,
         null as name,
         hash('dataset_statistics', dataset_arn) as key_hash,
-        hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
+        hash(*columns(* exclude (valid_from, valid_to, begins_as, ends_as, differences))) as state_hash,
         valid_from,
         valid_to
     from history.dataset_statistics
@@ -75,7 +75,7 @@ with intervals as not materialized (
         null as asset_index,
         tag_key as name,
         hash('resource_tags', resource_arn, tag_key) as key_hash,
-        hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
+        hash(*columns(* exclude (valid_from, valid_to, begins_as, ends_as, differences))) as state_hash,
         valid_from,
         valid_to
     from history.resource_tags
@@ -88,7 +88,7 @@ with intervals as not materialized (
         null as asset_index,
         policy_name as name,
         hash('project_policies', project_arn, policy_name) as key_hash,
-        hash(*columns(* exclude (valid_from, valid_to))) as state_hash,
+        hash(*columns(* exclude (valid_from, valid_to, begins_as, ends_as, differences))) as state_hash,
         valid_from,
         valid_to
     from history.project_policies

@@ -17,10 +17,19 @@
 --   project_version_arn: ARN of the version; the key.
 with ordered as (
     select
-        *,
+        account_id,
+        region,
+        project_name,
+        version_name,
+        created_at,
+        status,
+        f1_score,
+        source_project_version_arn is not null as is_copy,
+        project_arn,
+        project_version_arn,
         row_number() over by_age as sequence_number,
         lag(f1_score) over by_age as previous_f1_score,
-        max(f1_score) over (by_age rows unbounded preceding) as best_f1_score,
+        -- with this one's, the best so far: one frame does for both
         max(f1_score) over (by_age rows between unbounded preceding and 1 preceding) as earlier_best_f1_score
     from main.project_versions
     where f1_score is not null
@@ -38,9 +47,10 @@ select
     status,
     f1_score,
     f1_score - previous_f1_score as f1_score_change,
-    best_f1_score,
+    -- greatest() passes over nulls
+    greatest(earlier_best_f1_score, f1_score) as best_f1_score,
     earlier_best_f1_score is null or f1_score > earlier_best_f1_score as is_new_best,
-    source_project_version_arn is not null as is_copy,
+    is_copy,
     project_arn,
     project_version_arn
 from ordered

@@ -18,47 +18,40 @@
 --   is_current: Whether it lasts.
 --   project_arn: ARN of the project.
 --   project_version_arn: ARN of the version; with stay_number the key.
-with moved as (
-    -- versions that were seen in one state only, which are most, need no order: they are taken straight through below
+with states as (
     select
-        history.account_id,
-        history.region,
-        history.project_arn,
-        history.project_name,
-        history.version_name,
-        history.project_version_arn,
-        history.status,
-        history.valid_from,
-        history.valid_to
-    from history.project_versions as history
-    semi join (from history.project_versions where valid_to is not null) as ended
-        on ended.project_version_arn = history.project_version_arn
+        account_id,
+        region,
+        project_arn,
+        project_name,
+        version_name,
+        project_version_arn,
+        status,
+        valid_from,
+        valid_to,
+        begins_as = 'changed' as follows,
+        ends_as is distinct from 'changed' as is_last,
+        -- other columns may change within a stay
+        begins_as <> 'changed' or differences like '%{"column_name":"status",%' as is_entry
+    from history.project_versions
+    -- those of versions that were seen in one state only, which are most, are taken straight through below
+    where begins_as <> 'appeared' or ends_as is not null
 ),
 
-states as (
+moved as (
     select
         *,
-        -- a version that was away begins anew
-        coalesce(lag(valid_to) over life = valid_from, false) as follows,
+        count(*) filter (where is_entry) over (life rows unbounded preceding) as stay_number,
         lag(status) over life as status_before,
-        lag(valid_to) over life as valid_to_before,
-        last_value(valid_to) over (life rows between unbounded preceding and unbounded following) as last_valid_to
-    from moved
-    -- a version stays in its project; with it named here, a question about one project reads no other
-    window life as (partition by project_arn, project_name, project_version_arn order by valid_from)
-),
-
-entries as (
-    -- other columns than the status may change within a stay: it ends when the state before the next stay does
-    select
-        *,
-        row_number() over life as stay_number,
-        case when lead(follows) over life then lead(status) over life end as next_status,
-        -- not with a third argument of lead, which older clients of a lake.duckdb do not read
-        coalesce(lead(valid_to_before) over life, last_valid_to) as left_at
+        lead(status) over life as status_after,
+        lead(is_entry) over life as is_followed,
+        lead(valid_from) over life as next_valid_from,
+        lead(valid_to) over life as next_valid_to
     from states
-    where not follows or status is distinct from status_before
-    window life as (partition by project_arn, project_name, project_version_arn order by valid_from)
+    -- a stay is told by the state it begins with and the one after that with which another begins, or the version went
+    where is_entry or is_last
+    -- a version stays in its project; with it named here, a question about one project reads no other
+    window life as (partition by project_version_arn, project_arn, project_name order by valid_from)
 ),
 
 stays as (
@@ -72,27 +65,31 @@ stays as (
         stay_number,
         status,
         case when follows then status_before end as previous_status,
-        next_status,
+        case when is_followed and not is_last then status_after end as next_status,
         valid_from as entered_at,
-        left_at
-    from entries
+        case
+            when is_last then valid_to
+            when is_followed then next_valid_from
+            else next_valid_to
+        end as left_at
+    from moved
+    where is_entry
     union all by name
     select
-        history.account_id,
-        history.region,
-        history.project_arn,
-        history.project_name,
-        history.version_name,
-        history.project_version_arn,
+        account_id,
+        region,
+        project_arn,
+        project_name,
+        version_name,
+        project_version_arn,
         1 as stay_number,
-        history.status,
+        status,
         null as previous_status,
         null as next_status,
-        history.valid_from as entered_at,
+        valid_from as entered_at,
         null as left_at
-    from history.project_versions as history
-    anti join (from history.project_versions where valid_to is not null) as ended
-        on ended.project_version_arn = history.project_version_arn
+    from history.project_versions
+    where begins_as = 'appeared' and ends_as is null
 ),
 
 timed as (

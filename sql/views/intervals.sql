@@ -1,4 +1,4 @@
--- Every state of every row in all histories, without its values: the row's key and how long it was so.
+-- Every state of every row in all histories, without its values: the row's key, how long it was so, and what it changed.
 -- grain: one row per row of a table and state it was seen in
 -- columns:
 --   table_name: Table of the row, such as project_versions.
@@ -13,6 +13,9 @@
 --     of different tables different ones.
 --   valid_from: When a sync first saw the row in this state (inclusive).
 --   valid_to: When a sync first saw it otherwise, or gone (exclusive); null if it is still so.
+--   begins_as: How the state began: appeared, changed or returned.
+--   ends_as: How the state ended: changed or went; null if it is still so.
+--   differences: What is not as before, where it began as changed; JSON as in the history.
 select
     'projects' as table_name,
     account_id,
@@ -24,7 +27,10 @@ select
     null::varchar as name,
     hash(project_arn) as key_hash,
     valid_from,
-    valid_to
+    valid_to,
+    begins_as,
+    ends_as,
+    differences
 from history.projects
 union all
 select
@@ -38,7 +44,10 @@ select
     null as name,
     hash(dataset_arn) as key_hash,
     valid_from,
-    valid_to
+    valid_to,
+    begins_as,
+    ends_as,
+    differences
 from history.datasets
 union all
 select
@@ -52,7 +61,10 @@ select
     null as name,
     hash(project_version_arn) as key_hash,
     valid_from,
-    valid_to
+    valid_to,
+    begins_as,
+    ends_as,
+    differences
 from history.project_versions
 union all
 select
@@ -66,7 +78,10 @@ select
     null as name,
     hash(project_version_arn, data_result, stage, asset_index) as key_hash,
     valid_from,
-    valid_to
+    valid_to,
+    begins_as,
+    ends_as,
+    differences
 from history.version_assets
 union all
 select
@@ -80,7 +95,10 @@ select
     null as name,
     hash('dataset_statistics', dataset_arn) as key_hash,
     valid_from,
-    valid_to
+    valid_to,
+    begins_as,
+    ends_as,
+    differences
 from history.dataset_statistics
 union all
 select
@@ -94,7 +112,10 @@ select
     tag_key as name,
     hash('resource_tags', resource_arn, tag_key) as key_hash,
     valid_from,
-    valid_to
+    valid_to,
+    begins_as,
+    ends_as,
+    differences
 from history.resource_tags
 union all
 select
@@ -108,5 +129,8 @@ select
     policy_name as name,
     hash('project_policies', project_arn, policy_name) as key_hash,
     valid_from,
-    valid_to
+    valid_to,
+    begins_as,
+    ends_as,
+    differences
 from history.project_policies

@@ -14,16 +14,15 @@ with published as (
         run_scopes.region,
         run_scopes.listed_at,
         run_scopes.run_id,
-        runs.started_at,
+        run_scopes.run_started_at,
         min(run_scopes.listed_at) over later as oldest_later_listed_at
     from main.run_scopes as run_scopes
-    inner join main.runs as runs on runs.run_id = run_scopes.run_id
     where
         run_scopes.listed_at is not null
         and run_scopes.run_outcome in ('complete', 'partial')
     window later as (
         partition by run_scopes.account_id, run_scopes.region
-        order by runs.started_at, run_scopes.run_id
+        order by run_scopes.run_started_at, run_scopes.run_id
         rows between 1 following and unbounded following
     )
 )
@@ -32,7 +31,7 @@ select
     account_id,
     region,
     listed_at,
-    arg_min(run_id, row(started_at, run_id)) as run_id,
+    arg_min(run_id, row(run_started_at, run_id)) as run_id,
     bool_or(coalesce(oldest_later_listed_at < listed_at, false)) as was_undone
 from published
 group by account_id, region, listed_at

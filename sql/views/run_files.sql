@@ -7,5 +7,6 @@
 select
     filename as file,
     content,
-    case when json_valid(content) and json_type(content) = 'OBJECT' then content end::json as record
+    -- an object is told by its first character, so that the text is parsed once
+    case when regexp_matches(content, '^\s*\{') then try_cast(content as json) end as record
 from read_text($runs)

@@ -5,6 +5,7 @@
 --   run_kind: sync (listed from AWS), replay (flattened again from landed pages) or rollback (an earlier snapshot
 --     published again; it asks AWS nothing, and its scopes are those that are shown since).
 --   run_outcome: complete, partial or failed; a failed run published nothing, whatever its scopes say.
+--   run_started_at: When the run started.
 --   account_id: AWS account that was listed.
 --   region: AWS region that was listed.
 --   outcome: complete (listed to the end; after a rollback, shown again) or failed.
@@ -67,6 +68,7 @@ select
     run_id,
     run_kind,
     run_outcome,
+    run_started_at::timestamptz as run_started_at,
     scope.account_id as account_id,
     scope.region as region,
     scope.outcome as outcome,

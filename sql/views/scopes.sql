@@ -37,10 +37,10 @@ with attempts as (
     -- the run is read out of the arguments once a run: DuckDB 1.5 would do so for every pair of scopes
     left join (
         select
-            run_id,
-            arguments ->> 'run' as replayed_run_id
-        from main.runs
-        where kind = 'replay'
+            record ->> 'run_id' as run_id,
+            (record -> 'arguments') ->> 'run' as replayed_run_id
+        from main.run_files
+        where (record ->> 'kind') = 'replay'
     ) as replays on replays.run_id = run_scopes.run_id
     left join main.run_scopes as replayed
         on replayed.run_id = replays.replayed_run_id
@@ -61,14 +61,22 @@ rollbacks as (
         true as is_published,
         null as error
     from (select distinct account_id, region from attempts) as tried
-    cross join main.runs as runs
+    cross join (
+        -- not main.runs, which counts scopes too
+        select
+            record ->> 'run_id' as run_id,
+            record ->> 'kind' as kind,
+            (record ->> 'started_at')::timestamptz as started_at,
+            (record ->> 'ended_at')::timestamptz as ended_at
+        from main.run_files
+        where
+            (record ->> 'kind') = 'rollback'
+            and (record ->> 'outcome') = 'complete'
+    ) as runs
     left join main.run_scopes as shown
         on shown.run_id = runs.run_id
         and shown.account_id = tried.account_id
         and shown.region = tried.region
-    where
-        runs.kind = 'rollback'
-        and runs.outcome = 'complete'
 ),
 
 events as (

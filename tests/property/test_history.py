@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
@@ -87,6 +89,28 @@ def told(found: snapshot.Snapshot, name: str) -> list[dict]:
     return pq.read_table(found.file(name, history=True)).to_pylist()
 
 
+def with_ends(states: list[dict], key: tuple[str, ...]) -> list[dict]:
+    """The same, sorted, each with how it began and ended, which the one before or after it tells."""
+    expected = [
+        one | {"begins_as": "appeared", "ends_as": one["valid_to"] and "went", "differences": None} for one in states
+    ]
+    for before, after in pairwise(expected):
+        if all(before[name] == after[name] for name in key):
+            after["begins_as"] = "returned"
+        if [before[name] for name in (*key, "valid_to")] == [after[name] for name in (*key, "valid_from")]:
+            before["ends_as"] = after["begins_as"] = "changed"
+            after["differences"] = json.dumps(
+                [
+                    {"column_name": name, "value_before": before[name], "value_after": after[name]}
+                    for name in ("status", "bucket")
+                    if before.get(name) != after.get(name)
+                ],
+                separators=(",", ":"),
+                ensure_ascii=False,
+            )
+    return expected
+
+
 @settings(max_examples=12, deadline=None)
 @given(runs, st.integers(2, 9))
 def test_every_state_of_every_row_is_told_with_its_interval(runs: list, rows_a_range: int):
@@ -116,9 +140,8 @@ def test_every_state_of_every_row_is_told_with_its_interval(runs: list, rows_a_r
                     | {"valid_from": state["valid_from"], "valid_to": state["valid_to"]}
                     for state in model.states[name]
                 ]
-                assert rows == sorted(
-                    full, key=lambda row: tuple(row[part] for part in (*table(name).key, "valid_from"))
-                )
+                full.sort(key=lambda row: tuple(row[part] for part in (*table(name).key, "valid_from")))
+                assert rows == with_ends(full, table(name).key)
 
 
 def test_tables_without_rows_have_histories_without_rows(tmp_path: Path):

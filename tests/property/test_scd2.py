@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from itertools import pairwise
 from math import nan
 from typing import Any
 
@@ -34,21 +36,51 @@ def row(scope: Scope, number: int, members: dict[str, Any], **more: Any) -> dict
     return place | {"project_version_arn": f"arn:{scope.region}:{number}"} | members | more
 
 
+def with_ends(states: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, sorted, each with how it began and ended, which the one before or after it tells."""
+    expected = [one | {"begins_as": "appeared", "ends_as": "went" if one.get("valid_to") else None} for one in states]
+    for before, after in pairwise(expected):
+        same = before["project_version_arn"] == after["project_version_arn"]
+        if same:
+            after["begins_as"] = "returned"
+        if same and before.get("valid_to") == after["valid_from"]:
+            before["ends_as"] = after["begins_as"] = "changed"
+            after["differences"] = after.get("differences") or json.dumps(
+                [
+                    {"column_name": name, "value_before": text(before.get(name)), "value_after": text(after.get(name))}
+                    for name in ("status", "f1_score", "feature")
+                    if repr(before.get(name)) != repr(after.get(name))
+                ],
+                separators=(",", ":"),
+            )
+    return expected
+
+
+def text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
 def told(states: pa.Table) -> list[str]:
     """Rows as text: there, what is not a number is itself."""
     return [repr(one) for one in states.to_pylist()]
 
 
 @settings(max_examples=60, deadline=None)
-@given(keys, st.booleans())
-def test_each_state_lasts_ends_or_begins_as_its_row_says(given_keys: dict, is_feature_compared: bool):
+@given(keys, st.booleans(), st.booleans())
+def test_each_state_lasts_ends_or_begins_as_its_row_says(
+    given_keys: dict, is_feature_compared: bool, is_known_told: bool
+):
     known, present, expected = [], [], []
     for (scope, number), (before, last, now) in sorted(given_keys.items(), key=lambda item: item[0]):
-        for at, members in enumerate(before):
-            known.append(row(scope, number, members, valid_from=DAYS[at], valid_to=DAYS[at + 1]))
-        expected += known[len(known) - len(before) :]
-        state = row(scope, number, last[0], valid_from=last[1]) if last else None
-        known += [state] if state else []
+        so_far = [
+            row(scope, number, members, valid_from=DAYS[at], valid_to=DAYS[at + 1]) for at, members in enumerate(before)
+        ]
+        so_far += [row(scope, number, last[0], valid_from=last[1])] if last else []
+        if is_known_told:  # else an older version wrote it
+            so_far = with_ends(so_far)
+        state = so_far[-1] if last else None
+        known += so_far
+        expected += so_far[: len(before)]
         seen_now = None
         if now == "as it was":
             seen_now = row(scope, number, last[0]) if last else None
@@ -61,7 +93,7 @@ def test_each_state_lasts_ends_or_begins_as_its_row_says(given_keys: dict, is_fe
         compared = ["status", "f1_score", *(["feature"] if is_feature_compared else [])]
         lasts = bool(state and seen_now) and all(repr(state.get(name)) == repr(seen_now.get(name)) for name in compared)
         if lasts:
-            expected.append(seen_now | {"valid_from": state["valid_from"]})
+            expected.append(seen_now | {"valid_from": state["valid_from"], "differences": state.get("differences")})
             continue
         if state and state["valid_from"] < NOW:
             expected.append(state | {"valid_to": NOW})
@@ -72,5 +104,5 @@ def test_each_state_lasts_ends_or_begins_as_its_row_says(given_keys: dict, is_fe
     states = Merge(VERSIONS, names, {LISTED: NOW}).states(
         pa.Table.from_pylist(known, target), pa.Table.from_pylist(present, VERSIONS.schema)
     )
-    assert told(states) == told(pa.Table.from_pylist(expected, target))
+    assert told(states) == told(pa.Table.from_pylist(with_ends(expected), target))
     assert states.schema.equals(target, check_metadata=True)

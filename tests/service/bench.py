@@ -84,12 +84,18 @@ def state(lake: Path) -> State | None:
 
 def _states(history: Any, key: Sequence[str]) -> list[Any]:
     rows = history.to_pylist()
-    told = []
+    told, goes_on = [], False
     for at, row in enumerate(rows):
         following = rows[at + 1] if at + 1 < len(rows) and all(rows[at + 1][one] == row[one] for one in key) else None
         until, since = row.pop("valid_to"), row.pop("valid_from")
         assert until is None or since < until
         ends = "lasts" if until is None else "touches" if following and following["valid_from"] == until else "ends"
+        assert row.pop("ends_as") == {"lasts": None, "touches": "changed", "ends": "went"}[ends]
+        begins_as, differences = row.pop("begins_as"), row.pop("differences")
+        is_first = not told or any(rows[at - 1][one] != row[one] for one in key)
+        assert begins_as == ("changed" if goes_on else "appeared" if is_first else "returned")
+        assert (differences is not None) == goes_on
+        goes_on = ends == "touches"
         told.append((tuple(row.values()), ends))
     return told
 

@@ -168,7 +168,9 @@ def test_undeclared_members_are_counted_as_if_all_had_been_read(serve: Serve, re
     one = project("a", Odd=1, Datasets=[{"DatasetArn": arn, "DatasetType": "TRAIN", "Status": "CREATE_COMPLETE"}])
 
     def listed(described: list[dict[str, Any]]) -> StaticWorld:
-        return StaticWorld({(ACCOUNT, REGION): [(one, described)]}, datasets={arn: Dataset({"Status": "OK", "Odd": {}})})
+        return StaticWorld(
+            {(ACCOUNT, REGION): [(one, described)]}, datasets={arn: Dataset({"Status": "OK", "Odd": {}})}
+        )
 
     described = [version(one, name, Odd=[1], Odder={}) for name in names(120)]
     served = serve(listed(described))

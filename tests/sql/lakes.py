@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.load import definitions, warehouse
+from pipeline.load import definitions, scd2, warehouse
 from pipeline.model import TABLES, Table, history_of
 from pipeline.settings import Prices
 
@@ -121,12 +121,18 @@ def _duckdb_type(kind: pa.DataType) -> str:
 
 
 def make(
-    lake: Path, given: dict[str, list[dict]] | None = None, runs: list[dict] = (), *, has_history: bool = True
+    lake: Path,
+    given: dict[str, list[dict]] | None = None,
+    runs: list[dict] = (),
+    *,
+    has_history: bool = True,
+    is_told: bool = True,
 ) -> Path:
     """Write a lake with one snapshot and those run records; return the snapshot's folder.
 
     `given` holds rows by table (`projects`) or history (`history.projects`). A table whose history alone is given
-    holds that history's open rows; rows given without a history have been so since SINCE.
+    holds that history's open rows; rows given without a history have been so since SINCE. What follows from the states
+    beside a state is added, unless the histories should be as an older version wrote them (not `is_told`).
     """
     given = given or {}
     unknown = set(given) - {name for table in TABLES for name in (table.name, f"history.{table.name}")}
@@ -140,8 +146,14 @@ def make(
             current = [_without_validity(row) for row in past or () if row.get("valid_to") is None]
         if past is None:
             past = [{**row, "valid_from": SINCE, "valid_to": None} for row in current]
-        _write(table, current, snapshot / f"{table.name}.parquet")
-        _write(history_of(table), past, snapshot / "history" / f"{table.name}.parquet")
+        pq.write_table(_rows(table, current), snapshot / f"{table.name}.parquet")
+        states = _rows(history_of(table), past)
+        if is_told:
+            states = scd2.told(states.sort_by([(name, "ascending") for name in history_of(table).key]), table)
+            states = pa.table(states.columns, names=states.column_names)  # whatever may not be null is, to be found
+        else:
+            states = states.drop_columns(["begins_as", "ends_as", "differences"])
+        pq.write_table(states, snapshot / "history" / f"{table.name}.parquet")
     if not has_history:
         shutil.rmtree(snapshot / "history")
     tables = {table.name: {"file": f"{table.name}.parquet"} for table in TABLES}
@@ -157,8 +169,8 @@ def _without_validity(row: dict) -> dict:
     return {name: value for name, value in row.items() if name not in {"valid_from", "valid_to"}}
 
 
-def _write(table: Table, rows: list[dict], file: Path) -> None:
-    pq.write_table(arrow(table, rows) if rows else table.schema.empty_table(), file)
+def _rows(table: Table, rows: list[dict]) -> pa.Table:
+    return arrow(table, rows) if rows else table.schema.empty_table()
 
 
 def run_record(run_id="r1", *, kind="sync", outcome="complete", at="2024-06-30T00:00:00Z", scopes=(), **more):

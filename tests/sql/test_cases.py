@@ -52,6 +52,13 @@ def test_case(case, tmp_path):
         assert lakes.texts(con.sql(case.query)) == case.expected
 
 
+@pytest.mark.parametrize("case", [one for one in cases() if any("history." in name for name in one.values[0].given)])
+def test_case_of_histories_that_an_older_version_wrote(case, tmp_path):
+    lakes.make(tmp_path, case.given, case.runs, is_told=False)
+    with lakes.connect(tmp_path) as con:
+        assert lakes.texts(con.sql(case.query)) == case.expected
+
+
 def test_every_mart_has_cases():
     assert {file.name for file in sqlfiles.read("marts")} <= {path.stem for path in CASES.glob("*.md")}
 

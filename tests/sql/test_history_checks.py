@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.load import checks, sqlfiles
@@ -186,6 +188,18 @@ def test_a_state_that_goes_on_from_an_equal_one_is_found(table, tmp_path):
 def test_equal_states_that_do_not_touch_pass(table, tmp_path):
     states = [state(table, 1, 2), state(table, 3, 4), state(table, 4, 5, "a"), state(table, 5)]
     assert check(tmp_path, "history_needless", table, *states) == 0
+
+
+@pytest.mark.parametrize("column", ["begins_as", "ends_as", "differences"])
+def test_a_state_that_tells_otherwise_than_those_beside_it_is_found(column, table, tmp_path):
+    states = [state(table, 1, 2, "a"), state(table, 2, 3, "b"), state(table, 5, 8, "b"), state(table, 8, None, "a")]
+    snapshot = lakes.make(tmp_path, {f"history.{table}": states})
+    file = snapshot / "history" / f"{table}.parquet"
+    rows = pq.read_table(file)
+    at = rows.schema.get_field_index(column)
+    other = pa.scalar({"begins_as": "appeared", "ends_as": "went"}.get(column), rows.schema.types[at])
+    pq.write_table(rows.set_column(at, column, pa.repeat(other, len(rows))), file)
+    assert found(tmp_path, "history_ends").rows == {"begins_as": 3, "ends_as": 3, "differences": 2}[column]
 
 
 def test_rows_of_tables_whose_keys_are_alike_do_not_stand_in_each_others_way(tmp_path):

@@ -69,6 +69,7 @@ def test_a_record_is_read_whole(tmp_path):
         "run_id": "r1",
         "run_kind": "sync",
         "run_outcome": "partial",
+        "run_started_at": "2024-06-01 00:00:00+00",
         "account_id": lakes.ACCOUNT,
         "region": lakes.REGION,
         "outcome": "complete",

@@ -123,6 +123,57 @@ def test_a_lake_without_histories_gets_one_that_begins_with_its_snapshot(lake: L
     assert states(lake) == [("arn:a", "CREATED", DAYS[1], None), ("arn:b", "DELETING", DAYS[1], None)]
 
 
+@pytest.mark.parametrize("what", ["has changed", "is the same"])
+def test_a_history_of_an_older_version_is_told_how_its_states_began_and_ended(lake: LocalLake, what: str):
+    publish(lake, "s1", DAYS[0], a="CREATED", b="CREATED", c="CREATED")
+    publish(lake, "s2", DAYS[1], a="DELETING", c="CREATED")
+    publish(lake, "s3", DAYS[2], a="DELETING", b="CREATED", c="CREATED")
+    ends = ("begins_as", "ends_as", "differences")
+    told = [
+        ("arn:a", "appeared", "changed", None, DAYS[0], DAYS[1]),
+        ("arn:a", "changed", None, difference("status", "CREATED", "DELETING"), DAYS[1], None),
+        ("arn:b", "appeared", "went", None, DAYS[0], DAYS[1]),
+        ("arn:b", "returned", None, None, DAYS[2], None),
+        ("arn:c", "appeared", None, None, DAYS[0], None),
+    ]
+    assert states(lake, *ends) == told
+
+    def older(folder: Path, _: dict[str, Any]) -> None:
+        path = folder / "history" / "projects.parquet"
+        pq.write_table(pq.read_table(path).drop_columns(list(ends)), path)
+
+    rewritten(lake, older)
+    if what == "is the same":  # but for what another table has
+        with writer(lake, "s4", snapshot.find(lake)) as new:
+            rows = pq.read_table(snapshot.current(lake).file("projects"))
+            dataset = {"account_id": HERE.account_id, "region": HERE.region, "dataset_arn": "arn:d"}
+            new.add({"projects": rows, "datasets": pa.Table.from_pylist([dataset], table("datasets").schema)})
+            new.listed(HERE, "s4", DAYS[3])
+            seal(new, DAYS[3])
+        assert states(lake, *ends) == told
+    else:
+        publish(lake, "s4", DAYS[3], a="DELETING", b="CREATED", c="DELETING")
+        changed = ("arn:c", "changed", None, difference("status", "CREATED", "DELETING"), DAYS[3], None)
+        assert states(lake, *ends) == [*told[:-1], ("arn:c", "appeared", "changed", None, DAYS[0], DAYS[3]), changed]
+
+
+def test_what_differed_is_told_once_and_stays(lake: LocalLake):
+    publish(lake, "s1", DAYS[0], a="CREATED")
+    publish(lake, "s2", DAYS[1], a="DELETING")
+    rewritten(lake, without("auto_update"))
+    publish(lake, "s3", DAYS[2], a={"status": "DELETING", "auto_update": "ENABLED"})
+    # the column is no change, so it has none of before either
+    assert states(lake, "auto_update", "differences") == [
+        ("arn:a", None, None, DAYS[0], DAYS[1]),
+        ("arn:a", "ENABLED", difference("status", "CREATED", "DELETING"), DAYS[1], None),
+    ]
+
+
+def difference(name: str, before: str | None, after: str | None) -> str:
+    values = {"column_name": name, "value_before": before, "value_after": after}
+    return json.dumps([values], separators=(",", ":"))
+
+
 def test_a_clock_that_went_back_cannot_turn_an_interval_round(lake: LocalLake):
     publish(lake, "s1", DAYS[5], a="CREATED")
     publish(lake, "s2", DAYS[2], a="DELETING")
