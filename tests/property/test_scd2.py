@@ -106,3 +106,13 @@ def test_each_state_lasts_ends_or_begins_as_its_row_says(
     )
     assert told(states) == told(pa.Table.from_pylist(with_ends(expected), target))
     assert states.schema.equals(target, check_metadata=True)
+    if is_feature_compared and is_known_told:  # what is new is told apart only from what this version wrote
+        merge = Merge(VERSIONS, names, {LISTED: NOW})
+        new = [
+            f"arn:{one.region}:{at}" for (one, at), of in given_keys.items() if one == LISTED and of[2] != "as it was"
+        ]
+        merge.only(pa.array(new, pa.string()))
+        few = [one for one in present if one["project_version_arn"] in new]
+        assert told(
+            merge.states(pa.Table.from_pylist(known, target), pa.Table.from_pylist(few, VERSIONS.schema))
+        ) == told(states)
