@@ -32,6 +32,8 @@ STORAGE_VERSION = "v1.0.0"
 """The file format of `lake.duckdb`: the oldest stable one, so that older clients open it too."""
 RUNS = "runs"
 """The lake's folder of run records."""
+REMEMBER_FOOTERS = "set parquet_metadata_cache = true"
+"""A view names other views, and each its file: its footer is read once, not at each mention. Files never change."""
 
 
 class _Built(msgspec.Struct, frozen=True):
@@ -57,6 +59,7 @@ def build(path: Path, *, snapshot: Path, runs: Path, prices: Prices) -> None:
         with folder.new_file(path.name) as building, duckdb.connect() as con:
             attach = f"attach {literal(str(building.resolve()))} as building"
             con.execute(f"{attach} (storage_version {literal(STORAGE_VERSION)})")
+            con.execute(REMEMBER_FOOTERS)
             con.execute("use building")
             con.execute("begin")  # one write of all, rather than one of each view and comment
             _define(con, statements)
@@ -131,6 +134,7 @@ def open_built(lake: Path, *, memory: str | None = None) -> duckdb.DuckDBPyConne
 
 def _prepare(con: duckdb.DuckDBPyConnection, lake: Path, *, memory: str | None, allow_write: bool) -> None:
     con.execute("set timezone = 'UTC'")
+    con.execute(REMEMBER_FOOTERS)
     if memory:
         con.execute(f"set memory_limit = {literal(memory)}")
     con.execute("set enable_progress_bar = false")
