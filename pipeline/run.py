@@ -184,6 +184,7 @@ def _publish(
     if run.outcome is not Outcome.FAILED:
         run.snapshot = run.run_id if new.is_changed or previous is None else previous.id
         observe(Event("published" if new.is_changed else "unchanged", detail=run.snapshot))
+    memory.give_back()
     return conclude(settings, lake, run, new.doubt)
 
 

@@ -15,7 +15,7 @@ from pipeline.record import Outcome, RunRecord
 from pipeline.settings import Settings
 from pipeline.storage import Lake
 
-CHECK_MEMORY = "128MB"
+CHECK_MEMORY = "96MB"
 """What the data checks may take; DuckDB's own limit is most of the machine."""
 
 

@@ -282,3 +282,21 @@ def test_of_a_scope_that_was_not_followed_only_changed_pages_are_read_back(
     serve(regions(Status="RUNNING"), lake=served.lake).sync(**both)
     assert read == [" 1", "b 1"]
     assert revised == [(1, 1)]
+
+
+def test_a_part_that_is_asked_for_the_first_time_is_asked_of_all_that_is_there(serve: Serve, revised: list[Any]):
+    def tagged(count: int) -> StaticWorld:
+        one = project("a")
+        described = [version(one, name) for name in names(count)]
+        tags = {each["ProjectVersionArn"]: {"name": each["ProjectVersionArn"][-20:]} for each in described}
+        return StaticWorld({(ACCOUNT, REGION): [(one, described)]}, resource_tags=tags)
+
+    served = serve(tagged(120))
+    served.sync()
+    for count, parts in ((120, ["tags"]), (119, ["tags"]), (121, ["tags"]), (122, []), (122, ["tags"])):
+        serve(tagged(count), lake=served.lake).sync(parts=parts)
+        if parts:
+            fresh = serve(tagged(count))
+            fresh.sync(parts=parts)
+            assert manifest(served.lake, "tables") == manifest(fresh.lake, "tables")
+    assert revised == [(0, 0), (1, 0), (0, 2), (0, 1), (0, 0)]

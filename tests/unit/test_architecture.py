@@ -77,6 +77,7 @@ LAYERS = {
         "flatten",
         "landed",
         "landing",
+        "memory",
         "pieces",
         "revision",
         "unchanged",
