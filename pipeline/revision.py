@@ -177,7 +177,11 @@ class _Comparison:
 
     def _listed_before(self, place: Place) -> Sequence[msgspec.Raw]:
         position = self._before.positions.get(place)
-        return () if position is None else _texts(self._known.body(position))
+        if position is None:
+            return ()
+        if not self._before.digests[place]:  # it had to be read with care
+            raise OvertakenError(place[1])
+        return _texts(self._known.body(position))
 
     def _compare(self, project: str, before: Sequence[msgspec.Raw], now: Sequence[msgspec.Raw]) -> None:
         """Note what only one of two pages has, unless another page of the project had it on the other side."""

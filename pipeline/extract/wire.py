@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import ParamValidationError
+from botocore.exceptions import HTTPClientError, ParamValidationError
 from botocore.parsers import create_parser
 from botocore.response import StreamingBody
 from botocore.validate import ParamValidator
+from urllib3.exceptions import HTTPError
 
 from pipeline.extract.tap import BODY, HTTP_REDIRECT, PAGE, examine
 
@@ -59,7 +60,10 @@ class Wire:
         SigV4Auth(credentials, self._model.signing_name, self._client.meta.region_name).add_auth(request)
         request.stream_output = True  # the session would read it in pieces, and copy each twice
         answer = self._session.send(request.prepare())
-        body: bytes = StreamingBody(answer.raw, answer.headers.get("content-length")).read()
+        try:
+            body: bytes = StreamingBody(answer.raw, answer.headers.get("content-length")).read()
+        except HTTPError as error:  # what botocore's reader lets through, and its session would not have
+            raise HTTPClientError(error=error) from error
         if answer.status_code >= HTTP_REDIRECT:
             raise self._error(operation, answer, body)
         said = {"HTTPStatusCode": answer.status_code, "RequestId": answer.headers.get("x-amzn-requestid", "")}

@@ -67,7 +67,7 @@ class SnapshotWriter:
         for scopes in self._to_carry.values():
             if scope in scopes:
                 scopes.remove(scope)
-        self._is_compared.update(self._files)
+        self._is_compared.update(self._files)  # what `replace` noted of the scope no longer tells what is new
 
     def listed(
         self, scope: Scope, run_id: str, listed_at: datetime, *, whole: bool = True, parts: Collection[str] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -300,3 +301,18 @@ def test_a_part_that_is_asked_for_the_first_time_is_asked_of_all_that_is_there(s
             fresh.sync(parts=parts)
             assert manifest(served.lake, "tables") == manifest(fresh.lake, "tables")
     assert revised == [(0, 0), (1, 0), (0, 2), (0, 1)]  # at last, the rows there were are from two runs
+
+
+def test_pages_before_that_had_to_be_read_with_care_are_not_compared(serve: Serve, revised: list[Any]):
+    one = project("a")
+    half = Fault(
+        "raw_body",
+        operation=VERSIONS,
+        project="a",
+        body=json.dumps({"ProjectVersionDescriptions": [version(one, "v0000", StatusMessage="\ud800")]}).encode(),
+    )
+    served = serve(world(a=1, b=3), faults=[half])
+    served.sync()
+    serve(world(a=2, b=3), lake=served.lake).sync()
+    assert version_names(served.lake) == {"a": names(2), "b": names(3)}
+    assert revised == []

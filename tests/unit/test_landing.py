@@ -104,6 +104,23 @@ def test_what_many_scopes_hold_back_is_bounded_for_all_of_them_together(
         assert pq.read_metadata(found.path).num_row_groups > 1
 
 
+def test_what_goes_wrong_while_a_row_group_is_written_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(landing.writer, "ROW_GROUP_BYTES", 1)
+
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(landing.Writer, "_write", full)
+    scope = Scope("eu-west-1", "111122223333")
+    with (
+        landing.one_hand() as hand,
+        pytest.raises(OSError, match="no space left"),
+        landing.land(LocalLake(tmp_path), "run", scope, hand) as writer,
+    ):
+        writer.add(page(1))
+    assert landing.scopes_of(LocalLake(tmp_path), "run") == []
+
+
 def test_all_files_are_written_on_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     threads = set()
     original = pq.ParquetWriter.write_table

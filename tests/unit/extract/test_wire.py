@@ -7,10 +7,12 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 from urllib3 import HTTPResponse
+from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
 
 from pipeline.extract.clients import config
+from pipeline.extract.failures import is_passing
 from pipeline.extract.tap import BODY, PAGE
 from pipeline.extract.wire import Wire
 
@@ -69,6 +71,21 @@ def test_an_error_is_the_one_that_a_clients_method_raises(client: Any, status: i
     assert type(ours.value) is type(theirs.value)
     assert str(ours.value) == str(theirs.value).replace(" (reached max retries: 0)", "")
     assert ours.value.response[BODY] == body
+
+
+@pytest.mark.parametrize("error", [SSLError("bad record"), ProtocolError("broken"), ReadTimeoutError(None, "", "slow")])
+def test_what_breaks_while_a_body_is_read_may_pass(client: Any, error: Exception):
+    class Broken:
+        def read(self, *_: Any) -> bytes:
+            raise error
+
+    def send(request: Any) -> AWSResponse:
+        return AWSResponse(request.url, 200, {}, Broken())
+
+    client._endpoint.http_session.send = send
+    with pytest.raises(HTTPClientError) as raised:
+        Wire(client).call("DescribeProjects", {}, KEYS)
+    assert is_passing(raised.value)
 
 
 def test_another_protocol_is_not_spoken(client: Any, monkeypatch: pytest.MonkeyPatch):
