@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-OURS = ("reklake", "boto3", "botocore", "pyarrow", "duckdb", "msgspec")
+OURS = ("reklake", "boto3", "botocore", "pyarrow", "duckdb", "msgspec", "numpy")
 
 
 def describe(environments: Mapping[str, Path]) -> dict[str, str]:

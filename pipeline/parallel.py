@@ -12,10 +12,10 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def ordered_map(work: Callable[[Given], Made], given: Iterable[Given], *, workers: int, ahead: int) -> Iterator[Made]:
-    """Yield work(x) for each x in order; at most `ahead` are taken before their turn, so memory stays flat.
+def ordered_map(work: Callable[[Given], Made], given: Iterable[Given], *, ahead: int = 1) -> Iterator[Made]:
+    """Yield work(x) for each x in order, done by another thread; at most `ahead` are taken before their turn.
 
-    If there is only one, no thread is started for it.
+    So memory stays flat. If there is only one, no thread is started for it.
     """
     rest = iter(given)
     first = list(islice(rest, 2))
@@ -23,7 +23,7 @@ def ordered_map(work: Callable[[Given], Made], given: Iterable[Given], *, worker
         yield from map(work, first)
         return
     under_way: deque[Future[Made]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(1) as pool:
         try:
             for one in chain(first, rest):
                 under_way.append(pool.submit(work, one))

@@ -16,14 +16,15 @@ from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PA
 from pipeline.parallel import ordered_map
 
 PIECE_BYTES = 3 << 20
-"""Bodies flattened at a time: about 1,000 versions; twice as much takes 50 MB more and saves nothing."""
+"""Bodies flattened at a time while pages come: about 1,000 versions. A piece costs as much as 200 versions do, but
+larger ones wait longer, in memory."""
+PORTIONS = 2
+"""Once pages are landed, so many times as much is flattened at a time, and so many pieces before they are asked for.
+One thread does it while another writes; a second would take the interpreter from the first as often as it helps."""
 PROJECT_BYTES = 4 << 20
 """Bodies of one project that are waited for: about 1,300 versions; a larger project is cut."""
 UNORDERED_BYTES = 16 << 20
 """Bodies of whole projects that wait for one that comes before them; beyond that, rows have to be put in order."""
-FLATTEN_THREADS = 2
-"""pyarrow releases the interpreter while it parses; a third thread only waits for memory. While pages are listed one is
-enough: others list, and write what is flattened."""
 
 
 class OvertakenError(Exception):
@@ -60,7 +61,7 @@ class Projects:
 
 
 def flatten_scope(
-    scope: Scope, arrivals: Iterable[Arrived], parts: Collection[str], *, threads: int = FLATTEN_THREADS
+    scope: Scope, arrivals: Iterable[Arrived], parts: Collection[str], *, portions: int = PORTIONS
 ) -> Iterator[tuple[Flat, str | None]]:
     """Yield a scope as tables: its versions in about the order they came, then its projects, then each of `parts`.
 
@@ -79,9 +80,8 @@ def flatten_scope(
     seen: dict[str, list[pa.Array]] = defaultdict(list)
     for piece, flat in ordered_map(
         lambda piece: (piece, flatten(DESCRIBE_PROJECT_VERSIONS, scope, piece.pages)),
-        pieces(answers.of_versions(), known),
-        workers=threads,
-        ahead=threads,
+        pieces(answers.of_versions(), known, portions),
+        ahead=portions,
     ):
         if "tags" in parts:
             resources.append(flat.arns)
@@ -140,14 +140,14 @@ class Answers:
         ]
 
 
-def pieces(arrivals: Iterable[Arrived], projects: Projects) -> Iterator[Piece]:
+def pieces(arrivals: Iterable[Arrived], projects: Projects, portions: int = 1) -> Iterator[Piece]:
     """Group pages, which come mixed because projects are listed side by side, into pieces, in key order where possible.
 
     Pages of projects that are not outstanding do not count; each is outstanding until its last page came. Of a project
     whose listing began anew the new pages count; one that answered with an error is noted as gone.
     """
     waiting: dict[str, list[RawPage]] = {}
-    ready = _Ready()
+    ready = _Ready(PIECE_BYTES * portions)
     cut: dict[str, int] = {}
     for page, is_last in arrivals:
         arn = page.project_arn
@@ -179,8 +179,9 @@ def pieces(arrivals: Iterable[Arrived], projects: Projects) -> Iterator[Piece]:
 class _Ready:
     """Whole projects that will soon be a piece."""
 
-    def __init__(self) -> None:
+    def __init__(self, piece_bytes: int) -> None:
         self.projects: dict[str, list[RawPage]] = {}
+        self._piece_bytes = piece_bytes
         self._size = 0
 
     def add(self, arn: str, pages: list[RawPage]) -> None:
@@ -189,10 +190,10 @@ class _Ready:
 
     def due(self, first: str | None) -> list[str]:
         """Return the projects that make up a piece by now: those before `first` or, if too many wait for it, all."""
-        if self._size < PIECE_BYTES:
+        if self._size < self._piece_bytes:
             return []
         in_order = sorted(arn for arn in self.projects if first is None or arn < first)
-        if sum(_size(self.projects[arn]) for arn in in_order) >= PIECE_BYTES:
+        if sum(_size(self.projects[arn]) for arn in in_order) >= self._piece_bytes:
             return in_order
         return sorted(self.projects) if self._size >= UNORDERED_BYTES else []
 

@@ -21,7 +21,7 @@ from pipeline.flatten import Flat
 from pipeline.landing import LandedScope
 from pipeline.load.writer import SnapshotWriter
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, Scope
-from pipeline.pieces import FLATTEN_THREADS, OvertakenError, flatten_scope
+from pipeline.pieces import PORTIONS, OvertakenError, flatten_scope
 from pipeline.record import ScopeRecord, text_of
 from pipeline.revision import Revision, revise
 from pipeline.unchanged import Before
@@ -138,7 +138,7 @@ def _write_while_listed(new: SnapshotWriter, arriving: Arriving) -> _Written | N
     if pages is None:
         return None
     try:
-        return _write(new, arriving.scope, pages, arriving.parts, threads=1)
+        return _write(new, arriving.scope, pages, arriving.parts, portions=1)
     except OvertakenError:
         new.undo(arriving.scope)
         return None
@@ -152,12 +152,12 @@ def _write(
     pages: Iterable[Arrived],
     parts: Iterable[str],
     *,
-    threads: int = FLATTEN_THREADS,
+    portions: int = PORTIONS,
 ) -> _Written:
     """Write projects and versions; the rows of parts are returned, as it takes more to know which of them count."""
     written = _Written()
     asked_before = new.asked_before(scope)
-    for number, (flat, settled) in enumerate(flatten_scope(scope, pages, frozenset(parts), threads=threads), 1):
+    for number, (flat, settled) in enumerate(flatten_scope(scope, pages, frozenset(parts), portions=portions), 1):
         if number % PIECES_BETWEEN == 0:
             memory.give_back()
         if flat.operation in PART_OF:

@@ -13,6 +13,7 @@ import typer
 
 from pipeline.cli import output as output_to
 from pipeline.cli.exits import Exit
+from pipeline.cli.lean import without
 from pipeline.cli.moments import moment
 from pipeline.cli.options import Config, Lake
 from pipeline.cli.render import Format
@@ -51,6 +52,7 @@ class CheckFormat(StrEnum):
     json = "json"
 
 
+@without("numpy")
 def sql(
     query: Annotated[
         str | None,
@@ -101,6 +103,7 @@ def sql(
                 output_to.render(result, form, out, is_first=number == 0)
 
 
+@without("numpy")
 def check(
     lake: Lake = None,
     form: Annotated[CheckFormat, typer.Option("--format", help="How to show what was found.")] = CheckFormat.table,
@@ -166,6 +169,7 @@ def runs(
         output_to.write(output_to.table_of(SCOPE_COLUMNS, rows), form)
 
 
+@without("numpy")
 def changes(
     since: Annotated[
         str,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import PageError
-from pipeline.flatten.answers import EXTRA_MEMBER, answer
-from pipeline.flatten.members import Members
+from pipeline.flatten import uniform
+from pipeline.flatten.answers import EXTRA_MEMBER, Answer, answer
+from pipeline.flatten.members import Columns, Nested, Taken
 from pipeline.flatten.reader import read
 from pipeline.model import Column, Origin, Table, table
 from pipeline.model.arn import NAME_SEGMENTS, SEPARATOR
@@ -63,19 +65,41 @@ class Flat:
         return Flat(self.operation, tables, self.problems, self.unknown)
 
 
+class _Listed(Protocol):
+    """The items of some pages, in the pages' order, however they were read."""
+
+    @property
+    def items(self) -> Columns:
+        """Their members."""
+
+    @property
+    def page_index(self) -> pa.Array:
+        """For each item the index of the page it stood on."""
+
+    @property
+    def problems(self) -> tuple[PageError, ...]:
+        """What could not be read."""
+
+    @property
+    def unknown(self) -> int:
+        """How many members went to EXTRA_MEMBER."""
+
+    def nested(self, table: Table, order: pa.Array) -> Nested:
+        """Return a nested table's rows, of the items at these positions, in that order."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The rows of one table before they are columns: where each stands among the items and their descriptions."""
+    """The rows of one table before they are columns, in their order.
 
-    items: Members
-    at: pa.Array
-    """Positions of the rows in `items`, in their order."""
-    parents: Members
-    parent_at: pa.Array
-    """Positions of the rows' descriptions in `parents`; of a description, its own."""
+    `parents` are the descriptions that the rows' items stand in, one a row; of a description, it itself. `requested` is
+    the project that each was listed in.
+    """
+
+    items: Columns
+    parents: Columns
     requested: pa.Array
-    """The project that each of `parents` was listed in."""
-    labels: dict[str, pa.Array]
+    labels: Mapping[str, pa.Array]
     index: pa.Array | None
 
 
@@ -87,60 +111,46 @@ def flatten(operation: str, scope: Scope, pages: Sequence[RawPage], *, gone: Col
     """
     shape = answer(operation)
     ordered = sorted(pages, key=lambda page: (page.project_arn, page.page_number))
-    listed = read(ordered, shape, scope)
-    items = listed.members
-    arns = items[shape.key]
+    cut, others = uniform.read(ordered, shape)
+    if cut is None:
+        return _flatten(read(ordered, shape, scope), shape, scope, ordered, gone)
+    flat = _flatten(cut, shape, scope, ordered, gone)
+    if not others:
+        return flat
+    rest = _flatten(read(others, shape, scope), shape, scope, others, gone)
+    if not len(rest.arns):
+        return replace(rest, tables=flat.tables)
+    if pc.any(pc.is_in(rest.arns, flat.arns), min_count=0).as_py():  # which of the two was seen last?
+        return _flatten(read(ordered, shape, scope), shape, scope, ordered, gone)
+    return _joined(flat, rest)
+
+
+def _joined(one: Flat, other: Flat) -> Flat:
+    tables = {}
+    for name, rows in one.tables.items():
+        both = pa.concat_tables([rows, other.tables[name]])
+        tables[name] = both.take(in_key_order(both, table(name).key)).combine_chunks()
+    return Flat(one.operation, tables, other.problems, other.unknown)
+
+
+def _flatten(listed: _Listed, shape: Answer, scope: Scope, pages: Sequence[RawPage], gone: Collection[str]) -> Flat:
+    arns = listed.items[shape.key]
     order = in_key_order(pa.table({shape.key: arns}), [shape.key])
     if gone:
         order = order.filter(pc.invert(pc.is_in(arns.take(order), pa.array(sorted(gone), pa.string()))))
-    requested = pa.array([page.project_arn for page in ordered], pa.string()).take(listed.page_index)
-
-    tables = {shape.root.name: _table(shape.root, _Rows(items, order, items, order, requested, {}, None), scope)}
+    requested = pa.array([page.project_arn for page in pages], pa.string()).take(listed.page_index.take(order))
+    items = listed.items.take(order)
+    tables = {shape.root.name: _table(shape.root, _Rows(items, items, requested, {}, None), scope)}
     for nested in shape.nested:
-        tables[nested.name] = _table(nested, _nested_rows(nested, items, order, requested), scope)
-    return Flat(operation, tables, listed.problems, listed.unknown)
-
-
-def _nested_rows(table: Table, parents: Members, order: pa.Array, requested: pa.Array) -> _Rows:
-    """Gather a nested table's lists into one run of rows, ordered by description, list and place.
-
-    `order` holds the positions of the descriptions that count, in their order.
-    """
-    rank = pc.inverse_permutation(order.cast(pa.int64()), max_index=len(parents) - 1)
-    children, parent_at, places, lists = [], [], [], []
-    for number, one in enumerate(table.items):
-        column = parents[one.path]
-        parent = pc.cast(pc.list_parent_indices(column), pa.int64())
-        children.append(column.flatten())
-        parent_at.append(parent)
-        places.append(_places(column, parent))
-        lists.append(pa.repeat(number, len(parent)))
-    parent, number = pa.concat_arrays(parent_at), pa.concat_arrays(lists)
-    place_of = pc.add(pc.multiply(rank.take(parent), len(table.items)), number)
-    at = pc.sort_indices(
-        place_of
-    )  # stable, so a list keeps its order; those of descriptions that do not count are last
-    at = at[: len(at) - place_of.null_count]
-    labels = {
-        column.path: pa.array([one.labels[column.path] for one in table.items]).take(number.take(at))
-        for column in table.of(Origin.LIST)
-    }
-    return _Rows(
-        items=Members(pa.concat_arrays(children)),
-        at=at,
-        parents=parents,
-        parent_at=parent.take(at),
-        requested=requested,
-        labels=labels,
-        index=pa.concat_arrays(places).take(at),
-    )
-
-
-def _places(lists: pa.ListArray, parent: pa.Array) -> pa.Array:
-    """Return each item's 0-based place in its own list."""
-    lengths = pc.cast(pc.fill_null(pc.list_value_length(lists), 0), pa.int64())
-    starts = pc.subtract(pc.cumulative_sum(lengths), lengths)
-    return pc.subtract(pa.arange(0, len(parent)), starts.take(parent))
+        rows = listed.nested(nested, order)
+        labels = {
+            column.path: pa.array([one.labels[column.path] for one in nested.items]).take(rows.lists)
+            for column in nested.of(Origin.LIST)
+        }
+        parents = Taken(items, rows.parents)
+        nested_rows = _Rows(rows.items, parents, requested.take(rows.parents), labels, rows.places)
+        tables[nested.name] = _table(nested, nested_rows, scope)
+    return Flat(shape.operation, tables, listed.problems, listed.unknown)
 
 
 def _table(table: Table, rows: _Rows, scope: Scope) -> pa.Table:
@@ -154,25 +164,24 @@ def _table(table: Table, rows: _Rows, scope: Scope) -> pa.Table:
 def _column(column: Column, rows: _Rows, scope: Scope) -> pa.Array:  # noqa: PLR0911  # one return an origin
     match column.origin:
         case Origin.SCOPE:
-            return pa.repeat(pa.scalar(getattr(scope, column.path), column.type), len(rows.at))
+            return pa.repeat(pa.scalar(getattr(scope, column.path), column.type), len(rows.items))
         case Origin.REQUEST:
-            return rows.requested.take(rows.parent_at)
+            return rows.requested
         case Origin.MEMBER:
-            return typed(rows.items[column.path], column.type).take(rows.at)
+            return typed(rows.items[column.path], column.type)
         case Origin.PARENT:
-            return typed(rows.parents[column.path], column.type).take(rows.parent_at)
+            return typed(rows.parents[column.path], column.type)
         case Origin.ARN:
             member, _, name = column.path.partition("#")
-            return _segment(rows.items[member], NAME_SEGMENTS[name]).take(rows.at)
+            return _segment(rows.items[member], NAME_SEGMENTS[name])
         case Origin.LIST:
             return rows.labels[column.path]
         case Origin.INDEX:
-            return rows.index
+            return pc.cast(rows.index, column.type)
         case Origin.COUNT:
-            lengths = pc.list_value_length(rows.items[column.path])
-            return pc.cast(pc.fill_null(lengths, 0), column.type).take(rows.at)
+            return pc.cast(rows.items.lengths(column.path), column.type)
         case Origin.UNKNOWN:
-            return rows.items[EXTRA_MEMBER].take(rows.at)
+            return rows.items[EXTRA_MEMBER]
 
 
 def _segment(arns: pa.Array, number: int) -> pa.Array:

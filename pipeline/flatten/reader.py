@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from pipeline.errors import PageError
-from pipeline.flatten import tolerant
-from pipeline.flatten.answers import EXTRA_MEMBER, Answer
-from pipeline.flatten.members import Members
-from pipeline.model import Origin, Table
+from pipeline.flatten import plain, tolerant
+from pipeline.flatten.answers import Answer
+from pipeline.flatten.members import Members, Nested
+from pipeline.model import Table
 from pipeline.model.page import RawPage, Scope
 
 BATCH_PAGES = 20
@@ -22,12 +22,41 @@ BATCH_PAGES = 20
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The items of some pages by their members, and for each item the index of the page it stood on."""
+    """The items of some pages, and for each item the index of the page it stood on."""
 
-    members: Members
+    items: Members
     page_index: pa.Array
     problems: tuple[PageError, ...]
     unknown: int
+
+    def nested(self, table: Table, order: pa.Array) -> Nested:
+        """Return a nested table's rows, of the descriptions at these positions, in that order."""
+        rank = pc.inverse_permutation(order.cast(pa.int64()), max_index=len(self.items) - 1)
+        children, parent_at, places, lists = [], [], [], []
+        for number, one in enumerate(table.items):
+            column = self.items[one.path]
+            parent = pc.cast(pc.list_parent_indices(column), pa.int64())
+            children.append(column.flatten())
+            parent_at.append(parent)
+            places.append(_places(column, parent))
+            lists.append(pa.repeat(number, len(parent)))
+        parents, number = rank.take(pa.concat_arrays(parent_at)), pa.concat_arrays(lists)
+        place_of = pc.add(pc.multiply(parents, len(table.items)), number)
+        at = pc.sort_indices(place_of)  # stable, so a list keeps its order; what is in no description is last
+        at = at[: len(at) - place_of.null_count]
+        return Nested(
+            items=Members(pa.concat_arrays(children)).take(at),
+            parents=parents.take(at),
+            lists=number.take(at),
+            places=pa.concat_arrays(places).take(at),
+        )
+
+
+def _places(lists: pa.ListArray, parent: pa.Array) -> pa.Array:
+    """Return each item's 0-based place in its own list."""
+    lengths = pc.cast(pc.fill_null(pc.list_value_length(lists), 0), pa.int64())
+    starts = pc.subtract(pc.cumulative_sum(lengths), lengths)
+    return pc.subtract(pa.arange(0, len(parent)), starts.take(parent))
 
 
 def read(pages: Sequence[RawPage], answer: Answer, scope: Scope) -> Listed:
@@ -108,34 +137,10 @@ def _is_utf8(items: pa.StructArray, pages: Sequence[RawPage]) -> bool:
 
 def _is_plain(items: Members, answer: Answer) -> bool:
     """Whether the fast reader's result can be trusted: what it accepts though it should not is looked for here."""
-    arns = items[answer.key]
-    if arns.null_count or pc.any(pc.equal(arns, "")).as_py():
-        return False
     lists = [(Members(items[one.path].flatten()), table) for table in answer.nested for one in table.items]
-    return all(_has_plain_rows(rows, table) for rows, table in [(items, answer.root), *lists])
-
-
-def _has_plain_rows(rows: Members, table: Table) -> bool:
-    """Whether numbers are in range, keys are there once, and nobody sent a member named as ours."""
-    for column in table.of(Origin.MEMBER):
-        values = rows[column.path]
-        if pa.types.is_timestamp(column.type):
-            bounds = pc.min_max(values)
-            low, high = bounds["min"].as_py(), bounds["max"].as_py()
-            if low is not None and not (low >= tolerant.MIN_SECONDS and high <= tolerant.MAX_SECONDS):
-                return False
-        if pa.types.is_floating(values.type) and not pc.all(pc.is_finite(values), min_count=0).as_py():
-            return False
-        is_key = table.is_nested and column.name in table.key
-        if is_key and not _tells_apart(values):
-            return False
-    return bool(rows[EXTRA_MEMBER].null_count == len(rows))
-
-
-def _tells_apart(keys: pa.Array) -> bool:
-    """Whether every key is there, and only once."""
-    is_there = not keys.null_count and not pc.any(pc.equal(keys, "")).as_py()
-    return is_there and bool(pc.count_distinct(keys).as_py() == len(keys))
+    return plain.has_keys(items[answer.key]) and all(
+        plain.is_plain(rows, table) for rows, table in [(items, answer.root), *lists]
+    )
 
 
 def _clean(

@@ -50,7 +50,7 @@ def write(
         now = (one.replacement for one in replaced if one.replacement.num_rows)
     ranges = _ranges(before, now, target, table)
     file = SortedFile(path, target)
-    for _ in ordered_map(file.add, (merge.states(*both) for both in ranges), workers=1, ahead=1):
+    for _ in ordered_map(file.add, (merge.states(*both) for both in ranges)):
         pass  # rows are added in order, on a thread of their own
     file.close()
     return file.rows

@@ -106,7 +106,7 @@ class SnapshotWriter:
         file = self._file(name)
         replacing = Replacing(table(name), old, rows)
         before = (rows for _, rows in self._previous_rows(scope, [table(name)]))
-        for _ in ordered_map(file.add, replacing.rows(before), workers=1, ahead=1):
+        for _ in ordered_map(file.add, replacing.rows(before)):
             pass  # rows are added in order, on a thread of their own
         if replacing.is_contradicted:
             return False

@@ -64,9 +64,9 @@ CASES = {
     "--version": AWS | DATA | SLOW | DISPLAY,
     "version": AWS | DATA | SLOW | DISPLAY,
     "sync --help": AWS | DATA | SLOW,
-    "sql --lake {lake} from_projects": AWS | TYPED | {"pyarrow.dataset"},
-    "sql --lake {lake} select_1": AWS | TYPED | {"pyarrow.dataset", "pyarrow.compute"},
-    "sql --lake {lake} --format csv --output projects.csv from_projects": AWS | TYPED | {"pyarrow.dataset"},
+    "sql --lake {lake} from_projects": AWS | TYPED | {"pyarrow.dataset", "numpy"},
+    "sql --lake {lake} select_1": AWS | TYPED | {"pyarrow.dataset", "pyarrow.compute", "numpy"},
+    "sql --lake {lake} --format csv --output projects.csv from_projects": AWS | TYPED | {"pyarrow.dataset", "numpy"},
     "runs --lake {lake}": AWS | TYPED | {"pyarrow.dataset", "duckdb"},
     "runs --lake {lake} --count 1": AWS | TYPED | {"pyarrow.dataset", "duckdb"},
 }

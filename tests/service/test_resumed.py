@@ -174,7 +174,7 @@ def others(lake: Path) -> list[Path]:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_sync_that_is_told_to_stop_says_what_is_kept_and_leaves_a_record(bench: Bench, number: int, code: int):
     bench.begin("old")
-    bench.endpoint.use(faults=[Fault("latency", region=SECOND, seconds=1)])
+    bench.endpoint.use(faults=[Fault("latency", region=SECOND, seconds=5)])
     command = Command(bench)
     command.until("scope")  # the first one is listed, the second is slow
     returned, said, complained = command.end(number)

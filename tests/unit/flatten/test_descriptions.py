@@ -290,16 +290,29 @@ def test_ordinary_pages_need_no_careful_reading(monkeypatch: pytest.MonkeyPatch)
     assert flatten(DESCRIBE_PROJECTS, SCOPE, [page([project], 1, "", DESCRIBE_PROJECTS)]).unknown == 0
 
 
-def test_only_the_batch_with_the_odd_page_is_read_with_care(monkeypatch: pytest.MonkeyPatch):
+def test_only_the_odd_page_is_read_with_care(monkeypatch: pytest.MonkeyPatch):
+    from pipeline.flatten import tolerant
+
+    real, cleaned = tolerant.clean, []
+    monkeypatch.setattr(tolerant, "clean", lambda body, answer: cleaned.append(body) or real(body, answer))
+    pages = [page([{"ProjectVersionArn": f"{VERSION}{n:02}"}], n) for n in range(35)]
+    pages[12] = page([{"ProjectVersionArn": f"{VERSION}12", "Novelty": 1}], 12)
+    flat = flatten(DESCRIBE_PROJECT_VERSIONS, SCOPE, pages)
+    assert cleaned == [pages[12].body]
+    extras = flat.tables["project_versions"].column("extra").to_pylist()
+    assert [at for at, extra in enumerate(extras) if extra] == [12]
+    assert flat.unknown == 1
+
+
+def test_of_pages_with_escapes_only_the_batch_with_the_odd_one_is_read_with_care(monkeypatch: pytest.MonkeyPatch):
     from pipeline.flatten import reader, tolerant
 
     real, cleaned = tolerant.clean, []
     monkeypatch.setattr(reader, "BATCH_PAGES", 10)
     monkeypatch.setattr(tolerant, "clean", lambda body, answer: cleaned.append(body) or real(body, answer))
-    pages = [page([{"ProjectVersionArn": f"{VERSION}{n:02}"}], n) for n in range(35)]
-    pages[12] = page([{"ProjectVersionArn": f"{VERSION}12", "Novelty": 1}], 12)
+    described = [{"ProjectVersionArn": f"{VERSION}{n:02}", "VersionDescription": 'a "word"'} for n in range(35)]
+    described[12]["Novelty"] = 1
+    pages = [page([one], n) for n, one in enumerate(described)]
     flat = flatten(DESCRIBE_PROJECT_VERSIONS, SCOPE, pages)
     assert cleaned == [one.body for one in pages[10:20]]
-    extras = flat.tables["project_versions"].column("extra").to_pylist()
-    assert [at for at, extra in enumerate(extras) if extra] == [12]
     assert flat.unknown == 1

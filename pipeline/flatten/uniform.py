@@ -1,0 +1,273 @@
+"""Items of few shapes to columns, a shape at a time: what is fixed is compared, and the values are cut out.
+
+AWS writes its answers by rule: members in one order, spaces and braces where they always are. So the texts of a
+thousand versions have a few shapes; in a text of a known shape, each value stands so many bytes behind the how-manieth
+quote. To find all quotes, compare what lies between the values and cut these out takes half the time that a JSON
+parser needs. Nothing is believed: a text is of a shape if it is equal to it but for its values, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.errors import PageError
+from pipeline.flatten import plain
+from pipeline.flatten.answers import EXTRA_MEMBER, Answer
+from pipeline.flatten.members import Nested
+from pipeline.flatten.shapes import NOWHERE, Indices, Positions, Shape, UnfitError, learn, outline, paths_of
+from pipeline.flatten.texts import MOST_BYTES, Mask, Texts, texts_of
+from pipeline.model import Table
+from pipeline.model.page import RawPage
+
+FEWEST_TEXTS = 20
+"""Texts that a shape should have in the mean: of more shapes than that, each costs more than it saves."""
+SHAPES = 10
+"""So many shapes are worth it, however few texts there are."""
+REMEMBERED = 500
+"""Shapes of an operation that are kept for the next pages, 5 kB each; beyond that, all are forgotten."""
+PASSED_OVER = 10
+"""How often texts are not even tried after some had too many shapes: the next ones likely have as well."""
+
+
+class NotUniformError(ValueError):
+    """The texts have too many shapes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """Texts of one shape: their positions among all, and their bounds."""
+
+    shape: Shape
+    at: Indices
+    bounds: Positions
+
+
+class Cut:
+    """Columns of items whose values are pieces of texts."""
+
+    def __init__(
+        self, pieces: pa.Array, table: Table, numbers: Positions, lengths: Mapping[str, Positions] | None = None
+    ) -> None:
+        """`numbers` has one line an item, in it the number of each member's piece, or NOWHERE."""
+        self._pieces = pieces
+        self._table = table
+        self._kinds = paths_of(table)
+        self._numbers = numbers
+        self._lengths = lengths or {}
+        self._found: dict[str, pa.Array] = {}
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, path: str) -> pa.Array:
+        """Return a member's values; ArrowInvalid if one does not fit, KeyError if it is undeclared."""
+        if path == EXTRA_MEMBER:
+            return pa.nulls(len(self), pa.string())
+        if path not in self._found:
+            self._found[path] = self._made(path)
+        return self._found[path]
+
+    def lengths(self, path: str) -> pa.Array:
+        """Return how many items a list has."""
+        return pa.array(self._lengths[path])
+
+    def take(self, at: pa.Array) -> Cut:
+        """Return the items at some positions; of what was made already, no text is read again."""
+        places = at.to_numpy()
+        lengths = {path: lengths[places] for path, lengths in self._lengths.items()}
+        taken = Cut(self._pieces, self._table, self._numbers[places], lengths)
+        taken._found = {path: values.take(at) for path, values in self._found.items()}
+        return taken
+
+    def _made(self, path: str) -> pa.Array:
+        kind = self._kinds[path]
+        numbers = self._numbers[:, list(self._kinds).index(path)]
+        missing = numbers == NOWHERE
+        if missing.all():
+            return pa.nulls(len(numbers), kind)
+        texts = self._pieces.take(pa.array(numbers, mask=missing if missing.any() else None))
+        return _typed(texts, kind)
+
+
+def _typed(texts: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return what values mean that stood without quotes, as pyarrow.json has it; ArrowInvalid if one does not fit."""
+    if pa.types.is_string(kind):
+        return texts
+    if pa.types.is_boolean(kind):
+        is_true = pc.equal(texts, "true")
+        if not pc.all(pc.or_(is_true, pc.equal(texts, "false")), min_count=0).as_py():
+            raise pa.ArrowInvalid("a value is neither true nor false")
+        return is_true
+    return texts.cast(kind)
+
+
+class Uniform:
+    """Items of a few shapes. As reader.Listed, but that nothing is unknown and there are no problems."""
+
+    problems: tuple[PageError, ...] = ()
+    unknown = 0
+
+    def __init__(self, answer: Answer, texts: Texts, alike: Sequence[_Alike], page_index: Indices) -> None:
+        """`page_index` tells of each text the page that it stood on, or is NOWHERE where the text does not count."""
+        counts = page_index != NOWHERE
+        self.page_index = pa.array(page_index[counts])
+        self._alike = alike
+        self._first_piece, self._pieces = _pieces(texts, alike)
+        self._at = np.flatnonzero(counts)
+        numbers = np.full((len(texts), len(paths_of(answer.root))), NOWHERE, np.int32)
+        lists = [one.path for table in answer.nested for one in table.items]
+        lengths = {path: np.zeros(len(texts), np.int32) for path in lists}
+        for one in alike:
+            numbers[one.at] = _piece_of(one.shape.values, self._first_piece[one.at])
+            for path, length in one.shape.lengths.items():
+                lengths[path][one.at] = length
+        self.items = Cut(self._pieces, answer.root, numbers, lengths).take(pa.array(self._at))
+
+    def nested(self, table: Table, order: pa.Array) -> Nested:
+        """Return a nested table's rows, of the items at these positions, in that order."""
+        order_at = self._at[order.to_numpy()]
+        rank = np.full(len(self._first_piece), NOWHERE, np.int32)
+        rank[order_at] = np.arange(len(order_at), dtype=np.int32)
+        count = np.zeros(len(rank), np.int32)
+        for one in self._alike:
+            count[one.at] = len(one.shape.rows[table.name].lists)
+        ends = np.cumsum(count[order_at], dtype=np.int32)
+        total = ends[-1] if len(ends) else 0
+        starts = ends - count[order_at]
+        numbers = np.empty((total, len(paths_of(table))), np.int32)
+        parents, lists, places = np.empty((3, total), np.int32)
+        for one in self._alike:
+            rows = one.shape.rows[table.name]
+            kept = one.at[rank[one.at] != NOWHERE]
+            at = starts[rank[kept]][:, None] + np.arange(len(rows.lists), dtype=np.int32)
+            numbers[at] = _piece_of(rows.values, self._first_piece[kept])
+            parents[at], lists[at], places[at] = rank[kept][:, None], rows.lists, rows.places
+        return Nested(Cut(self._pieces, table, numbers), pa.array(parents), pa.array(lists), pa.array(places))
+
+
+def _pieces(texts: Texts, alike: Sequence[_Alike]) -> tuple[Positions, pa.Array]:
+    """Cut all texts up; returns the number of each text's first piece, and the pieces: every second one is a value."""
+    count = np.zeros(len(texts), np.int32)
+    for one in alike:
+        count[one.at] = one.bounds.shape[1]
+    first = np.cumsum(count, dtype=np.int32) - count
+    bounds = np.empty(count.sum(), np.int32)
+    for one in alike:
+        bounds[first[one.at][:, None] + np.arange(one.bounds.shape[1], dtype=np.int32)] = one.bounds
+    return first, texts.cut(bounds, pa.string())
+
+
+def _piece_of(values: Positions, first: Positions) -> Positions:
+    """Return which pieces hold the values with these numbers, in texts with these first pieces; NOWHERE stays."""
+    return np.where(values == NOWHERE, NOWHERE, first.reshape(-1, *[1] * values.ndim) + 2 * values + 1)
+
+
+def read(pages: Sequence[RawPage], answer: Answer) -> tuple[Uniform | None, list[RawPage]]:
+    """Read the items of pages of one operation; returns them, and the pages that have to be read otherwise.
+
+    Those are pages with escapes, with anything undeclared, and where anything else is out of the ordinary. None if that
+    is all of them.
+    """
+    memory = _memory(answer.operation)
+    if memory.is_passed_over():
+        return None, list(pages)
+    found = [texts_of(page, answer) for page in pages]
+    texts = [text for of_page in found for text in of_page]
+    if not texts or sum(map(len, texts)) > MOST_BYTES:
+        return None, list(pages)
+    page_index = np.repeat(np.arange(len(pages)), [len(of_page) for of_page in found])
+    try:
+        alike, unfit = _match(joined := Texts(texts), memory, answer)
+        page_index[np.isin(page_index, page_index[unfit])] = NOWHERE
+        uniform = Uniform(answer, joined, alike, page_index)
+        if not _is_plain(uniform, answer):
+            return None, list(pages)
+    except NotUniformError:
+        memory.pass_over()
+        return None, list(pages)
+    except pa.ArrowInvalid:
+        return None, list(pages)
+    taken = set(page_index.tolist())
+    return uniform, [page for index, page in enumerate(pages) if index not in taken]
+
+
+@dataclass(slots=True)
+class _Memory:
+    """The shapes that texts had before, by quotes and outlines; nothing but speed depends on it."""
+
+    shapes: dict[tuple[int, bytes], Shape] = field(default_factory=dict)
+    passed_over: int = 0
+
+    def is_passed_over(self) -> bool:
+        """Whether texts had too many shapes lately."""
+        self.passed_over = max(0, self.passed_over - 1)
+        return self.passed_over > 0
+
+    def pass_over(self) -> None:
+        """Note that texts had too many shapes."""
+        self.passed_over = PASSED_OVER
+
+    def learned(self, name: tuple[int, bytes], shape: Shape) -> Shape:
+        """Keep a shape."""
+        if len(self.shapes) >= REMEMBERED:
+            self.shapes.clear()
+        self.shapes[name] = shape
+        return shape
+
+
+@cache
+def _memory(_operation: str) -> _Memory:
+    return _Memory()
+
+
+def _match(texts: Texts, memory: _Memory, answer: Answer) -> tuple[list[_Alike], list[int]]:
+    """Sort texts by their shapes; returns also the positions of those that have none.
+
+    NotUniformError if there are too many shapes, or too many texts have none.
+    """
+    most = max(SHAPES, len(texts) // FEWEST_TEXTS)
+    alike: list[_Alike] = []
+    unfit: list[int] = []
+    for quotes in np.unique(texts.quotes):
+        left = np.flatnonzero(texts.quotes == quotes)
+        while len(left):
+            if len(alike) + len(unfit) >= most:
+                raise NotUniformError
+            try:
+                shape, fits, bounds = _shape_of_first(texts, left, memory, answer)
+            except UnfitError:
+                unfit.append(int(left[0]))
+                left = left[1:]
+            else:
+                alike.append(_Alike(shape, left[fits], bounds))
+                left = left[~fits]
+    return alike, unfit
+
+
+def _shape_of_first(texts: Texts, at: Indices, memory: _Memory, answer: Answer) -> tuple[Shape, Mask, Positions]:
+    """Return the shape of the first of some texts of as many quotes, which of them are of it, and those's bounds."""
+    text = texts[at[0]]
+    name = int(texts.quotes[at[0]]), outline(text)
+    if known := memory.shapes.get(name):
+        fits, bounds = texts.bounds(known, at)
+        if fits[0]:
+            return known, fits, bounds
+    shape = memory.learned(name, learn(text, answer))
+    return shape, *texts.bounds(shape, at)
+
+
+def _is_plain(uniform: Uniform, answer: Answer) -> bool:
+    """Whether the values can be trusted: read as they are, some would be taken that should not be."""
+    everything = pa.arange(0, len(uniform.items))
+    nested = [table for table in answer.nested if plain.is_looked_at(table)]
+    return (
+        plain.has_keys(uniform.items[answer.key])
+        and plain.is_plain(uniform.items, answer.root)
+        and all(plain.is_plain(uniform.nested(table, everything).items, table) for table in nested)
+    )
