@@ -35,7 +35,7 @@ def flatten(file: str, folder: str) -> float:
             yield Arrived(page, is_last=number == ends[arn])
 
     ends = {arn: number for arn, number, _ in pages.read(file)}  # a listing knows which page is its last
-    memory.choose_allocator()  # as a sync does
+    memory.choose_allocators()  # as a sync does
     started, seen = time.perf_counter(), datetime(2026, 1, 1, tzinfo=UTC)
     files = [TableFile(table(name), Path(folder, f"{name}.parquet")) for name in ("project_versions", "version_assets")]
     for flat, settled in flatten_scope(Scope(pages.REGION, pages.ACCOUNT), arrivals(), ()):

@@ -34,6 +34,7 @@ def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Resu
     BusyError if another writer has the lake, and FatalError if the lake cannot be read or written. Failed scopes raise
     nothing: they are in the record.
     """
+    memory.choose_allocators()
     lake = open_lake(settings.lake, settings.aws.profile)
     snapshot.check_usable(lake)
     if holder := lake.holder():
@@ -68,6 +69,7 @@ def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
     A scope whose rows were listed later than in that run keeps them: history goes forward only. LakeError if nothing
     of that run is there; BusyError if another writer has the lake.
     """
+    memory.choose_allocators()
     lake = open_lake(settings.lake, settings.aws.profile)
     found = landing.landed(lake, run_id)
     run = RunRecord.begin("replay", {"run": run_id})
@@ -164,7 +166,6 @@ def _publish(
 
     A scope is flattened while it is listed or, if it is not its turn yet, while others are.
     """
-    memory.choose_allocator()
     with writer(lake, run.run_id, previous) as new:
         for scope in sorted(arriving.keys() | (previous.sources.keys() if previous else set())):
             if scope not in arriving:
