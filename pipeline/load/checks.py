@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import duckdb
+import msgspec
 import pyarrow as pa
 
 from pipeline.errors import LakeError
 from pipeline.load import sqlfiles
 
+ON_DEMAND, EVERY_SYNC = "on demand", "every sync"
+"""When a check is asked: only if somebody wants it, or even if the snapshot is one that was asked already."""
 SAMPLE_ROWS = 5
 """Offending rows that a result carries; the check's own query gives the rest."""
 
@@ -35,12 +40,29 @@ class CheckResult:
         return self.rows == 0
 
 
-def run(con: duckdb.DuckDBPyConnection, *, after_writing: bool = False) -> tuple[CheckResult, ...]:
-    """Run every check over a connection that holds a lake's views (`pipeline.load.warehouse`).
+def run(con: duckdb.DuckDBPyConnection) -> tuple[CheckResult, ...]:
+    """Run every check over a connection that holds a lake's views (`pipeline.load.warehouse`)."""
+    return tuple(_run(con, file) for file in sqlfiles.read("checks"))
 
-    Those that matter `after_writing` leave out what every writer makes sure of by itself, and ask what AWS has told.
+
+def run_after_writing(con: duckdb.DuckDBPyConnection, *, is_sound: bool) -> tuple[CheckResult, ...]:
+    """Run the checks that ask what AWS has told, not what every writer makes sure of by itself.
+
+    Of a snapshot that `is_sound`, only those whose answers may be others by now.
     """
-    return tuple(_run(con, file) for file in sqlfiles.read("checks") if not (after_writing and file.when))
+    files = [file for file in sqlfiles.read("checks") if file.when != ON_DEMAND]
+    return tuple(_run(con, file) for file in files if file.when == EVERY_SYNC or not is_sound)
+
+
+def finds_nothing(results: Iterable[CheckResult]) -> bool:
+    """Whether all checks that need not be asked again of the same snapshot have passed."""
+    again = {file.name for file in sqlfiles.read("checks") if file.when == EVERY_SYNC}
+    return all(result.passed for result in results if result.name not in again)
+
+
+def digest() -> str:
+    """Return a hash of all checks: it is another where they ask anything else."""
+    return hashlib.sha256(msgspec.json.encode(sqlfiles.read("checks"))).hexdigest()
 
 
 def _run(con: duckdb.DuckDBPyConnection, file: sqlfiles.SqlFile) -> CheckResult:

@@ -27,7 +27,8 @@ class SqlFile:
     The header is the leading run of `--` lines: a description, then `grain: ...` and `columns:` with one
     `name: sentence` a line (a line indented further goes on with the sentence above it); a check has
     `severity: error` or `severity: warn` in their place, and `when: on demand` if it asks what every writer makes
-    sure of by itself, so that a sync need not ask.
+    sure of by itself, so that a sync need not ask, or `when: every sync` if its answer may be another for the same
+    snapshot, as it asks for the time or for runs.
     """
 
     folder: str

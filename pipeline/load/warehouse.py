@@ -42,6 +42,8 @@ class _Built(msgspec.Struct, frozen=True):
     bytes: int
     sha256: str
     definitions: str
+    sound: str = ""
+    """The hash of the checks that found nothing over it."""
 
 
 def build(path: Path, *, snapshot: Path, runs: Path, prices: Prices) -> None:
@@ -67,8 +69,7 @@ def build(path: Path, *, snapshot: Path, runs: Path, prices: Prices) -> None:
             con.execute("use memory")
             con.execute("detach building")
             built = _Built(building.stat().st_size, sha256(building), _digest(statements))
-        with folder.new_file(_note(path).name) as note:
-            note.write_bytes(msgspec.json.encode(built))
+        _write(path, built)
     except (duckdb.IOException, OSError) as error:
         raise LakeError(
             f"{path}: cannot be written: {str(error).splitlines()[0]}; make room, or allow writing there"
@@ -82,7 +83,7 @@ def fits(path: Path, *, snapshot: Path, runs: Path, prices: Prices) -> bool:
     others. The file is read, but not opened as a database. Raises LakeError as `definitions.statements` does.
     """
     try:
-        built = msgspec.json.decode(_note(path).read_bytes(), type=_Built)
+        built = _built(path)
         # in this order: whatever else somebody keeps in the file need not be read
         is_untouched = path.stat().st_size == built.bytes and sha256(path) == built.sha256
     except (OSError, msgspec.DecodeError):
@@ -90,6 +91,16 @@ def fits(path: Path, *, snapshot: Path, runs: Path, prices: Prices) -> bool:
     if not is_untouched or path.with_name(f"{path.name}.wal").exists():
         return False
     return built.definitions == _digest(definitions.statements(snapshot=snapshot, runs=runs, prices=prices))
+
+
+def sound(path: Path) -> str:
+    """Return what `note_sound` said of the database file; "" if nothing. It must fit."""
+    return _built(path).sound
+
+
+def note_sound(path: Path, checks: str) -> None:
+    """Note the hash of checks that found nothing over the database file, until it is built anew."""
+    _write(path, msgspec.structs.replace(_built(path), sound=checks))
 
 
 def connect(
@@ -154,6 +165,16 @@ def _define(con: duckdb.DuckDBPyConnection, statements: Iterable[definitions.Sta
 def _note(path: Path) -> Path:
     """Return where it stands what a database file was built from."""
     return path.with_name(f".{path.name}.built")
+
+
+def _built(path: Path) -> _Built:
+    """Return what is noted beside a database file; OSError or DecodeError where there is no such note."""
+    return msgspec.json.decode(_note(path).read_bytes(), type=_Built)
+
+
+def _write(path: Path, built: _Built) -> None:
+    with LocalLake(path.parent).new_file(_note(path).name) as note:
+        note.write_bytes(msgspec.json.encode(built))
 
 
 def _digest(statements: Iterable[definitions.Statement]) -> str:

@@ -1,5 +1,6 @@
 -- Every account and region was listed to its end by the last sync that tried it.
 -- severity: warn
+-- when: every sync
 select
     account_id,
     region,

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.errors import LakeError
 from pipeline.load import sqlfiles, warehouse
+from pipeline.load.checks import EVERY_SYNC, ON_DEMAND
 from pipeline.model import TABLES
 from pipeline.settings import Prices
 from tests.sql import lakes
@@ -72,6 +73,18 @@ def test_each_check_says_how_bad_it_is(file):
     assert file.severity in {"error", "warn"}
     assert file.description.endswith(".")
     assert not file.columns
+
+
+@pytest.mark.parametrize("file", CHECKS, ids=names(CHECKS))
+def test_what_a_check_asks_may_change_only_if_it_is_asked_at_every_sync(file):
+    assert file.when in {"", ON_DEMAND, EVERY_SYNC}
+    mentions = {view.view: view.mentions for view in VIEWS}
+    asked, to_look_at = set(), set(file.mentions)
+    while to_look_at:
+        asked |= to_look_at
+        to_look_at = set().union(*(mentions.get(name, ()) for name in to_look_at)) - asked
+    if asked & {"main.clock", "main.run_files"} and file.when != ON_DEMAND:
+        assert file.when == EVERY_SYNC
 
 
 @pytest.mark.parametrize("suffix", ["unique", "required"])
