@@ -155,9 +155,8 @@ class _Walk:
             self.go(member, node[name], values, f"{path}.{name}" if path else name)
 
     def _items(self, value: Any, node: ListNode, path: str) -> None:
-        if not isinstance(value, list) or not all(isinstance(item, _Object) for item in value):
-            raise UnfitError(path)
-        if isinstance(value, _Object):
+        is_list = isinstance(value, list) and not isinstance(value, _Object)
+        if not is_list or not all(isinstance(item, _Object) for item in value):
             raise UnfitError(path)
         self._lengths[path] = len(value)
         for place, item in enumerate(value):
