@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -40,6 +41,26 @@ def common(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(Exit.USAGE)
+
+
+def command() -> None:
+    """Be the command `reklake`: as `main`, but once all is said the process ends at once.
+
+    All files are closed by then. Python would take its modules apart first, a tenth of the time of a short command.
+    """
+    try:
+        main()
+    except SystemExit as ended:
+        if isinstance(ended.code, int | None):
+            _end(ended.code or 0)
+        raise
+    _end(0)
+
+
+def _end(code: int) -> None:
+    with suppress(OSError, AttributeError):  # nobody reads what it would tell
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def main() -> None:

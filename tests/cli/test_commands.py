@@ -160,7 +160,7 @@ def test_the_emulator_prints_the_variables_that_lead_to_it(tmp_path: Path):
     command = [
         sys.executable,
         "-c",
-        "from pipeline.cli import main; main()",
+        "from pipeline.cli import command; command()",
         "emulator",
         "--port",
         "0",
@@ -179,7 +179,15 @@ def test_the_emulator_prints_the_variables_that_lead_to_it(tmp_path: Path):
 def test_ctrl_c_ends_a_sync_soon_and_says_so(endpoint: Emulator, tmp_path: Path):
     endpoint.use(faults=[Fault("latency", operation="DescribeProjectVersions", seconds=0.5)])
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REKLAKE_"))}
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "sync", "--lake", "lake", *TWO_REGIONS]
+    command = [
+        sys.executable,
+        "-c",
+        "from pipeline.cli import command; command()",
+        "sync",
+        "--lake",
+        "lake",
+        *TWO_REGIONS,
+    ]
     try:
         with subprocess.Popen(
             command,
@@ -226,3 +234,28 @@ def test_iam_policy_prints_a_policy_and_nothing_else(reklake: Run):
     assert "b-1/x/*" in caller.stdout
     trust = reklake("iam-policy", "--trust", "111122223333", "--partition", "aws-us-gov", "--format", "terraform")
     assert 'identifiers = ["arn:aws-us-gov:iam::111122223333:root"]' in trust.stdout
+
+
+def ended(code: str) -> subprocess.CompletedProcess[str]:
+    """Run `reklake version` as the command does, after some code."""
+    words = [sys.executable, "-c", f"import sys\n{code}\nfrom pipeline.cli import command\ncommand()", "version"]
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+def test_a_command_ends_at_once_when_all_is_said():
+    """What Python would do at its end is not done: it takes long, and there is nothing left to do."""
+    ran = ended("import atexit; atexit.register(print, 'at the end')")
+    assert ran.returncode == 0
+    assert ran.stdout.startswith("python ")
+    assert "at the end" not in ran.stdout
+
+
+def test_a_fault_of_ours_ends_as_python_has_it():
+    ran = ended("from pipeline.cli import app\napp.app = lambda: 1 / 0")
+    assert ran.returncode == 1
+    assert "ZeroDivisionError" in ran.stderr
+
+
+def test_a_code_that_is_no_number_is_left_to_python():
+    ran = ended("from pipeline.cli import app\napp.app = lambda: sys.exit('a reason')")
+    assert (ran.returncode, ran.stderr) == (1, "a reason\n")

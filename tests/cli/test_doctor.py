@@ -95,7 +95,7 @@ def test_on_a_terminal_each_line_stands_by_itself(tmp_path: Path):
     ours, theirs = pty.openpty()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REKLAKE_"))}
     ran = subprocess.Popen(
-        [sys.executable, "-c", "from pipeline.cli import main; main()", "doctor", "--no-aws", "--lake", "none"],
+        [sys.executable, "-c", "from pipeline.cli import command; command()", "doctor", "--no-aws", "--lake", "none"],
         cwd=tmp_path,
         env=kept | {"HOME": str(tmp_path), "TERM": "xterm"},
         stdout=theirs,

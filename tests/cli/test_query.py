@@ -331,7 +331,7 @@ def test_a_lake_that_is_none(command, run, tmp_path):
 
 
 def spawn(lake, *arguments, **options):
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from pipeline.cli import command; command()", *arguments]
     return subprocess.Popen(command, env=os.environ | {"REKLAKE_LAKE": str(lake), "TERM": "xterm"}, **options)
 
 

@@ -258,7 +258,7 @@ def test_whoever_reads_the_report_may_leave_early_and_the_metrics_are_true(endpo
 
 
 def in_a_process(folder: Path, endpoint: Emulator, *more: str, **streams: Any) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "sync", *BOTH, *more]
+    command = [sys.executable, "-c", "from pipeline.cli import command; command()", "sync", *BOTH, *more]
     not_ours = ("AWS_", "REKLAKE_", "NO_COLOR", "FORCE_COLOR", "TTY_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(not_ours)}
     environment = kept | {"TERM": "xterm", "COLUMNS": "100"} | endpoint.environment()
