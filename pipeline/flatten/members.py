@@ -48,13 +48,16 @@ class Taken:
     def __init__(self, columns: Columns, at: pa.Array) -> None:
         self._columns = columns
         self._at = at
+        self._found: dict[str, pa.Array] = {}
 
     def __len__(self) -> int:
         return len(self._at)
 
     def __getitem__(self, path: str) -> pa.Array:
         """Return the values at the positions."""
-        return self._columns[path].take(self._at)
+        if path not in self._found:
+            self._found[path] = self._columns[path].take(self._at)
+        return self._found[path]
 
     def lengths(self, path: str) -> pa.Array:
         """Return the lists' lengths at the positions."""
