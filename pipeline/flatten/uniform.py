@@ -25,18 +25,18 @@ from pipeline.flatten.texts import MOST_BYTES, Mask, Texts, texts_of
 from pipeline.model import Table
 from pipeline.model.page import RawPage
 
-FEWEST_TEXTS = 20
-"""Texts that a shape should have in the mean: of more shapes than that, each costs more than it saves."""
+FEWEST_TEXTS = 40
+"""Texts that a shape should have in the mean: of more shapes than that, each costs as much as it saves."""
 SHAPES = 10
 """So many shapes are worth it, however few texts there are."""
 REMEMBERED = 500
 """Shapes of an operation that are kept for the next pages, 5 kB each; beyond that, all are forgotten."""
-PASSED_OVER = 10
-"""How often texts are not even tried after some had too many shapes: the next ones likely have as well."""
+PASSED_OVER = 30
+"""How often texts are not even tried after some were not uniform: the next ones likely are neither."""
 
 
 class NotUniformError(ValueError):
-    """The texts have too many shapes."""
+    """The texts have too many shapes, or most of them none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +185,7 @@ def read(pages: Sequence[RawPage], answer: Answer) -> tuple[Uniform | None, list
     try:
         alike, unfit = _match(joined := Texts(texts), memory, answer)
         page_index[np.isin(page_index, page_index[unfit])] = NOWHERE
+        taken = _taken(page_index, pages)
         uniform = Uniform(answer, joined, alike, page_index)
         if not _is_plain(uniform, answer):
             return None, list(pages)
@@ -193,8 +194,15 @@ def read(pages: Sequence[RawPage], answer: Answer) -> tuple[Uniform | None, list
         return None, list(pages)
     except pa.ArrowInvalid:
         return None, list(pages)
-    taken = set(page_index.tolist())
     return uniform, [page for index, page in enumerate(pages) if index not in taken]
+
+
+def _taken(page_index: Indices, pages: Sequence[RawPage]) -> set[int]:
+    """Return the indices of the pages whose texts count; NotUniformError if most has to be read otherwise."""
+    taken = set(page_index.tolist()) - {NOWHERE}
+    if 2 * sum(len(pages[index].body) for index in taken) < sum(len(page.body) for page in pages):
+        raise NotUniformError
+    return taken
 
 
 @dataclass(slots=True)
@@ -205,12 +213,12 @@ class _Memory:
     passed_over: int = 0
 
     def is_passed_over(self) -> bool:
-        """Whether texts had too many shapes lately."""
+        """Whether texts were not uniform lately."""
         self.passed_over = max(0, self.passed_over - 1)
         return self.passed_over > 0
 
     def pass_over(self) -> None:
-        """Note that texts had too many shapes."""
+        """Note that texts were not uniform."""
         self.passed_over = PASSED_OVER
 
     def learned(self, name: tuple[int, bytes], shape: Shape) -> Shape:

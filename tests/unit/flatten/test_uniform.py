@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,13 +17,6 @@ from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RE
 SCOPE = Scope("us-east-1", "111122223333")
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)
 VERSIONS = answer(DESCRIBE_PROJECT_VERSIONS)
-
-
-@pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
-    uniform._memory.cache_clear()
-    yield
-    uniform._memory.cache_clear()
 
 
 def arn(number: int) -> str:
@@ -67,6 +59,12 @@ def values(flat: Flat, column: str, name: str = "project_versions") -> list[Any]
 
 def asset(key: str) -> dict[str, Any]:
     return {"GroundTruthManifest": {"S3Object": {"Bucket": "b", "Name": key}}}
+
+
+def many_shapes(count: int) -> list[str]:
+    """Texts each with a number of assets of its own."""
+    bodies = [json.dumps({"Input": {"Assets": [asset("k")] * number}}) for number in range(count)]
+    return [text(0, f', "Status": "{number}", "TrainingDataResult": {body}') for number, body in enumerate(bodies)]
 
 
 def test_texts_of_several_shapes_are_cut_up_and_stay_in_their_order(monkeypatch: pytest.MonkeyPatch):
@@ -258,14 +256,16 @@ def test_only_pages_that_need_it_are_read_otherwise(monkeypatch: pytest.MonkeyPa
     assert flat.unknown == 1
 
 
-def many_shapes(count: int) -> list[str]:
-    """Texts each with a number of assets of its own."""
-    bodies = [json.dumps({"Input": {"Assets": [asset("k")] * number}}) for number in range(count)]
-    return [text(0, f', "Status": "{number}", "TrainingDataResult": {body}') for number, body in enumerate(bodies)]
-
-
-def test_of_too_many_shapes_none_is_learned_for_a_while(monkeypatch: pytest.MonkeyPatch):
-    both_ways(monkeypatch, page(*many_shapes(uniform.SHAPES + 1)))
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [page(*many_shapes(uniform.SHAPES + 1))],
+        [page(text(1)), page(text(2, ', "VersionDescription": "\\n"'), number=2)],
+    ],
+    ids=["too many shapes", "most pages have to be read otherwise"],
+)
+def test_what_is_not_uniform_is_not_tried_for_a_while(monkeypatch: pytest.MonkeyPatch, pages: list[RawPage]):
+    both_ways(monkeypatch, *pages)
     with monkeypatch.context() as alone:
         alone.setattr(uniform, "texts_of", lambda *_: pytest.fail("was tried"))
         for _ in range(uniform.PASSED_OVER - 3):
@@ -306,3 +306,9 @@ def test_an_outline_is_what_texts_of_one_shape_share():
 def test_what_has_no_shape(said: bytes):
     with pytest.raises(UnfitError):
         learn(said, VERSIONS)
+
+
+def test_pages_without_items_are_no_reason_not_to_try(monkeypatch: pytest.MonkeyPatch):
+    both_ways(monkeypatch, *(page(number=number) for number in range(5)))
+    both_ways(monkeypatch, page(text(1)), *(page(number=number) for number in range(2, 5)))
+    only_cut(monkeypatch, page(text(1)))
