@@ -126,10 +126,14 @@ def flatten(operation: str, scope: Scope, pages: Sequence[RawPage], *, gone: Col
 
 
 def _joined(one: Flat, other: Flat) -> Flat:
+    """Return the rows of both, which are about other descriptions each."""
     tables = {}
     for name, rows in one.tables.items():
         both = pa.concat_tables([rows, other.tables[name]])
-        tables[name] = both.take(in_key_order(both, table(name).key)).combine_chunks()
+        key = table(name).key
+        # rows of one description are all in one of them, in order
+        order = in_key_order(both, key) if len(key) == 1 else pc.sort_indices(both, [(key[0], "ascending")])
+        tables[name] = both.take(order).combine_chunks()
     return Flat(one.operation, tables, other.problems, other.unknown)
 
 
