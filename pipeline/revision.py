@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.feed import Arrived
-from pipeline.flatten import Flat, flatten, flatten_part
+from pipeline.flatten import Flat, flatten, flatten_part, texts_in
 from pipeline.landing import NEVER, Bodies
 from pipeline.model import table
 from pipeline.model.order import in_key_order
@@ -31,11 +31,6 @@ HTTP_OK = 200
 VERSIONS_KEY = RESULT_KEYS[DESCRIBE_PROJECT_VERSIONS]
 
 
-class _Versions(msgspec.Struct):
-    listed: list[msgspec.Raw] = msgspec.field(name=VERSIONS_KEY)
-
-
-_DECODER = msgspec.json.Decoder(_Versions)
 _Texts: TypeAlias = set[bytes]
 
 
@@ -163,7 +158,7 @@ class _Comparison:
         place = place_of(page)
         self._left[project].discard(place)
         if self._before.digests.get(place) != page.digest:
-            self._compare(project, self._listed_before(place), page.texts or _texts(page.body))
+            self._compare(project, self._listed_before(place), page.texts or texts_in(page.body, VERSIONS_KEY))
         if arrived.is_last:
             self._outstanding.discard(project)
             self._finish(project)
@@ -181,7 +176,7 @@ class _Comparison:
             return ()
         if not self._before.digests[place]:  # it had to be read with care
             raise OvertakenError(place[1])
-        return _texts(self._known.body(position))
+        return texts_in(self._known.body(position), VERSIONS_KEY)
 
     def _compare(self, project: str, before: Sequence[msgspec.Raw], now: Sequence[msgspec.Raw]) -> None:
         """Note what only one of two pages has, unless another page of the project had it on the other side."""
@@ -204,11 +199,6 @@ class _Comparison:
         self.new.add(project, self._only_now.pop(project, set()))
         if self.old.bytes + self.new.bytes > MOST_BYTES:
             raise OvertakenError(project)
-
-
-def _texts(body: bytes | memoryview) -> Sequence[msgspec.Raw]:
-    """Return the descriptions on a page as they stand there."""
-    return _DECODER.decode(body).listed
 
 
 def _whole(flat: Flat) -> Flat:

@@ -2,5 +2,6 @@
 
 from pipeline.flatten.descriptions import Flat, flatten
 from pipeline.flatten.details import flatten_part
+from pipeline.flatten.texts import texts_in
 
-__all__ = ["Flat", "flatten", "flatten_part"]
+__all__ = ["Flat", "flatten", "flatten_part", "texts_in"]

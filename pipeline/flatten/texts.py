@@ -83,9 +83,14 @@ def texts_of(page: RawPage, answer: Answer) -> Sequence[msgspec.Raw]:
     try:
         if not page.body.isascii():
             page.body.decode()
-        listed: Sequence[msgspec.Raw] = page.texts or _decoder(answer.result_key).decode(page.body).listed
+        return page.texts or texts_in(page.body, answer.result_key)
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         return ()
+
+
+def texts_in(body: bytes | memoryview, result_key: str) -> Sequence[msgspec.Raw]:
+    """Return the items that a body lists, as they stand there; msgspec's DecodeError if it is no such page."""
+    listed: Sequence[msgspec.Raw] = _decoder(result_key).decode(body).listed
     return listed
 
 
