@@ -213,9 +213,11 @@ class _Memory:
     passed_over: int = 0
 
     def is_passed_over(self) -> bool:
-        """Whether texts were not uniform lately."""
-        self.passed_over = max(0, self.passed_over - 1)
-        return self.passed_over > 0
+        """Whether texts were not uniform lately; each time it is asked, some that are not tried have gone by."""
+        if not self.passed_over:
+            return False
+        self.passed_over -= 1
+        return True
 
     def pass_over(self) -> None:
         """Note that texts were not uniform."""
@@ -259,7 +261,7 @@ def _match(texts: Texts, memory: _Memory, answer: Answer) -> tuple[list[_Alike],
 
 
 def _shape_of_first(texts: Texts, at: Indices, memory: _Memory, answer: Answer) -> tuple[Shape, Mask, Positions]:
-    """Return the shape of the first of some texts of as many quotes, which of them are of it, and those's bounds."""
+    """Return the shape of the first of some texts of as many quotes, which are of it, and the bounds of those."""
     text = texts[at[0]]
     name = int(texts.quotes[at[0]]), outline(text)
     if known := memory.shapes.get(name):

@@ -67,6 +67,8 @@ CASES = {
     "sql --lake {lake} from_projects": AWS | TYPED | {"pyarrow.dataset", "numpy"},
     "sql --lake {lake} select_1": AWS | TYPED | {"pyarrow.dataset", "pyarrow.compute", "numpy"},
     "sql --lake {lake} --format csv --output projects.csv from_projects": AWS | TYPED | {"pyarrow.dataset", "numpy"},
+    "check --lake {lake}": AWS | {"numpy"},
+    "changes --lake {lake}": AWS | TYPED | {"numpy"},
     "runs --lake {lake}": AWS | TYPED | {"pyarrow.dataset", "duckdb"},
     "runs --lake {lake} --count 1": AWS | TYPED | {"pyarrow.dataset", "duckdb"},
 }

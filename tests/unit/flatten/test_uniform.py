@@ -268,11 +268,14 @@ def test_what_is_not_uniform_is_not_tried_for_a_while(monkeypatch: pytest.Monkey
     both_ways(monkeypatch, *pages)
     with monkeypatch.context() as alone:
         alone.setattr(uniform, "texts_of", lambda *_: pytest.fail("was tried"))
-        for _ in range(uniform.PASSED_OVER - 3):
+        for _ in range(uniform.PASSED_OVER):
             flatten(DESCRIBE_PROJECT_VERSIONS, SCOPE, [page(text(1))])
-    for _ in range(3):
-        flatten(DESCRIBE_PROJECT_VERSIONS, SCOPE, [page(text(1))])
     only_cut(monkeypatch, page(text(1)))
+
+
+def test_more_texts_may_have_more_shapes(monkeypatch: pytest.MonkeyPatch):
+    count = uniform.SHAPES + 2
+    only_cut(monkeypatch, page(*many_shapes(count) * uniform.FEWEST_TEXTS))
 
 
 def test_no_more_shapes_are_remembered_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch):
