@@ -74,7 +74,7 @@ class Sampler(threading.Thread):
         for task in Path("/proc/self/task").iterdir():
             try:
                 used = int((task / "schedstat").read_text().split()[0])
-            except FileNotFoundError:  # it has ended
+            except (FileNotFoundError, ProcessLookupError):  # it has ended
                 continue
             spent, self._seen[task.name] = used - self._seen.get(task.name, 0), used
             ident = known.get(task.name)

@@ -33,7 +33,7 @@ class LeanOption(TyperOption):
             return super().process_value(ctx, value)
 
 
-class LeanArgument(TyperArgument):
+class LeanArgument(TyperArgument):  # says the same again: an instance of typer's could not become one of two bases
     """An argument that is converted only if it must be."""
 
     def process_value(self, ctx: Any, value: Any) -> Any:
@@ -44,30 +44,25 @@ class LeanArgument(TyperArgument):
             return super().process_value(ctx, value)
 
 
-class LeanCommand(TyperCommand):
+class _Lean:
+    """What a command or group of ours does otherwise."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return its parameters, --help among them."""
+        return _lean(super().get_params(ctx))  # type: ignore[misc]  # of the class beside
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print its help."""
+        _import_help()
+        super().format_help(ctx, formatter)  # type: ignore[misc]  # of the class beside
+
+
+class LeanCommand(_Lean, TyperCommand):
     """A command of such parameters."""
 
-    def get_params(self, ctx: Any) -> Any:
-        """Return its parameters, --help among them."""
-        return _lean(super().get_params(ctx))
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Print its help."""
-        _import_help()
-        super().format_help(ctx, formatter)
-
-
-class LeanGroup(TyperGroup):
+class LeanGroup(_Lean, TyperGroup):
     """A group of such parameters."""
-
-    def get_params(self, ctx: Any) -> Any:
-        """Return its parameters, --help among them."""
-        return _lean(super().get_params(ctx))
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Print its help."""
-        _import_help()
-        super().format_help(ctx, formatter)
 
 
 def _lean(parameters: Iterable[Any]) -> list[Any]:
