@@ -10,9 +10,10 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
@@ -20,6 +21,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import LakeError
 from pipeline.load import sqlfiles
+from pipeline.load.snapshot import MANIFEST, SINCE
 from pipeline.model import (
     ADDED,
     APPEARED,
@@ -59,9 +61,11 @@ def statements(*, snapshot: Path, runs: Path, prices: Prices) -> Iterator[Statem
     tables' histories, all with comments; `as_of` gets a macro a table, which gives its rows as they stood at an
     instant. `runs` may be empty or absent: its views then have no rows.
 
-    A snapshot of an older version is read as it is: columns that its files lack are null, tables that it did not have
-    are empty, and without histories each row has been as it is since the snapshot was made. Raises LakeError, naming
-    the file, when one is missing, damaged or does not hold its table's key.
+    A table that has not changed since its first listing has no file of its history: each row has been as it is since
+    the instant that the manifest gives for its scope. A snapshot of an older version is read as it is: columns that its
+    files lack are null, tables that it did not have are empty, and without histories each row has been as it is since
+    the snapshot was made. Raises LakeError, naming the file, when one is missing, damaged or does not hold its table's
+    key.
     """
     values = {
         "runs": literal(f"{escape(str(runs.resolve()))}/*.json"),
@@ -72,14 +76,15 @@ def statements(*, snapshot: Path, runs: Path, prices: Prices) -> Iterator[Statem
     for schema in (HISTORY, AS_OF, "marts"):
         yield None, f"create schema if not exists {schema}"
     folder = snapshot.resolve()
-    since = None if (folder / HISTORY).is_dir() else _created_at(folder)
+    manifest = _Manifest(folder)
     for table in TABLES:
         current = folder / f"{table.name}.parquet"
-        is_new = not current.exists() and _is_unknown(folder, table)
+        is_new = not current.exists() and manifest.is_unknown(table)
         for statement in _view("main", table, _nothing(table) if is_new else _select(table, current)):
             yield current, statement
-        history = history_of(table)
-        file = current if since else folder / HISTORY / current.name
+        history, written = history_of(table), folder / HISTORY / current.name
+        since = None if is_new or written.exists() else manifest.since(table)
+        file = current if since else written
         rows = _nothing(history) if is_new else _select(table if since else history, file, since=since)
         for statement in (*_view(HISTORY, history, rows), *_as_of_macro(table, rows)):
             yield file, statement
@@ -106,7 +111,7 @@ def named(file: Path) -> Iterator[None]:
 def _select(table: Table, file: Path, *, since: str | None = None) -> str:
     """Return a select of the declared columns, those that the file does not have as `_lacking` says.
 
-    With `since`, every row is given as a state that began then and still lasts.
+    With `since`, an instant in SQL, every row is given as a state that began then and still lasts.
     """
     with named(file), file.open("rb") as opened:
         there = set(pq.read_schema(opened).names)
@@ -118,7 +123,7 @@ def _select(table: Table, file: Path, *, since: str | None = None) -> str:
         for column in table.columns
     ]
     if since is not None:
-        begun = {VALID_FROM: f"{literal(since)}::timestamptz", BEGINS_AS: literal(APPEARED)}
+        begun = {VALID_FROM: since, BEGINS_AS: literal(APPEARED)}
         columns += [f"{begun.get(column, _null(column))} as {column.name}" for column in ADDED]
     # without hive partitions: a lake under a folder named region=x would show that region
     source = f"read_parquet({literal(escape(str(file)))}, hive_partitioning = false)"
@@ -194,20 +199,51 @@ def _as_of_macro(table: Table, rows: str) -> Iterator[str]:
     yield f"comment on macro table {name} is {literal(text)}"
 
 
-def _created_at(snapshot: Path) -> str:
-    file = snapshot / "manifest.json"
-    with named(file):
-        created_at = json.loads(file.read_text(encoding="utf-8"))["created_at"]
-        return datetime.fromisoformat(created_at).isoformat()
+class _Manifest:
+    """What the snapshot's manifest says of files that are not there; it is read when one is not."""
+
+    def __init__(self, snapshot: Path) -> None:
+        self._file = snapshot / MANIFEST
+
+    @cached_property
+    def _content(self) -> Any:
+        return json.loads(self._file.read_text(encoding="utf-8"))
+
+    def is_unknown(self, table: Table) -> bool:
+        """Whether the version that wrote the snapshot did not know the table, so that its file is not missing."""
+        try:
+            tables = self._content["tables"]
+        except (OSError, ValueError, LookupError, TypeError):
+            return False
+        return bool(tables) and table.name not in tables
+
+    def since(self, table: Table) -> str | None:
+        """Return, in SQL, since when the table's rows are as they are; None if the file of its history is missing.
+
+        Raises LakeError if the manifest cannot be read.
+        """
+        with named(self._file):
+            if HISTORY not in self._content:  # an older version wrote none
+                return _instant(self._content["created_at"])
+            told = self._content[HISTORY].get(table.name, {}).get(SINCE)
+            return _of_scopes(told) if told else None
 
 
-def _is_unknown(snapshot: Path, table: Table) -> bool:
-    """Whether the version that wrote the snapshot did not know the table, so that its file is not missing."""
-    try:
-        tables = json.loads((snapshot / "manifest.json").read_text(encoding="utf-8"))["tables"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return False
-    return bool(tables) and table.name not in tables
+def _of_scopes(since: Collection[Mapping[str, str]]) -> str:
+    """Return the instant of a row's scope: one if there is no other, else by account and region."""
+    if len(instants := {one["valid_from"] for one in since}) == 1:
+        return _instant(*instants)
+    cases = (
+        f"when account_id = {literal(one['account_id'])} and region = {literal(one['region'])} "
+        f"then {_instant(one['valid_from'])}"
+        for one in since
+    )
+    return f"case {' '.join(cases)} end"
+
+
+def _instant(text: str) -> str:
+    """Return an instant as an SQL literal; ValueError if the text is none."""
+    return f"{literal(datetime.fromisoformat(text).isoformat())}::timestamptz"
 
 
 def _sql_type(kind: pa.DataType) -> str:

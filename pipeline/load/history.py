@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pipeline.load.replacing import Replacing
 from pipeline.load.scd2 import Merge
 from pipeline.load.tables import SortedFile, in_schema
-from pipeline.model import VALID_FROM, VALID_TO, Origin, Table, history_of
+from pipeline.model import Origin, Table, history_of
 from pipeline.model.page import Scope
 from pipeline.parallel import ordered_map
 
@@ -31,18 +31,20 @@ def write(
     known: Path | None,
     present: Path,
     listed: Mapping[Scope, datetime],
-    known_since: datetime | None = None,
+    known_since: Mapping[Scope, datetime] | None = None,
     replaced: Sequence[Replacing] = (),
 ) -> int:
     """Write the table's history to `path` and return its rows.
 
     `known` is its file in the last snapshot and `present` the table itself in the new one, both sorted by key. States
     begin and end at the instants in `listed`; those of scopes that are not in it stay as they are. With `known_since`,
-    `known` is no history but the last snapshot's table, whose rows have been so since then at the latest. If `replaced`
-    tells all that is new in the table, the rest of it need not be read.
+    `known` is no history but the last snapshot's table, and each row has been so since its scope's instant. If
+    `replaced` tells all that is new in the table, the rest of it need not be read.
     """
     target = history_of(table)
-    before = _read(known, target, known_since) if known else iter(())
+    before: Iterator[pa.Table] = iter(())
+    if known:
+        before = _read(known, target) if known_since is None else _first(table, known, known_since)
     merge = Merge(table, _compared(table, pq.read_schema(known)) if known else table.names, listed)
     now = _read(present, table)
     if replaced:
@@ -56,9 +58,9 @@ def write(
     return file.rows
 
 
-def is_whole(path: Path, table: Table) -> bool:
-    """Whether a history has every column that is declared: an older version did not write them all."""
-    return set(history_of(table).names) <= set(pq.read_schema(path).names)
+def is_whole(path: Path, declared: Table) -> bool:
+    """Whether the file of a table or a history has every column: an older version did not write them all."""
+    return set(declared.names) <= set(pq.read_schema(path).names)
 
 
 def _compared(table: Table, before: pa.Schema) -> list[str]:
@@ -75,16 +77,19 @@ def _compared(table: Table, before: pa.Schema) -> list[str]:
     ]
 
 
-def _read(path: Path, table: Table, since: datetime | None = None) -> Iterator[pa.Table]:
-    """Yield a file's rows in the declared schema; with `since`, as states that have lasted since then."""
+def _first(table: Table, path: Path, since: Mapping[Scope, datetime]) -> Iterator[pa.Table]:
+    """Yield the states of a first history, which was not written because its table's file tells as much."""
+    merge, nothing = Merge(table, table.names, since), history_of(table).schema.empty_table()
+    for rows in _read(path, table):
+        yield merge.states(nothing, rows)
+
+
+def _read(path: Path, table: Table) -> Iterator[pa.Table]:
+    """Yield a file's rows in the declared schema."""
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):  # asked for at once, each would take its memory from the beginning
             for batch in file.iter_batches(RANGE_ROWS, row_groups=[group], use_threads=False):  # other cores write
-                rows = pa.table(batch)
-                if since is not None:
-                    rows = rows.append_column(VALID_FROM.name, pa.repeat(pa.scalar(since, VALID_FROM.type), len(rows)))
-                    rows = rows.append_column(VALID_TO.name, pa.nulls(len(rows), VALID_TO.type))
-                yield in_schema(rows, table.schema)
+                yield in_schema(pa.table(batch), table.schema)
 
 
 def _ranges(

@@ -14,8 +14,14 @@ from pipeline.errors import LakeError, UsageError
 from pipeline.model.page import Scope
 from pipeline.storage import POINTER, Lake, Pointer, sha256
 
-FORMAT = 2
-"""Of the layout; a reader refuses what is newer than itself. Format 1 had no histories."""
+FORMAT = 3
+"""Of the layout; a reader refuses what is newer than itself.
+
+Format 1 had no histories, format 2 had a file of each. Since format 3 the history of a table that has not changed since
+its first listing is the table's own file, with `since`.
+"""
+SINCE = "since"
+"""In the manifest's entry of a history that is the table's own file: since when the rows of each scope have been so."""
 FOLDER = "snapshots"
 MANIFEST = "manifest.json"
 LAKE_ENTRIES = frozenset({POINTER, FOLDER, "raw", "runs", "evidence", "lake.duckdb"})
@@ -108,8 +114,20 @@ class Snapshot:
         """Whether it holds the table; one of an older version may not."""
         return table in self.manifest["tables"]
 
+    def since(self, table: str) -> dict[Scope, datetime] | None:
+        """Return since when each scope's rows are as they are, where that is all the history that the table has.
+
+        None where a history was written: the table's rows alone do not tell it then.
+        """
+        if not self.has_history:
+            return dict.fromkeys(self.sources, self.created_at)
+        told = self.manifest["history"][table].get(SINCE)
+        return told and {
+            Scope(one["region"], one["account_id"]): datetime.fromisoformat(one["valid_from"]) for one in told
+        }
+
     def file(self, table: str, *, history: bool = False, verified: bool = False) -> Path:
-        """Return a path to the Parquet file of a table or its history.
+        """Return a path to the Parquet file of a table or its history, which may be the same one (`since`).
 
         LakeError if it is missing or, where it is to be `verified`, not as it was written.
         """

@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 from pipeline.errors import BusyError, LakeError
 from pipeline.load import history
 from pipeline.load.replacing import Replacing
-from pipeline.load.snapshot import FOLDER, FORMAT, MANIFEST, MEND, PartSource, Snapshot, Source, is_published
+from pipeline.load.snapshot import FOLDER, FORMAT, MANIFEST, MEND, SINCE, PartSource, Snapshot, Source, is_published
 from pipeline.load.tables import TableFile, rows_of
-from pipeline.model import TABLES, Table, declaration, parent_key, table, tables_of_part
+from pipeline.model import TABLES, Table, declaration, history_of, parent_key, table, tables_of_part
 from pipeline.model.page import PARTS, Scope
 from pipeline.parallel import ordered_map
 from pipeline.storage import POINTER, Lake, sha256
@@ -29,6 +29,9 @@ from pipeline.storage import POINTER, Lake, sha256
 HISTORY = "history"
 LISTED_TABLES = tuple(one for one in TABLES if one.operation not in PARTS.values())
 """The tables of the two listings; the others are the parts'."""
+FEW_SCOPES = 10
+"""Scopes up to which a first history is not written: in the views each is a branch of every table's SQL, looked at for
+every row, and in the manifest an entry of every table."""
 
 
 class SnapshotWriter:
@@ -236,18 +239,21 @@ class SnapshotWriter:
         return not (tables == self._previous.manifest["tables"] and whole == whole_before)
 
     def _write_histories(self, tables: Mapping[str, Any]) -> dict[str, Any]:
-        (self._folder / HISTORY).mkdir()
         with _readable(self._previous):
             return {one.name: self._write_history(one, tables[one.name]) for one in TABLES}
 
     def _write_history(self, one: Table, entry: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the entry of the table's history, and write it, unless the table's own file tells as much."""
+        if so_since := self._so_since(one, entry):
+            return {**entry, SINCE: so_since}
         path = self._folder / HISTORY / f"{one.name}.parquet"
+        path.parent.mkdir(exist_ok=True)
         before, known, since = self._previous, None, None
         replaced: Sequence[Replacing] = ()
         if before and before.has(one.name):
             known = before.file(one.name, history=before.has_history, verified=True)
-            since = None if before.has_history else before.created_at
-            if before.has_history and history.is_whole(known, one):
+            since = before.since(one.name)
+            if before.has_history and history.is_whole(known, history_of(one) if since is None else one):
                 if entry == before.manifest["tables"][one.name]:
                     shutil.copyfile(known, path)  # no row has changed
                     return dict(before.manifest["history"][one.name])
@@ -258,6 +264,23 @@ class SnapshotWriter:
             one, path, known=known, present=present, listed=self._listed, known_since=since, replaced=replaced
         )
         return _entry(path, f"{HISTORY}/{path.name}", rows)
+
+    def _so_since(self, one: Table, entry: Mapping[str, Any]) -> list[dict[str, str]] | None:
+        """Return since when each scope's rows are as they are, where nothing else is known of them; None where it is.
+
+        So it is of all tables in a first snapshot, and of one that has not changed since.
+        """
+        before = self._previous
+        if before is None:
+            return self._so_since_listed() if len(self._listed) <= FEW_SCOPES else None
+        is_same = before.has_history and entry == before.manifest["tables"].get(one.name)
+        return before.manifest["history"][one.name].get(SINCE) if is_same else None
+
+    def _so_since_listed(self) -> list[dict[str, str]]:
+        return [
+            {"account_id": scope.account_id, "region": scope.region, "valid_from": _text(at)}
+            for scope, at in sorted(self._listed.items())
+        ]
 
     def abandon(self) -> None:
         """Let go of the files; the folder is thrown away by its owner."""

@@ -20,6 +20,7 @@ from pipeline.emulator import Emulator, StaticWorld
 from pipeline.load import snapshot
 from pipeline.model import TABLES
 from pipeline.storage import LocalLake
+from tests.histories import states_of
 from tests.service.killing import ROOT, Workshop, workshop
 from tests.service.worlds import ACCOUNT, project, version
 
@@ -77,7 +78,7 @@ def state(lake: Path) -> State | None:
     versions = pq.read_table(published.file("project_versions"), columns=["project_version_arn", "status"]).to_pylist()
     return State(
         tables,
-        {table.name: _states(pq.read_table(published.file(table.name, history=True)), table.key) for table in TABLES},
+        {table.name: _states(states_of(published, table.name), table.key) for table in TABLES},
         [tuple(one.values()) for one in versions],
     )
 

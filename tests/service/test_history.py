@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from pipeline import landing, run, settings
@@ -22,6 +21,7 @@ from pipeline.record import Outcome, documents
 from pipeline.rollback import rollback
 from pipeline.settings import Prices
 from pipeline.storage import LocalLake
+from tests.histories import states_of
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, project, rows, version, world
 
@@ -70,7 +70,7 @@ def arns(region: str, projects: Projects) -> dict[str, str]:
 
 
 def told(lake: Path, table: str = "project_versions") -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = pq.read_table(snapshot.current(LocalLake(lake)).file(table, history=True)).to_pylist()
+    found: list[dict[str, Any]] = states_of(snapshot.current(LocalLake(lake)), table).to_pylist()
     return found
 
 

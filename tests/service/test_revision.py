@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from pipeline import landing, revision, scope
@@ -19,6 +18,7 @@ from pipeline.record import Outcome
 from pipeline.revision import Revision
 from pipeline.storage import LocalLake
 from pipeline.verify import verify
+from tests.histories import states_of
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, REGION, names, project, version, version_names, world
 
@@ -53,7 +53,7 @@ def manifest(lake: Path, *parts: str) -> dict[str, Any]:
 def states(lake: Path) -> dict[str, list[dict[str, Any]]]:
     """All histories, with each instant as which one it is."""
     current = snapshot.current(LocalLake(lake))
-    found = {name: pq.read_table(current.file(name, history=True)).to_pylist() for name in current.rows}
+    found = {name: states_of(current, name).to_pylist() for name in current.rows}
     instants = sorted({one["valid_from"] for rows in found.values() for one in rows})
     at = {instant: number for number, instant in enumerate(instants)} | {None: None}
     return {

@@ -156,8 +156,16 @@ def make(
         pq.write_table(states, snapshot / "history" / f"{table.name}.parquet")
     if not has_history:
         shutil.rmtree(snapshot / "history")
-    tables = {table.name: {"file": f"{table.name}.parquet"} for table in TABLES}
-    manifest = {"format": 1, "id": snapshot.name, "created_at": "2024-06-30T00:00:00Z", "tables": tables, "scopes": []}
+    files = {table.name: f"{table.name}.parquet" for table in TABLES}
+    manifest = {
+        "format": 2 if has_history else 1,
+        "id": snapshot.name,
+        "created_at": "2024-06-30T00:00:00Z",
+        "tables": {name: {"file": file} for name, file in files.items()},
+        "scopes": [],
+    }
+    if has_history:
+        manifest["history"] = {name: {"file": f"history/{file}"} for name, file in files.items()}
     (snapshot / "manifest.json").write_text(json.dumps(manifest))
     (lake / "CURRENT").write_text(snapshot.name + "\n")
     for record in runs:

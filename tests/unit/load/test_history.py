@@ -17,6 +17,7 @@ from pipeline.load.writer import SnapshotWriter, writer
 from pipeline.model import TABLES, table
 from pipeline.model.page import Scope
 from pipeline.storage import LocalLake, sha256
+from tests.histories import states_of
 
 HERE, THERE = Scope("eu-west-1", "111122223333"), Scope("us-east-1", "111122223333")
 DAYS = [datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 11)]
@@ -42,7 +43,7 @@ def seal(new: SnapshotWriter, at: datetime) -> None:
 
 
 def states(lake: LocalLake, *columns: str) -> list[tuple[Any, ...]]:
-    found = pq.read_table(snapshot.current(lake).file("projects", history=True)).to_pylist()
+    found = states_of(snapshot.current(lake), "projects").to_pylist()
     names = ("project_arn", *(columns or ("status",)), "valid_from", "valid_to")
     return [tuple(row[name] for name in names) for row in found]
 
@@ -61,14 +62,17 @@ def rewritten(lake: LocalLake, change: Any) -> None:
 
 def without(*columns: str) -> Any:
     def change(folder: Path, _: dict[str, Any]) -> None:
-        for path in (folder / "projects.parquet", folder / "history" / "projects.parquet"):
+        for path in folder.rglob("projects.parquet"):  # the table, and its history if it has a file
             pq.write_table(pq.read_table(path).drop_columns(list(columns)), path)
 
     return change
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> LocalLake:
+@pytest.fixture(params=["written", "told"])
+def lake(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> LocalLake:
+    """A lake whose first histories are written, as where there are many scopes, or told by the tables."""
+    if request.param == "written":
+        monkeypatch.setattr("pipeline.load.writer.FEW_SCOPES", 0)
     return LocalLake(tmp_path)
 
 
@@ -207,23 +211,47 @@ def test_a_scope_that_was_not_listed_keeps_its_states_open(lake: LocalLake):
     assert states(lake) == [("arn:a", "CREATED", DAYS[0], None)]
 
 
-@pytest.mark.parametrize("name", ["projects.parquet", "history/projects.parquet", "history/datasets.parquet"])
-@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
-def test_a_damaged_file_is_never_carried_on(lake: LocalLake, name: str, damage: str):
-    publish(lake, "s1", DAYS[0], a="CREATED")
-    path = lake.root / "snapshots" / "s1" / name
+def damaged(path: Path, damage: str) -> None:
     content = bytearray(path.read_bytes())
     if damage == "flip":
         content[len(content) // 2] ^= 1
     path.write_bytes(content[:-1] if damage == "cut" else content)
     if damage == "remove":
         path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("lake", "name"),
+    [
+        ("written", "projects.parquet"),
+        ("written", "history/projects.parquet"),
+        ("written", "history/datasets.parquet"),
+        ("told", "projects.parquet"),
+    ],
+    indirect=["lake"],
+)
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_a_damaged_file_is_never_carried_on(lake: LocalLake, name: str, damage: str):
+    publish(lake, "s1", DAYS[0], a="CREATED")
+    damaged(lake.root / "snapshots" / "s1" / name, damage)
     said = rf"s1: {name} is .*reklake doctor.*reklake rollback"
     with pytest.raises(LakeError, match=said), writer(lake, "s2", snapshot.find(lake)) as new:
         new.carry(HERE)
         new.add({"datasets": table("datasets").schema.empty_table()})  # only then is what was carried read
         new.listed(THERE, "s2", DAYS[1])
         seal(new, DAYS[1])
+    assert lake.entries("snapshots") == ["s1"]
+
+
+@pytest.mark.parametrize(
+    ("lake", "name"), [("written", "history/projects.parquet"), ("told", "projects.parquet")], indirect=["lake"]
+)
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_nor_does_a_history_go_on_from_it(lake: LocalLake, name: str, damage: str):
+    publish(lake, "s1", DAYS[0], a="CREATED")
+    damaged(lake.root / "snapshots" / "s1" / name, damage)
+    with pytest.raises(LakeError, match=rf"s1: {name} is .*reklake doctor.*reklake rollback"):
+        publish(lake, "s2", DAYS[1], a="DELETING")
     assert lake.entries("snapshots") == ["s1"]
 
 
