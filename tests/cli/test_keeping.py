@@ -81,11 +81,12 @@ def test_runs_and_changes_tell_what_happened(reklake: Run):
     assert rows(reklake("changes", "--since", "2100-01-01", "--lake", "lake", "--format", "csv")) == []
 
 
-def test_doctor_finds_a_damaged_file_and_rollback_leaves_it_behind(reklake: Run, lake: Path):
+@pytest.mark.parametrize("name", ["history/project_versions.parquet", "projects.parquet"])
+def test_doctor_finds_a_damaged_file_and_rollback_leaves_it_behind(reklake: Run, lake: Path, name: str):
     well = reklake("doctor", "--no-aws", "--lake", "lake", "--format", "csv")
     assert {one["level"] for one in rows(well)} == {"ok"}
     current = (lake / "CURRENT").read_text().strip()
-    path = lake / "snapshots" / current / "history" / "project_versions.parquet"
+    path = lake / "snapshots" / current / name
     content = bytearray(path.read_bytes())
     content[100] ^= 1
     path.write_bytes(content)
@@ -95,7 +96,7 @@ def test_doctor_finds_a_damaged_file_and_rollback_leaves_it_behind(reklake: Run,
     assert fail == {
         "level": "fail",
         "subject": f"snapshot {current}",
-        "finding": "history/project_versions.parquet is not as it was written",
+        "finding": f"{name} is not as it was written",
         "mend": "reklake rollback",
     }
     with Emulator(world(v1="STOPPED")) as endpoint:

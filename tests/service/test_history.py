@@ -204,7 +204,9 @@ def test_after_a_rollback_the_next_sync_goes_on_from_there(serve: Serve):
     assert rollback(chosen, None).record.snapshot == ids[1]
     assert len(rows(lake, "project_versions")) == 4
     assert rollback(chosen, ids[0]).record.snapshot == ids[0]
+    assert snapshot.current(LocalLake(lake)).since("project_versions")  # its table tells its history
     assert len(told(lake)) == 2
+    assert failing_checks(lake) == []
     again = serve(world(cats=5), lake=lake).sync()
     assert again.is_published
     assert snapshot.current(LocalLake(lake)).manifest["parent"] == ids[0]

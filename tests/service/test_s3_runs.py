@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline import run, settings
 from pipeline.emulator import Fault
 from pipeline.errors import BusyError, LakeError
-from pipeline.load import snapshot
+from pipeline.load import snapshot, warehouse
 from pipeline.pull import pull
 from pipeline.record import Outcome, documents
 from pipeline.retention import collect
 from pipeline.rollback import rollback
-from pipeline.settings import Retention, Settings
+from pipeline.settings import Prices, Retention, Settings
 from pipeline.storage import Lake, LocalLake, open_lake
 from pipeline.storage.local import LOCK
 from pipeline.verify import verify
@@ -183,23 +184,56 @@ def test_a_lake_that_denies_is_one_clear_error(serve: Serve, s3: tuple[str, Prox
     assert sync(serve, lake, cats=3).is_published
 
 
-def test_a_file_that_was_damaged_in_s3_is_found(serve: Serve, s3: tuple[str, Proxy], tmp_path: Path):
+def opened(lake: str) -> Any:
+    """The lake as `reklake sql` opens it, over the mirror."""
+    store = open_lake(lake)
+    return warehouse.connect(store.root, snapshot=snapshot.current(store).folder(), prices=Prices())
+
+
+def test_a_history_that_its_table_tells_is_read_from_any_mirror(
+    serve: Serve, s3: tuple[str, Proxy], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    lake, _ = s3
+    for number, cats in enumerate((2, 3, 2)):
+        (scope,) = sync(serve, lake, cats=cats).record.scopes
+        monkeypatch.setenv("REKLAKE_CACHE", str(tmp_path / f"another-{number}"))
+        store = open_lake(lake)
+        current = snapshot.current(store)
+        assert "history" not in store.entries(f"snapshots/{current.id}") or number
+        assert (current.since("projects") is None, current.since("project_versions") is None) == (False, number > 0)
+        with opened(lake) as con:
+            assert con.sql("select count(*) from history.projects where valid_to is null").fetchall() == [(1,)]
+            found = con.sql("select valid_to is null from history.project_versions order by version_name").fetchall()
+            assert found == [[(True,)] * 2, [(True,)] * 3, [(True,), (True,), (False,)]][number]
+            at = scope.listed_at
+            assert con.sql(f"select count(*) from as_of.project_versions('{at}')").fetchall() == [(cats,)]
+        pull(chosen(lake), tmp_path / "pulled")
+        assert snapshot.current(LocalLake(tmp_path / "pulled")).damage() == []
+        with duckdb.connect(str(tmp_path / "pulled" / "lake.duckdb"), read_only=True) as con:
+            assert con.sql(f"select count(*) from as_of.project_versions('{at}')").fetchall() == [(cats,)]
+
+
+@pytest.mark.parametrize("name", ["history/project_versions.parquet", "projects.parquet"])
+def test_a_file_that_was_damaged_in_s3_is_found(serve: Serve, s3: tuple[str, Proxy], tmp_path: Path, name: str):
     lake, proxy = s3
     first, second = sync(serve, lake, cats=2), sync(serve, lake, cats=3)
-    key = f"some/lake/snapshots/{second.record.run_id}/history/projects.parquet"
+    key = f"some/lake/snapshots/{second.record.run_id}/{name}"
     boto3.client("s3", endpoint_url=proxy.url).put_object(Bucket=lake.split("/")[2], Key=key, Body=b"PAR1")
-    assert snapshot.current(open_lake(lake)).damage() == ["history/projects.parquet is not as it was written"]
+    assert snapshot.current(open_lake(lake)).damage() == [f"{name} is not as it was written"]
     with pytest.MonkeyPatch.context() as elsewhere:
         elsewhere.setenv("REKLAKE_CACHE", str(tmp_path / "elsewhere"))
-        with pytest.raises(LakeError, match=r"history/projects\.parquet is not as it was written.*reklake rollback"):
+        with pytest.raises(LakeError, match=rf"{name} is not as it was written.*reklake rollback"):
             sync(serve, lake, cats=4)
     assert rollback(chosen(lake), None).record.snapshot == first.record.run_id
 
 
-def test_a_damaged_mirror_mends_itself(serve: Serve, s3: tuple[str, Proxy]):
+@pytest.mark.parametrize("syncs", [1, 2])
+def test_a_damaged_mirror_mends_itself(serve: Serve, s3: tuple[str, Proxy], syncs: int):
     lake, _ = s3
-    sync(serve, lake, cats=2)
-    path = snapshot.current(open_lake(lake)).file("projects", history=True)
+    for number in range(syncs):
+        sync(serve, lake, cats=number + 1)
+    path = snapshot.current(open_lake(lake)).file("project_versions", history=True)
+    assert (path.parent.name == "history") == (syncs > 1)
     path.write_bytes(path.read_bytes()[:-9] + b"truncated")
     assert sync(serve, lake, cats=3).is_published
     assert versions(open_lake(lake)) == names(3)
