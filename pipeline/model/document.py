@@ -20,6 +20,10 @@ HISTORY = """## history
 Each table has a history, `history.<table>`: one row per row of the table and state it was seen in, with all columns of
 the table and these. `as_of.<table>(instant)` gives the table as it stood then.
 
+As a file, `history/<table>.parquet` is there from the table's first change on. Until then each row has been as it is
+since the instant that `manifest.json` gives for its account and region (`history`, the table's name, `since`): that is
+its valid_from, begins_as is appeared, and the others are null.
+
 | column | type | unit | source | meaning |
 |---|---|---|---|---|
 """

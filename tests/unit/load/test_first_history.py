@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.errors import LakeError
 from pipeline.load import snapshot, warehouse
+from pipeline.load.scd2 import Merge
 from pipeline.load.writer import FEW_SCOPES, SnapshotWriter, writer
 from pipeline.model import TABLES, history_of, table
 from pipeline.model.page import Scope
@@ -40,10 +41,14 @@ def rows(scope: Scope, names: dict[str, str], of: str = "projects") -> pa.Table:
 
 
 def publish(lake: LocalLake, name: str, listed: Listed, days: list[datetime], *tables: str) -> snapshot.Snapshot:
-    """Publish what was listed of scopes, each at its day; those that were listed before and are not now are carried."""
+    """Publish what was listed of scopes, each at its day; those that were listed before and are not now are carried.
+
+    The last scope comes first: the order in which they are told is the writer's.
+    """
     before = snapshot.find(lake)
     with writer(lake, name, before) as new:
-        for at, scope in zip(days, sorted({*listed, *(before.sources if before else ())}), strict=False):
+        scopes = sorted({*listed, *(before.sources if before else ())})
+        for at, scope in reversed([*zip(days, scopes, strict=False)]):
             if scope not in listed:
                 new.carry(scope)
                 continue
@@ -166,6 +171,9 @@ def test_what_is_written_at_its_first_change_is_what_would_have_been_there(
     lake: LocalLake, is_replaced: bool, rows_a_range: int, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("pipeline.load.history.RANGE_ROWS", rows_a_range)
+    looked_at_only: list[int] = []
+    only = Merge.only
+    monkeypatch.setattr(Merge, "only", lambda merge, arns: (looked_at_only.append(len(arns)), only(merge, arns))[1])
     names = {f"p{number:03}": "A" for number in range(40)}
     after = {name: "B" if name == "p007" else "A" for name in names if name != "p013"} | {"p0135": "A", "z": "A"}
 
@@ -190,6 +198,7 @@ def test_what_is_written_at_its_first_change_is_what_would_have_been_there(
     assert path.parent.name == "history"
     assert path.read_bytes() == beside.file("projects", history=True).read_bytes()
     assert states_of(found, "projects").num_rows == 3 * 40 + 3
+    assert looked_at_only == ([4, 4] if is_replaced else [])
 
 
 def test_a_lake_in_which_all_histories_were_written_goes_on_with_them(lake: LocalLake):
