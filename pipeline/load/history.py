@@ -15,13 +15,14 @@ import pyarrow.parquet as pq
 
 from pipeline.load.replacing import Replacing
 from pipeline.load.scd2 import Merge
-from pipeline.load.tables import SortedFile, in_schema
+from pipeline.load.tables import ROW_GROUP_ROWS, SortedFile, in_schema, row_group_rows
 from pipeline.model import Origin, Table, history_of
 from pipeline.model.page import Scope
 from pipeline.parallel import ordered_map
 
 RANGE_ROWS = 10_000
-"""Rows of each side that a range of keys comes to: memory stays flat, and more would hardly be faster."""
+"""Rows of each side that a range of keys comes to, half as many of a wide table: memory stays flat, and more would
+hardly be faster. Versions in ranges of 10,000 take 30 MB more."""
 
 
 def write(
@@ -86,9 +87,10 @@ def _first(table: Table, path: Path, since: Mapping[Scope, datetime]) -> Iterato
 
 def _read(path: Path, table: Table) -> Iterator[pa.Table]:
     """Yield a file's rows in the declared schema."""
+    count = max(1, RANGE_ROWS * row_group_rows(table) // ROW_GROUP_ROWS)
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):  # asked for at once, each would take its memory from the beginning
-            for batch in file.iter_batches(RANGE_ROWS, row_groups=[group], use_threads=False):  # other cores write
+            for batch in file.iter_batches(count, row_groups=[group], use_threads=False):  # other cores write
                 yield in_schema(pa.table(batch), table.schema)
 
 
