@@ -5,7 +5,8 @@
 --   region: AWS region the version was listed in.
 --   project_name: Name of the project.
 --   version_name: Name of the version.
---   sequence_number: Place among the project's versions with an F1, oldest first, from 1.
+--   sequence_number: Place among the project's versions with an F1, oldest first, from 1; by name where they are of the
+--     same instant.
 --   created_at: When training (or copying) was asked for; the order within the project.
 --   status: Status of the version.
 --   f1_score: Aggregate F1 over the test set, 0 to 1.
@@ -33,8 +34,8 @@ with ordered as (
         max(f1_score) over (by_age rows between unbounded preceding and 1 preceding) as earlier_best_f1_score
     from main.project_versions
     where f1_score is not null
-    -- the ARN decides between versions of the same instant, so that the order is always the same
-    window by_age as (partition by project_arn order by created_at nulls first, project_version_arn)
+    -- the name, which a project has once, decides between versions of the same instant: the order is always the same
+    window by_age as (partition by project_arn order by created_at nulls first, version_name)
 )
 
 select

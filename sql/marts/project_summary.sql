@@ -31,8 +31,8 @@ with versions as (
         versions.*,
         coalesce(statuses.is_trained, false) as is_trained,
         versions.source_project_version_arn is not null as is_copy,
-        -- compares by age; the ARN decides between versions of the same instant
-        row(coalesce(versions.created_at, 'epoch'::timestamptz), versions.project_version_arn) as age_order
+        -- compares by age; the name, which a project has once, decides between versions of the same instant
+        row(coalesce(versions.created_at, 'epoch'::timestamptz), versions.version_name) as age_order
     from main.project_versions as versions
     left join main.version_statuses as statuses on statuses.status = versions.status
 ),
