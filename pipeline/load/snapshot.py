@@ -137,6 +137,15 @@ class Snapshot:
             self._verify(name, path)
         return path
 
+    def check(self) -> None:
+        """See that the manifest has the shape that the rest of this class takes for granted.
+
+        Raises whatever Python does where it has not; its values are looked at as far as that.
+        """
+        _ = self.files, self.sources
+        for table in self.manifest.get("history", {}):
+            self.since(table)
+
     def verify(self) -> None:
         """Read every file; LakeError if one is missing or not as it was written."""
         for name in self.files:
@@ -211,9 +220,14 @@ def read(lake: Lake, snapshot_id: str, pointer: Pointer | None = None) -> Snapsh
         raise LakeError(f"{where}, whose manifest cannot be read: {error}; {MEND}.") from error
     if missing:
         raise LakeError(f"{where}, whose manifest cannot be read: it lacks {', '.join(sorted(missing))}; {MEND}.")
-    if manifest["format"] > FORMAT:
-        raise LakeError(f"{where}, written by a newer reklake (format {manifest['format']}). Upgrade reklake.")
-    return Snapshot(lake, snapshot_id, manifest, pointer)
+    found = Snapshot(lake, snapshot_id, manifest, pointer)
+    try:
+        if manifest["format"] > FORMAT:
+            raise LakeError(f"{where}, written by a newer reklake (format {manifest['format']}). Upgrade reklake.")
+        found.check()
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise LakeError(f"{where}, whose manifest cannot be read: it has another shape ({error}); {MEND}.") from error
+    return found
 
 
 def current(lake: Lake) -> Snapshot:

@@ -158,6 +158,29 @@ def test_what_is_no_lake_says_what_to_do(tmp_path: Path):
         current(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"history": []},
+        {"history": {"projects": "projects.parquet"}},
+        {"history": {"projects": {"file": "projects.parquet", "since": [{"region": "eu-west-1"}]}}},
+        {"history": {"projects": {"file": "projects.parquet", "since": 5}}},
+        {"tables": []},
+        {"tables": {"projects": {}}},
+        {"scopes": [{"region": "eu-west-1"}]},
+        {"scopes": 5},
+        {"format": "3"},
+    ],
+    ids=str,
+)
+def test_a_manifest_of_another_shape_is_named(tmp_path: Path, damage: dict[str, Any]):
+    publish(tmp_path, "s1", listed(HERE, "s1"))
+    path = tmp_path / "snapshots" / "s1" / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | damage))
+    with pytest.raises(LakeError, match=r"snapshot 's1', whose manifest cannot be read: it has.*reklake doctor"):
+        current(tmp_path)
+
+
 @pytest.mark.parametrize("manifest", ["[]", "{}", "{", "null"])
 def test_a_damaged_manifest_is_named(tmp_path: Path, manifest: str):
     publish(tmp_path, "s1", listed(HERE, "s1"))
