@@ -119,10 +119,11 @@ def published(lake: LocalLake, hours: float, *scopes: Scope) -> str:
     """Publish a snapshot that has nothing but a manifest."""
     at = hours_ago(hours)
     source = {"run_id": run_id(at), "whole": True, "listed_at": iso(at)}
+    rows = {"projects": 11, "project_versions": 61}
     manifest = {
         "format": FORMAT,
         "created_at": iso(at),
-        "tables": {"projects": {"rows": 11}, "project_versions": {"rows": 61}},
+        "tables": {name: {"file": f"{name}.parquet", "rows": count} for name, count in rows.items()},
         "scopes": [{"account_id": one.account_id, "region": one.region, **source} for one in scopes],
     }
     lake.write_text(f"snapshots/{run_id(at)}/manifest.json", json.dumps(manifest))
