@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import duckdb
 import pyarrow as pa
@@ -12,6 +13,8 @@ from tests.models import read_once
 
 
 def pytest_configure() -> None:
+    # a shell lets what it starts in the background ignore it, and so would the commands that tests start and interrupt
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     read_once()
 
 

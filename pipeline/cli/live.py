@@ -36,6 +36,8 @@ class LiveView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._lock = threading.Lock()
+        self._screen = threading.Lock()
+        """Whoever writes to the terminal has it: rich erases as many lines as were drawn when a write began."""
         self._started = time.monotonic()
         self._outlook: Outlook | None = None
         self._ended: dict[Scope, Event] = {}
@@ -43,14 +45,29 @@ class LiveView:
         self._flattened = ""
         """How far scopes are flattened, which goes on beside the listings of the others."""
         self._samples: deque[tuple[float, int]] = deque()
-        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=REFRESH, transient=True)
+        self._live = Live(console=console, get_renderable=self._render, auto_refresh=False, transient=True)
+        self._is_over = threading.Event()
+        self._drawing = threading.Thread(target=self._draw_on, name="reklake-view", daemon=True)
 
     def __enter__(self) -> Self:
         self._live.start()
+        self._drawing.start()
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._live.stop()
+        self._is_over.set()
+        self._drawing.join()
+        with self._screen:
+            self._live.stop()
+
+    def draw(self) -> None:
+        """Draw the view as things stand; does so by itself, REFRESH times a second."""
+        with self._screen:
+            self._live.refresh()
+
+    def _draw_on(self) -> None:
+        while not self._is_over.wait(1 / REFRESH):
+            self.draw()
 
     def observe(self, event: Event) -> None:
         """Take in an event; comes from several threads."""
@@ -58,7 +75,8 @@ class LiveView:
             line = self._taken_in(event)
         # not while it has the lock: printing waits for the screen, and whoever draws there waits for the figures
         if line:
-            self._console.print(printable(line), highlight=False, markup=False)
+            with self._screen:
+                self._console.print(printable(line), highlight=False, markup=False)
 
     def _taken_in(self, event: Event) -> str:
         """Note what an event tells; returns the line to keep of it, if any."""

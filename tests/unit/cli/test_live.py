@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 
 import pytest
-from rich.console import Console
+from rich.console import Console, ConsoleRenderable
 
 from pipeline.cli import live
 from pipeline.cli.live import LiveView, seconds_left
@@ -205,12 +205,12 @@ def test_nothing_is_left_on_the_screen_but_what_was_said():
         for scope in (HERE, THERE, NEW):
             read.calls[scope] = 5
             view.observe(Event("page", scope))
-            view._live.refresh()
+            view.draw()
             view.observe(ended(scope, "it is denied there" if scope == THERE else ""))
-            view._live.refresh()
+            view.draw()
         view.observe(Event("flattening", HERE))
         view.observe(Event("published", detail="20261123T040000Z-5d1f3a07"))
-        view._live.refresh()
+        view.draw()
     assert "3 waiting" not in str(screen(written(console)))
     assert screen(written(console)) == [
         "started: 3 scopes, run 1",
@@ -227,7 +227,7 @@ def test_a_run_that_breaks_off_leaves_a_clean_screen_too():
     def break_off() -> None:
         with view:
             view.observe(started(read))
-            view._live.refresh()
+            view.draw()
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -252,7 +252,7 @@ def test_events_from_many_threads_while_the_screen_is_drawn():
 
     def draw() -> None:
         while not stop.wait(0.001):  # without a pause nobody else might get the lock, on a machine that is busy
-            view._live.refresh()
+            view.draw()
 
     def tell(some: list[Scope]) -> None:
         for scope in some:
@@ -267,6 +267,35 @@ def test_events_from_many_threads_while_the_screen_is_drawn():
     assert figures(view)["scopes"] == "200 done, 0 running, 0 failed, 0 waiting of 200"
     view.__exit__()
     assert len(screen(written(console))) == 201
+
+
+def test_nothing_is_drawn_between_where_a_line_will_be_written_and_its_writing(monkeypatch: pytest.MonkeyPatch):
+    """Else it erases as many lines as there were before, and leaves the others that were drawn meanwhile."""
+    console, placed, drawn = terminal(), threading.Event(), threading.Event()
+    view = LiveView(console)
+    place = view._live.process_renderables
+
+    def placed_slowly(what: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        found = place(what)
+        if threading.current_thread().name == "telling":
+            placed.set()
+            drawn.wait(0.2)  # in vain, where the other waits
+        return found
+
+    def tell() -> None:
+        view.observe(Event("resumed", HERE, "not asked again"))
+
+    def draw() -> None:
+        placed.wait(DEADLINE)
+        view.draw()
+        drawn.set()
+
+    monkeypatch.setattr(view._live, "process_renderables", placed_slowly)
+    view.__enter__()
+    view.observe(started(Reader()))  # what is drawn has one line until now, and six from now on
+    all_ended(threading.Thread(target=draw, daemon=True), threading.Thread(target=tell, daemon=True, name="telling"))
+    view.__exit__()
+    assert screen(written(console)) == ["started: 4 scopes, run 1", f"{HERE}: not asked again"]
 
 
 def test_who_tells_does_not_wait_for_the_screen_with_the_figures_in_hand():
