@@ -26,6 +26,12 @@ def no_aws_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.setattr("pipeline.extract.pacing.FIRST_PAUSE", 0.001)
 
 
+@pytest.fixture(autouse=True)
+def no_comments_in_lake_duckdb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are five hundred of them, which take half as long as a small sync."""
+    monkeypatch.setattr("pipeline.load.definitions._comments", lambda *_: ())
+
+
 class Served:
     """An endpoint that runs, and syncs from it."""
 

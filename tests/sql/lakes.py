@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from unittest.mock import patch
@@ -241,6 +243,23 @@ def run_records(rows: list[dict]) -> list[dict]:
         )
         for run_id, scopes in runs.items()
     ]
+
+
+@contextmanager
+def asked(lake: Path, *, now: str = NOW) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the lake as `connect` does, or take the connection that a lake in its place left with the same views.
+
+    To define them takes most of a small test's time. Nothing of a file is remembered from one lake to the next.
+    """
+    snapshot = next((lake / "snapshots").iterdir())
+    views = tuple(definitions.statements(snapshot=snapshot, runs=lake / warehouse.RUNS, prices=Prices()))
+    if (views, now) not in _AT_HAND:
+        with patch.object(warehouse, "REMEMBER_FOOTERS", "set enable_external_file_cache = false"):
+            _AT_HAND[views, now] = connect(lake, now=now, memory="256MB")
+    yield _AT_HAND[views, now]
+
+
+_AT_HAND: dict[tuple[tuple[definitions.Statement, ...], str], duckdb.DuckDBPyConnection] = {}
 
 
 def connect(lake: Path, *, prices: Prices | None = None, now: str = NOW, **options):

@@ -46,16 +46,16 @@ def cases():
 
 
 @pytest.mark.parametrize("case", list(cases()))
-def test_case(case, tmp_path):
-    lakes.make(tmp_path, case.given, case.runs)
-    with lakes.connect(tmp_path) as con:
+def test_case(case, place):
+    lakes.make(place, case.given, case.runs)
+    with lakes.asked(place) as con:
         assert lakes.texts(con.sql(case.query)) == case.expected
 
 
 @pytest.mark.parametrize("case", [one for one in cases() if any("history." in name for name in one.values[0].given)])
-def test_case_of_histories_that_an_older_version_wrote(case, tmp_path):
-    lakes.make(tmp_path, case.given, case.runs, is_told=False)
-    with lakes.connect(tmp_path) as con:
+def test_case_of_histories_that_an_older_version_wrote(case, place):
+    lakes.make(place, case.given, case.runs, is_told=False)
+    with lakes.asked(place) as con:
         assert lakes.texts(con.sql(case.query)) == case.expected
 
 
@@ -64,7 +64,7 @@ def test_every_mart_has_cases():
 
 
 @pytest.mark.parametrize("mart", [file.name for file in sqlfiles.read("marts")])
-def test_an_empty_lake_gives_no_rows(mart, tmp_path):
-    lakes.make(tmp_path)
-    with lakes.connect(tmp_path) as con:
+def test_an_empty_lake_gives_no_rows(mart, place):
+    lakes.make(place)
+    with lakes.asked(place) as con:
         assert con.sql(f"from {mart}").to_arrow_table().num_rows == 0

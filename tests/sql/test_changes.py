@@ -11,14 +11,14 @@ from tests.sql.test_history_checks import ONE_ROW, PLACE, state, values_of
 
 @pytest.mark.parametrize("table", TABLES, ids=[table.name for table in TABLES])
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu"])
-def test_each_column_that_changes_is_told(table, zone, tmp_path):
+def test_each_column_that_changes_is_told(table, zone, place):
     columns = [column for column in table.columns if column.name not in table.key]
     before, after = ({column.name: values_of(column)[side] for column in columns} for side in (0, 1))
     key = {name: PLACE[table.name][0] if name.endswith("_arn") else ONE_ROW[table.name].get(name) for name in table.key}
     key = {name: value for name, value in key.items() if value}
     states = [state(table.name, 1, 2) | before | key, state(table.name, 2) | after | key]
-    lakes.make(tmp_path, {f"history.{table.name}": states})
-    with lakes.connect(tmp_path, allow_write=True) as con:
+    lakes.make(place, {f"history.{table.name}": states})
+    with lakes.connect(place, allow_write=True) as con:
         con.execute(f"set timezone = '{zone}'")
         rows = con.sql("select * from changes where change = 'changed'").to_arrow_table().to_pylist()
         con.execute("set timezone = 'UTC'")
@@ -35,14 +35,14 @@ def test_each_column_that_changes_is_told(table, zone, tmp_path):
 
 
 @pytest.mark.parametrize("table", [table.name for table in TABLES])
-def test_each_table_is_told_of(table, tmp_path):
-    lakes.make(tmp_path, {f"history.{table}": [state(table, 1, 2), state(table, 3, 4)]})
-    with lakes.connect(tmp_path) as con:
+def test_each_table_is_told_of(table, place):
+    lakes.make(place, {f"history.{table}": [state(table, 1, 2), state(table, 3, 4)]})
+    with lakes.asked(place) as con:
         rows = con.sql("select day(changed_at), table_name, change, arn, item from changes order by 1").fetchall()
-    place = PLACE[table]
+    told = PLACE[table]
     assert rows == [
-        (1, table, "appeared", *place),
-        (2, table, "went", *place),
-        (3, table, "appeared", *place),
-        (4, table, "went", *place),
+        (1, table, "appeared", *told),
+        (2, table, "went", *told),
+        (3, table, "appeared", *told),
+        (4, table, "went", *told),
     ]

@@ -236,14 +236,14 @@ HISTORY_CHECKS = [file.name for file in sqlfiles.read("checks") if file.name.sta
 
 
 def results(lake):
-    with lakes.connect(lake) as con:
+    with lakes.asked(lake) as con:
         return {result.name: result for result in checks.run(con)}
 
 
 def result(lake, name):
     """What one check finds; that the command runs all of them, `test_a_clean_lake_passes` shows."""
     (file,) = [file for file in sqlfiles.read("checks") if file.name == name]
-    with lakes.connect(lake) as con:
+    with lakes.asked(lake) as con:
         return checks._run(con, file)
 
 
@@ -261,33 +261,33 @@ def test_a_clean_lake_passes(name, clean):
 
 
 @pytest.mark.parametrize(("name", "table", "rows", "count"), FIRES, ids=[f"{one[0]}-{one[1]}" for one in FIRES])
-def test_a_check_finds_what_it_is_for(name, table, rows, count, tmp_path):
-    lakes.make(tmp_path, {table: lakes.rows_of(rows)})
-    found = result(tmp_path, name)
+def test_a_check_finds_what_it_is_for(name, table, rows, count, place):
+    lakes.make(place, {table: lakes.rows_of(rows)})
+    found = result(place, name)
     assert (found.rows, found.sample.num_rows, found.passed) == (count, count, False)
 
 
-def test_a_lake_that_is_broken_in_every_way_stops_no_check(tmp_path):
+def test_a_lake_that_is_broken_in_every_way_stops_no_check(place):
     given = {}
     for _, table, rows, _ in FIRES:
         given.setdefault(table, []).extend(lakes.rows_of(rows))
-    lakes.make(tmp_path, given)
-    found = results(tmp_path)
+    lakes.make(place, given)
+    found = results(place)
     assert {name for name, *_ in FIRES} <= {name for name, one in found.items() if not one.passed}
 
 
-def test_a_stale_scope_is_found(tmp_path):
+def test_a_stale_scope_is_found(place):
     failed = {"region": "eu-west-1", "outcome": "failed", "error": "access denied"}
-    lakes.make(tmp_path, runs=[lakes.run_record(outcome="partial", scopes=[{}, failed])])
-    found = result(tmp_path, "scopes_stale")
+    lakes.make(place, runs=[lakes.run_record(outcome="partial", scopes=[{}, failed])])
+    found = result(place, "scopes_stale")
     assert [(row["region"], row["error"]) for row in found.sample.to_pylist()] == [("eu-west-1", "access denied")]
 
 
-def test_an_unreadable_run_record_is_found(tmp_path):
-    lakes.make(tmp_path, runs=RUNS)
+def test_an_unreadable_run_record_is_found(place):
+    lakes.make(place, runs=RUNS)
     for name, text in {"cut.json": '{"run_id": "r', "list.json": "[]", "empty.json": ""}.items():
-        (tmp_path / "runs" / name).write_text(text)
-    found = result(tmp_path, "run_records_readable")
+        (place / "runs" / name).write_text(text)
+    found = result(place, "run_records_readable")
     assert sorted(row["starts_with"] for row in found.sample.to_pylist()) == ["", "[]", '{"run_id": "r']
 
 
@@ -296,9 +296,9 @@ def test_every_check_is_made_to_fire():
     assert {one[0] for one in FIRES} | elsewhere == {file.name for file in sqlfiles.read("checks")}
 
 
-def test_all_rows_are_counted_and_some_are_kept(tmp_path):
-    lakes.make(tmp_path, {"project_versions": [{"f1_score": "2", "version_name": f"v{i}"} for i in range(5000)]})
-    found = result(tmp_path, "f1_score_range")
+def test_all_rows_are_counted_and_some_are_kept(place):
+    lakes.make(place, {"project_versions": [{"f1_score": "2", "version_name": f"v{i}"} for i in range(5000)]})
+    found = result(place, "f1_score_range")
     assert (found.rows, found.sample.num_rows) == (5000, checks.SAMPLE_ROWS)
 
 
@@ -316,11 +316,11 @@ ENUMS = {
 }
 
 
-@pytest.mark.parametrize(("place", "shape"), ENUMS.items(), ids=[".".join(place[1:]) for place in ENUMS])
-def test_every_value_of_the_service_model_is_known(place, shape, tmp_path):
-    name, table, column = place
+@pytest.mark.parametrize(("member", "shape"), ENUMS.items(), ids=[".".join(member[1:]) for member in ENUMS])
+def test_every_value_of_the_service_model_is_known(member, shape, place):
+    name, table, column = member
     model = botocore.session.get_session().get_service_model("rekognition")
     values = model.shape_for(shape).enum
     assert values
-    lakes.make(tmp_path, {table: [{column: value} for value in values]})
-    assert result(tmp_path, name).sample.to_pylist() == []
+    lakes.make(place, {table: [{column: value} for value in values]})
+    assert result(place, name).sample.to_pylist() == []

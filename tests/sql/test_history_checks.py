@@ -55,7 +55,7 @@ def state(table, start, end=None, extra=None, **values):
 
 
 def found(lake, name):
-    with lakes.connect(lake, memory="256MB") as con:
+    with lakes.asked(lake) as con:
         return checks._run(con, CHECKS[name])
 
 
@@ -82,40 +82,40 @@ def test_each_check_covers_every_table(name):
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_a_life_of_changes_passes(name, table, tmp_path):
+def test_a_life_of_changes_passes(name, table, place):
     runs = [lakes.run_record(f"r{day}", at=f"2024-06-{day:02}T00:00:00Z", scopes=[{}]) for day in (1, 2, 3, 5, 8)]
     states = [state(table, 1, 2, "a"), state(table, 2, 3, "b"), state(table, 5, 8, "b"), state(table, 8, None, "a")]
-    assert check(tmp_path, name, table, *states, runs=runs) == 0
+    assert check(place, name, table, *states, runs=runs) == 0
 
 
-def test_states_that_overlap_are_found(table, tmp_path):
-    assert check(tmp_path, "history_overlap", table, state(table, 1, 3), state(table, 2, None, "a")) == 1
+def test_states_that_overlap_are_found(table, place):
+    assert check(place, "history_overlap", table, state(table, 1, 3), state(table, 2, None, "a")) == 1
 
 
-def test_states_within_another_are_found(table, tmp_path):
+def test_states_within_another_are_found(table, place):
     states = [state(table, 1, 9), state(table, 2, 3, "a"), state(table, 4, 5, "b"), state(table, 9)]
-    assert check(tmp_path, "history_overlap", table, *states) == 2
+    assert check(place, "history_overlap", table, *states) == 2
 
 
-def test_a_state_within_one_that_lasts_is_found(table, tmp_path):
-    assert check(tmp_path, "history_overlap", table, state(table, 1), state(table, 2, 3)) == 1
+def test_a_state_within_one_that_lasts_is_found(table, place):
+    assert check(place, "history_overlap", table, state(table, 1), state(table, 2, 3)) == 1
 
 
-def test_a_state_without_a_beginning_is_found(table, tmp_path):
-    assert check(tmp_path, "history_order", table, state(table, None)) == 1
+def test_a_state_without_a_beginning_is_found(table, place):
+    assert check(place, "history_order", table, state(table, None)) == 1
 
 
-def test_a_state_that_did_not_last_is_found(table, tmp_path):
-    assert check(tmp_path, "history_order", table, state(table, 2, 2), state(table, 3, 1), state(table, 4, 5)) == 2
+def test_a_state_that_did_not_last_is_found(table, place):
+    assert check(place, "history_order", table, state(table, 2, 2), state(table, 3, 1), state(table, 4, 5)) == 2
 
 
-def test_a_change_between_listings_is_found(table, tmp_path):
+def test_a_change_between_listings_is_found(table, place):
     runs = [lakes.run_record(f"r{day}", at=f"2024-06-{day:02}T00:00:00Z", scopes=[{}]) for day in (1, 3)]
     states = [state(table, 1, 2, "a"), state(table, 2, 3, "b"), state(table, 3)]
-    assert check(tmp_path, "history_gap", table, *states, runs=runs) == 2
+    assert check(place, "history_gap", table, *states, runs=runs) == 2
 
 
-def test_only_published_listings_of_the_scope_count(table, tmp_path):
+def test_only_published_listings_of_the_scope_count(table, place):
     runs = [
         lakes.run_record("r1", at="2024-06-01T00:00:00Z", scopes=[{}]),
         lakes.run_record("r2", at="2024-06-02T00:00:00Z", scopes=[{"outcome": "failed"}], outcome="partial"),
@@ -124,19 +124,19 @@ def test_only_published_listings_of_the_scope_count(table, tmp_path):
     ]
     states = [state(table, 1, 2, "a"), state(table, 2, 3, "b"), state(table, 3, 4, "c"), state(table, 4)]
     # at each of the three later instants a state ended and the next began
-    assert check(tmp_path, "history_gap", table, *states, runs=runs) == 3 * 2
+    assert check(place, "history_gap", table, *states, runs=runs) == 3 * 2
 
 
-def test_a_run_that_took_pages_of_an_earlier_one_tells_their_instant(table, tmp_path):
+def test_a_run_that_took_pages_of_an_earlier_one_tells_their_instant(table, place):
     listed = {"listed_at": "2024-06-02T00:00:00Z", "resumed_from": "dead"}
     runs = [
         lakes.run_record("r1", at="2024-06-01T00:00:00Z", scopes=[{}]),
         lakes.run_record("r2", at="2024-06-03T00:00:00Z", scopes=[listed]),
     ]
-    assert check(tmp_path, "history_gap", table, state(table, 1, 2), state(table, 2), runs=runs) == 0
+    assert check(place, "history_gap", table, state(table, 1, 2), state(table, 2), runs=runs) == 0
 
 
-def test_what_is_older_than_the_records_passes(table, tmp_path):
+def test_what_is_older_than_the_records_passes(table, place):
     runs = [
         lakes.run_record("old", at="2024-06-04T00:00:00Z", scopes=[{"listed_at": None}]),
         lakes.run_record("r5", at="2024-06-05T00:00:00Z", scopes=[{}]),
@@ -146,24 +146,24 @@ def test_what_is_older_than_the_records_passes(table, tmp_path):
         ),
     ]
     states = [state(table, 1, 2, "a"), state(table, 2, 3, "b"), state(table, 3, 5), state(table, 5, None, "a")]
-    assert check(tmp_path, "history_gap", table, *states, runs=runs) == 0
+    assert check(place, "history_gap", table, *states, runs=runs) == 0
 
 
-def test_a_current_row_without_a_lasting_state_is_found(table, tmp_path):
-    assert check(tmp_path, "history_open", table, state(table, 1, 2), current=[ONE_ROW[table]]) == 1
+def test_a_current_row_without_a_lasting_state_is_found(table, place):
+    assert check(place, "history_open", table, state(table, 1, 2), current=[ONE_ROW[table]]) == 1
 
 
-def test_a_lasting_state_without_a_current_row_is_found(table, tmp_path):
-    assert check(tmp_path, "history_open", table, state(table, 1), current=[]) == 1
+def test_a_lasting_state_without_a_current_row_is_found(table, place):
+    assert check(place, "history_open", table, state(table, 1), current=[]) == 1
 
 
-def test_two_lasting_states_are_found(table, tmp_path):
+def test_two_lasting_states_are_found(table, place):
     states = [state(table, 1), state(table, 2, None, "a"), OTHER_ROW[table] | {"valid_from": "2024-06-01 00:00:00Z"}]
-    assert check(tmp_path, "history_open", table, *states, current=[ONE_ROW[table], OTHER_ROW[table]]) == 1
+    assert check(place, "history_open", table, *states, current=[ONE_ROW[table], OTHER_ROW[table]]) == 1
 
 
 @pytest.mark.parametrize("declared", TABLES, ids=[table.name for table in TABLES])
-def test_a_lasting_state_that_differs_in_any_column_is_found(declared, tmp_path):
+def test_a_lasting_state_that_differs_in_any_column_is_found(declared, place):
     columns = [column for column in declared.columns if column.name not in declared.key]
     keys = [{declared.key[0]: f"p{number}/v"} for number in range(len(columns) + 1)]
     current, past = [], []
@@ -171,38 +171,38 @@ def test_a_lasting_state_that_differs_in_any_column_is_found(declared, tmp_path)
         row = {c.name: values_of(c)[0] for c in columns} | key
         current.append(row)
         past.append(row | ({column.name: values_of(column)[1]} if column else {}) | {"valid_from": INSTANTS[0]})
-    lakes.make(tmp_path, {declared.name: current, f"history.{declared.name}": past})
-    assert found(tmp_path, "history_matches_current").rows == len(columns)
+    lakes.make(place, {declared.name: current, f"history.{declared.name}": past})
+    assert found(place, "history_matches_current").rows == len(columns)
 
 
-def test_a_value_that_became_null_is_found(table, tmp_path):
+def test_a_value_that_became_null_is_found(table, place):
     current = [ONE_ROW[table] | {"extra": "a"}]
-    assert check(tmp_path, "history_matches_current", table, state(table, 1), current=current) == 1
+    assert check(place, "history_matches_current", table, state(table, 1), current=current) == 1
 
 
-def test_a_state_that_goes_on_from_an_equal_one_is_found(table, tmp_path):
+def test_a_state_that_goes_on_from_an_equal_one_is_found(table, place):
     states = [state(table, 1, 2, "a"), state(table, 2, 3, "a"), state(table, 3, 4), state(table, 4)]
-    assert check(tmp_path, "history_needless", table, *states) == 2
+    assert check(place, "history_needless", table, *states) == 2
 
 
-def test_equal_states_that_do_not_touch_pass(table, tmp_path):
+def test_equal_states_that_do_not_touch_pass(table, place):
     states = [state(table, 1, 2), state(table, 3, 4), state(table, 4, 5, "a"), state(table, 5)]
-    assert check(tmp_path, "history_needless", table, *states) == 0
+    assert check(place, "history_needless", table, *states) == 0
 
 
 @pytest.mark.parametrize("column", ["begins_as", "ends_as", "differences"])
-def test_a_state_that_tells_otherwise_than_those_beside_it_is_found(column, table, tmp_path):
+def test_a_state_that_tells_otherwise_than_those_beside_it_is_found(column, table, place):
     states = [state(table, 1, 2, "a"), state(table, 2, 3, "b"), state(table, 5, 8, "b"), state(table, 8, None, "a")]
-    snapshot = lakes.make(tmp_path, {f"history.{table}": states})
+    snapshot = lakes.make(place, {f"history.{table}": states})
     file = snapshot / "history" / f"{table}.parquet"
     rows = pq.read_table(file)
     at = rows.schema.get_field_index(column)
     other = pa.scalar({"begins_as": "appeared", "ends_as": "went"}.get(column), rows.schema.types[at])
     pq.write_table(rows.set_column(at, column, pa.repeat(other, len(rows))), file)
-    assert found(tmp_path, "history_ends").rows == {"begins_as": 3, "ends_as": 3, "differences": 2}[column]
+    assert found(place, "history_ends").rows == {"begins_as": 3, "ends_as": 3, "differences": 2}[column]
 
 
-def test_rows_of_tables_whose_keys_are_alike_do_not_stand_in_each_others_way(tmp_path):
+def test_rows_of_tables_whose_keys_are_alike_do_not_stand_in_each_others_way(place):
     past, later = {"valid_from": INSTANTS[0], "valid_to": INSTANTS[1]}, {"valid_from": INSTANTS[1], "valid_to": None}
     alike = {
         "datasets": {"dataset_arn": "p"},
@@ -210,5 +210,5 @@ def test_rows_of_tables_whose_keys_are_alike_do_not_stand_in_each_others_way(tmp
         "resource_tags": {"resource_arn": "p", "tag_key": "k"},
         "project_policies": {"project_arn": "p", "policy_name": "k"},
     }
-    lakes.make(tmp_path, {f"history.{name}": [row | {"extra": "a"} | past, row | later] for name, row in alike.items()})
-    assert {name: found(tmp_path, name).rows for name in CHECKS} == dict.fromkeys(CHECKS, 0)
+    lakes.make(place, {f"history.{name}": [row | {"extra": "a"} | past, row | later] for name, row in alike.items()})
+    assert {name: found(place, name).rows for name in CHECKS} == dict.fromkeys(CHECKS, 0)

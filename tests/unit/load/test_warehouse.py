@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import duckdb
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ import pytest
 
 from pipeline import model
 from pipeline.errors import LakeError
-from pipeline.load import checks, sqlfiles, warehouse
+from pipeline.load import checks, definitions, sqlfiles, warehouse
 from pipeline.model import TABLES, history_of
 from pipeline.settings import Prices
 from tests.sql import lakes
@@ -39,10 +40,20 @@ NASTY = [
 ]
 
 
-def build(lake, name="lake.duckdb"):
+def build(lake, name="lake.duckdb", *, has_comments=False):
+    """Build the lake's database; without comments, which take as long as the views."""
     snapshot = next((lake / "snapshots").iterdir())
-    warehouse.build(lake / name, snapshot=snapshot, runs=lake / "runs", prices=Prices())
+    comments = definitions._comments if has_comments else lambda *_: ()
+    with patch.object(definitions, "_comments", comments):
+        warehouse.build(lake / name, snapshot=snapshot, runs=lake / "runs", prices=Prices())
     return lake / name
+
+
+@pytest.fixture(scope="module")
+def with_comments(tmp_path_factory):
+    lake = tmp_path_factory.mktemp("lake")
+    lakes.make(lake)
+    return build(lake, has_comments=True)
 
 
 @pytest.mark.parametrize("name", NASTY)
@@ -76,9 +87,8 @@ def test_a_pattern_in_a_name_matches_no_other_folder(tmp_path):
 
 
 @pytest.mark.parametrize("table", TABLES, ids=[table.name for table in TABLES])
-def test_tables_have_their_declared_columns_and_comments(table, tmp_path):
-    lakes.make(tmp_path)
-    with duckdb.connect(build(tmp_path), read_only=True) as con:
+def test_tables_have_their_declared_columns_and_comments(table, with_comments):
+    with duckdb.connect(with_comments, read_only=True) as con:
         con.execute("set timezone = 'UTC'")
         assert con.sql(f"from {table.name}").to_arrow_table().schema.types == [one.type for one in table.columns]
         where = f"where schema_name = 'main' and table_name = '{table.name}'"
@@ -105,10 +115,9 @@ def test_a_column_that_the_declaration_does_not_know_stays_out(tmp_path):
 
 
 @pytest.mark.parametrize("table", TABLES, ids=[table.name for table in TABLES])
-def test_histories_have_their_declared_columns_and_comments(table, tmp_path):
-    lakes.make(tmp_path)
+def test_histories_have_their_declared_columns_and_comments(table, with_comments):
     history = history_of(table)
-    with duckdb.connect(build(tmp_path), read_only=True) as con:
+    with duckdb.connect(with_comments, read_only=True) as con:
         con.execute("set timezone = 'UTC'")
         schema = con.sql(f"from history.{table.name}").to_arrow_table().schema
         assert list(zip(schema.names, schema.types, strict=True)) == [(one.name, one.type) for one in history.columns]
