@@ -58,7 +58,7 @@ lock:  ## write the locks anew (needs uv)
 docs: $(READY)  ## write docs/tables.md from the declarations
 	$(BIN)/reklake tables --format markdown > docs/tables.md
 
-bench: $(READY)  ## speed and memory, against other ways of doing it: bench/results and docs/performance.md (two hours)
+bench: $(READY)  ## speed and memory, against other ways of doing it: bench/results and docs/performance.md (over an hour)
 	$(BIN)/python bench/run.py
 
 bench-quick: $(READY)  ## the same in small, for every day; leaves docs/performance.md alone
