@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 
 import pyarrow as pa
 
@@ -23,7 +23,7 @@ PORTIONS = 2
 One thread does it while another writes; a second would take the interpreter from the first as often as it helps."""
 PROJECT_BYTES = 4 << 20
 """Bodies of one project that are waited for: about 1,300 versions; a larger project is cut."""
-UNORDERED_BYTES = 16 << 20
+UNORDERED_BYTES = 8 << 20
 """Bodies of whole projects that wait for one that comes before them; beyond that, rows have to be put in order."""
 
 
@@ -189,13 +189,19 @@ class _Ready:
         self._size += _size(pages)
 
     def due(self, first: str | None) -> list[str]:
-        """Return the projects that make up a piece by now: those before `first` or, if too many wait for it, all."""
+        """Return the projects that make up a piece by now, all before `first`; of too many that wait for it, some."""
         if self._size < self._piece_bytes:
             return []
         in_order = sorted(arn for arn in self.projects if first is None or arn < first)
         if sum(_size(self.projects[arn]) for arn in in_order) >= self._piece_bytes:
             return in_order
-        return sorted(self.projects) if self._size >= UNORDERED_BYTES else []
+        return self._lowest() if self._size >= UNORDERED_BYTES else []
+
+    def _lowest(self) -> list[str]:
+        """Return the first projects that are enough for a piece."""
+        sizes = accumulate(_size(pages) for _, pages in sorted(self.projects.items()))
+        enough = next(count for count, size in enumerate(sizes, 1) if size >= self._piece_bytes)
+        return sorted(self.projects)[:enough]
 
     def take(self, arns: Iterable[str]) -> list[RawPage]:
         """Return these projects' pages, and let go of them."""

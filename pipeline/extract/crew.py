@@ -22,7 +22,7 @@ Call: TypeAlias = Callable[[], None]
 """What a thread runs; it must not raise."""
 SIZE = 256
 """Threads at most. At 200 ms an answer they make 1,280 calls a second, more than one machine's CPU can take in."""
-FEWEST, SPARE = 4, 2.0
+FEWEST, SPARE = 3, 2.0
 """Calls that may always be under way, and how many times as many as are needed for the rate."""
 TAKEN_IN = 250.0
 """Full pages a second that one machine takes in: calls for more would only wait, with the pages of their projects."""

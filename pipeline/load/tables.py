@@ -10,16 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.load.holding import Holding
 from pipeline.load.merge import Run, merged
 from pipeline.model import Column, Table
-from pipeline.model.order import in_key_order
 
 ROW_GROUP_ROWS = 20_000
 """Rows of a row group, 10 MB of assets in memory: small enough to skip by statistics, large enough for few of them."""
 WIDE_COLUMNS, WIDE_ROW_GROUP_ROWS = 20, 10_000
 """Beyond so many columns, rows of a row group: 11 MB of versions in memory."""
-HELD_BYTES = 32 << 20
-"""Bytes of rows held at the most until nothing can come before them: the assets of 10,000 versions."""
 COMPRESSION, LEVEL = "zstd", 1
 """Level 9 is a tenth smaller and takes four times as long."""
 
@@ -28,15 +26,15 @@ class TableFile:
     """One table's file in the making: takes pieces of rows, and puts them in key order, each key once.
 
     Pieces come nearly in order: scopes are in ARN order, each piece is sorted, and only projects that were listed at
-    the same time overlap. So a few rows are held until nothing can come before them, and the rest is written at once.
-    Should a piece come too late all the same, it and what follows is set aside, and `close` merges it in.
+    the same time overlap. So rows are held until nothing can come before them. Should a piece come too late all the
+    same, it and what follows is set aside, and `close` merges it in.
     """
 
     def __init__(self, table: Table, path: Path) -> None:
         self.table = table
         self.path = path
         self._sorted = SortedFile(path, table)
-        self._held = table.schema.empty_table()
+        self._held = Holding(table, path)
         self._late: Run | None = None
 
     @property
@@ -49,17 +47,8 @@ class TableFile:
 
         The rows that will still be added have no key below `settled`, unless they are late; None: below any.
         """
-        first = self.table.key[0]
-        rows = piece
-        if self._held.num_rows:
-            overlapping = _count(pc.less_equal(piece.column(first), self._held.column(first)[-1]))
-            mixed = pa.concat_tables([self._held, piece.slice(0, overlapping)])
-            rows = pa.concat_tables([mixed.take(in_key_order(mixed, self.table.key)), piece.slice(overlapping)])
-        ready = rows.num_rows
-        if settled is not None and rows.nbytes <= HELD_BYTES:
-            ready = _count(pc.less(rows.column(first), settled))
-        self._held = rows.slice(ready)
-        self._write(rows.slice(0, ready))
+        for rows in self._held.through(piece, settled):
+            self._write(rows)
 
     def drop(self, account_id: str, region: str) -> None:
         """Take out again the rows of a scope whose listing has broken off: all are written anew, but this is rare."""
@@ -68,7 +57,7 @@ class TableFile:
             is_other = pc.or_(pc.not_equal(rows["account_id"], account_id), pc.not_equal(rows["region"], region))
             return rows.filter(is_other)
 
-        self._held = others(self._held)
+        self._held.keep(others)
         written = self._set_aside()
         self._sorted = SortedFile(self.path, self.table)
         for rows in merged([written]):
@@ -83,7 +72,7 @@ class TableFile:
 
     def close(self) -> None:
         """Finish the file; it is sorted by key, each key once."""
-        self._write(self._held)
+        self.add(self.table.schema.empty_table())
         if self._late:
             self._merge(self._late)
         else:
@@ -217,7 +206,3 @@ def in_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:
         for field in schema
     ]
     return pa.table(columns, schema=schema)
-
-
-def _count(mask: pa.ChunkedArray) -> int:
-    return int(pc.sum(mask, min_count=0).as_py())

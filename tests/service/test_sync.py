@@ -169,7 +169,7 @@ def test_a_project_too_large_for_a_piece_comes_out_whole_and_in_order(serve: Ser
     whole.sync()
     for name, value in (("PROJECT_BYTES", 3000), ("PIECE_BYTES", 5000)):
         monkeypatch.setattr(pieces, name, value)
-    monkeypatch.setattr("pipeline.load.tables.HELD_BYTES", 20_000)
+    monkeypatch.setattr("pipeline.load.holding.HELD_BYTES", 20_000)
     cut = serve(world(**sizes), page_size=10)
     cut.sync()
     assert (

@@ -98,8 +98,9 @@ def test_projects_wait_for_those_before_them_while_they_are_not_too_many(monkeyp
     assert [one.project_arn for one in in_order.pages] == [page(name, 1, 0).project_arn for name in "ab"]
     assert [one.pages for one in rest] == [[page("c", 1, 2)]]
     too_many, last = cut([page("c", 1, 2), page("b", 1, 2), page("a", 1, 1)])
-    assert [one.project_arn for one in too_many.pages] == [page(name, 1, 0).project_arn for name in "bc"]
-    assert last.pages == [page("a", 1, 1)]
+    assert too_many.pages == [page("b", 1, 2)]
+    assert too_many.settled == page("a", 1, 0).project_arn.rpartition("/")[0]
+    assert [one.project_arn for one in last.pages] == [page(name, 1, 0).project_arn for name in "ac"]
 
 
 def test_pages_of_projects_that_were_not_listed_do_not_count():

@@ -17,15 +17,17 @@ def rows(*keys: tuple[str, int], value: str) -> pa.Table:
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize(("batch", "span"), [(1, 1), (3, 10), (100, 1000)])
+@pytest.mark.parametrize(("batch", "span", "room"), [(1, 1, 0), (70, 300, 200), (10_000, 100_000, 1 << 20)])
+@pytest.mark.parametrize("until", [None, "k05", "k20"])
 def test_a_merge_is_a_sort_in_which_the_last_of_equal_keys_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, batch: int, span: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, seed: int, batch: int, span: int, room: int, until: str | None
 ):
-    monkeypatch.setattr(merge, "BATCH_ROWS", batch)
-    monkeypatch.setattr(merge, "RANGE_ROWS", span)
+    monkeypatch.setattr(merge, "BATCH_BYTES", batch)
+    monkeypatch.setattr(merge, "RANGE_BYTES", span)
+    monkeypatch.setattr(merge, "AT_HAND_BYTES", room)
     draw = random.Random(seed)
     expected: dict[tuple[str, int], str] = {}
-    runs = []
+    runs: list[Run] = []
     for number in range(3):
         run = Run(tmp_path / str(number), SCHEMA, ("key", "part"))
         for piece in range(draw.randrange(1, 6)):
@@ -35,13 +37,16 @@ def test_a_merge_is_a_sort_in_which_the_last_of_equal_keys_stays(
             expected |= dict.fromkeys(keys, value)
         run.close()
         runs.append(run)
-    found = [tuple(row.values()) for part in merged(runs) for row in part.to_pylist()]
-    assert found == [(*key, value) for key, value in sorted(expected.items())]
+    below = [tuple(row.values()) for part in merged(runs, until) for row in part.to_pylist()]
+    assert all(until is None or key < until for key, _, _ in below)
+    rest = [tuple(row.values()) for part in merged(runs) for row in part.to_pylist()] if until else []
+    assert below + rest == [(*key, value) for key, value in sorted(expected.items())]
 
 
 def test_ranges_hold_about_as_many_rows_as_they_should(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(merge, "BATCH_ROWS", 10)
-    monkeypatch.setattr(merge, "RANGE_ROWS", 50)
+    row = rows(("0000", 0), value="x").nbytes
+    monkeypatch.setattr(merge, "BATCH_BYTES", 10 * row)
+    monkeypatch.setattr(merge, "RANGE_BYTES", 50 * row)
     run = Run(tmp_path / "run", SCHEMA, ("key",))
     for start in range(4):  # four interleaved pieces
         run.add(rows(*((f"{number:04}", 0) for number in range(start, 400, 4)), value="x"))
@@ -55,4 +60,16 @@ def test_a_run_without_rows_is_no_trouble(tmp_path: Path):
     run = Run(tmp_path / "run", SCHEMA, ("key",))
     run.close()
     run.close()
+    assert run.lowest is None
     assert list(merged([run])) == []
+
+
+def test_a_run_knows_below_which_key_nothing_is_wanted_any_more(tmp_path: Path):
+    run = Run(tmp_path / "run", SCHEMA, ("key",))
+    run.add(rows(("a", 0), ("c", 0), ("e", 0), value="x"))
+    run.close()
+    assert run.lowest == "a"
+    assert [part.column("key").to_pylist() for part in merged([run], "b")] == [["a"]]
+    assert run.lowest == "b"
+    assert [part.column("key").to_pylist() for part in merged([run], "z")] == [["c", "e"]]
+    assert run.lowest is None

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.load import tables
+from pipeline.load import holding, tables
 from pipeline.load.tables import TableFile, rows_of
 from pipeline.model import table
 
@@ -105,21 +105,24 @@ def test_overlapping_pieces_are_put_in_order_while_they_come(tmp_path: Path):
 
 
 def test_no_more_rows_are_held_than_memory_should_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tables, "HELD_BYTES", piece(version(5), version(6), version(7)).nbytes)
+    monkeypatch.setattr(holding, "HELD_BYTES", piece(version(5), version(6), version(7)).nbytes)
     file = TableFile(VERSIONS, tmp_path / "versions.parquet")
     file.add(piece(version(5), version(6)), "arn:00001")
-    assert file._held.num_rows == 2
+    assert list(tmp_path.iterdir()) == [file.path]
     file.add(piece(version(7), version(8)), "arn:00001")
-    assert file._held.num_rows == 0
-    file.add(piece(version(1), version(6, "STOPPED")))
+    assert len(list(tmp_path.iterdir())) == 2  # the file, and what is set aside
+    file.add(piece(version(1), version(6, "STOPPED")), "arn:00007")
+    file.add(piece(version(9)), "arn:00010")
+    assert list(tmp_path.iterdir()) == [file.path]
     file.close()
-    assert [arn for arn, _ in written(file.path)] == [f"arn:{n:05}" for n in (1, 5, 6, 7, 8)]
+    assert [arn for arn, _ in written(file.path)] == [f"arn:{n:05}" for n in (1, 5, 6, 7, 8, 9)]
     assert dict(written(file.path))["arn:00006"] == "STOPPED"
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(12))
 def test_however_pieces_come_the_bytes_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int):
     monkeypatch.setattr(tables, "WIDE_ROW_GROUP_ROWS", 16)
+    monkeypatch.setattr(holding, "HELD_BYTES", [0, 10_000, 1 << 20][seed % 3])
     draw = random.Random(seed)
     numbers = list(range(100))
     straight = TableFile(VERSIONS, tmp_path / "straight.parquet")
