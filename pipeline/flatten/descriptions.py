@@ -119,7 +119,7 @@ def flatten(operation: str, scope: Scope, pages: Sequence[RawPage], *, gone: Col
         return flat
     rest = _flatten(read(others, shape, scope), shape, scope, others, gone)
     if not len(rest.arns):
-        return replace(rest, tables=flat.tables)
+        return replace(rest, tables=flat.tables, unknown=flat.unknown + rest.unknown)
     if pc.any(pc.is_in(rest.arns, flat.arns), min_count=0).as_py():  # which of the two was seen last?
         return _flatten(read(ordered, shape, scope), shape, scope, ordered, gone)
     return _joined(flat, rest)
@@ -134,7 +134,7 @@ def _joined(one: Flat, other: Flat) -> Flat:
         # rows of one description are all in one of them, in order
         order = in_key_order(both, key) if len(key) == 1 else pc.sort_indices(both, [(key[0], "ascending")])
         tables[name] = both.take(order).combine_chunks()
-    return Flat(one.operation, tables, other.problems, other.unknown)
+    return Flat(one.operation, tables, other.problems, one.unknown + other.unknown)
 
 
 def _flatten(listed: _Listed, shape: Answer, scope: Scope, pages: Sequence[RawPage], gone: Collection[str]) -> Flat:

@@ -12,14 +12,17 @@ from pipeline.model import Column, Origin, Table
 
 
 def is_plain(rows: Columns, table: Table) -> bool:
-    """Whether numbers are in range, keys are there once, and nobody sent a member named as ours.
+    """Whether numbers are in range, and keys are there once.
 
     Looks at every column that is not of texts; ArrowInvalid if one holds what it cannot.
     """
     if not all(_is_in_range(rows[column.path], column) for column in table.of(Origin.MEMBER) if not _is_text(column)):
         return False
-    if not all(tells_apart(rows[path]) for path in keys_of(table)):
-        return False
+    return all(tells_apart(rows[path]) for path in keys_of(table))
+
+
+def has_no_extra(rows: Columns) -> bool:
+    """Whether nobody sent a member named as ours."""
     return bool(rows[EXTRA_MEMBER].null_count == len(rows))
 
 

@@ -139,7 +139,7 @@ def _is_plain(items: Members, answer: Answer) -> bool:
     """Whether the fast reader's result can be trusted: what it accepts though it should not is looked for here."""
     lists = [(Members(items[one.path].flatten()), table) for table in answer.nested for one in table.items]
     return plain.has_keys(items[answer.key]) and all(
-        plain.is_plain(rows, table) for rows, table in [(items, answer.root), *lists]
+        plain.is_plain(rows, table) and plain.has_no_extra(rows) for rows, table in [(items, answer.root), *lists]
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,10 +28,20 @@ BEGINS[list(b"tf")] = WORD
 _BARE = re.compile(rb"-?[0-9][-+.0-9eE]*|true|false")
 """A value without quotes, in a text that is JSON."""
 _VALUE = re.compile(rb'(":\s*)("[^"]*"|-?[0-9][-+.0-9eE]*|true|false)')
+_COLON = re.compile(rb"\s*:\s*")
+_DECODER = json.JSONDecoder()
 
 
 class UnfitError(ValueError):
     """The text has no shape: there is something in it that the columns do not take as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undeclared:
+    """A member that nobody declared: the names that lead to it from its row's item, and the number of its value."""
+
+    path: tuple[str, ...]
+    value: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,12 +49,13 @@ class Rows:
     """The items of a nested table's lists in a text: by list, and by place.
 
     `values` has one line an item, in it the number of each declared member's value, or NOWHERE. `lists` says which of
-    the table's lists, `places` where in it.
+    the table's lists, `places` where in it, and `undeclared` what else is in the item.
     """
 
     values: Positions
     lists: Positions
     places: Positions
+    undeclared: Sequence[Sequence[Undeclared]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +68,8 @@ class Shape:
     quotes, and `begins` says what they begin with: a number or a word.
 
     `values` has the number of each declared member's value (see `paths_of`), `rows` tells of each nested table, and
-    `lengths` of each list that the texts have.
+    `lengths` of each list that the texts have. The values of `undeclared` members may be anything; what stands in their
+    place in another text still has to be parsed.
     """
 
     fixed: npt.NDArray[np.uint8]
@@ -71,6 +83,13 @@ class Shape:
     values: Positions
     rows: Mapping[str, Rows]
     lengths: Mapping[str, int]
+    undeclared: Sequence[Undeclared]
+
+    @property
+    def undeclared_count(self) -> int:
+        """How many members nobody declared, those of nested tables' items too."""
+        nested = (members for rows in self.rows.values() for members in rows.undeclared)
+        return len(self.undeclared) + sum(map(len, nested))
 
 
 def paths_of(table: Table) -> dict[str, pa.DataType]:
@@ -87,16 +106,16 @@ def outline(text: bytes) -> bytes:
 def learn(text: bytes, answer: Answer) -> Shape:
     """Learn the shape of a text, which is JSON and has no escapes; UnfitError if it has none.
 
-    It has none if there are undeclared members in it, or some twice, or values that are no such thing as their columns
-    hold, or if the member is not there that tells the item from others.
+    It has none if there are members in it twice, or values that are no such thing as their columns hold, or if the
+    member is not there that tells the item from others.
     """
     try:
         item = json.loads(text, object_pairs_hook=_Object, parse_int=_Number, parse_float=_Number)
+        walk = _Walk(text)
+        walk.go(item, answer.shape, walk.root)
     except (ValueError, RecursionError) as error:
         raise UnfitError(str(error)) from error
-    walk = _Walk(text)
-    walk.go(item, answer.shape, walk.values)
-    if answer.key not in walk.values:
+    if answer.key not in walk.root.values:
         raise UnfitError(answer.key)
     return walk.shape(answer)
 
@@ -111,48 +130,59 @@ class _Number(str):
     __slots__ = ()
 
 
+@dataclass(slots=True)
+class _Row:
+    """What a row's item holds: the numbers of the values that columns hold, by path, and what nobody declared."""
+
+    values: dict[str, int] = field(default_factory=dict)
+    undeclared: list[Undeclared] = field(default_factory=list)
+
+
 class _Walk:
     """Goes through what a text says and through its quotes, which come in the same order."""
 
     def __init__(self, text: bytes) -> None:
-        self.values: dict[str, int] = {}
-        """The numbers of the root's values, by path."""
+        self.root = _Row()
         self._text = text
         self._quotes = [*(place for place, byte in enumerate(text) if byte == QUOTE), len(text)]
         self._at = 0
         """The number of the next quote."""
         self._found: list[tuple[int, int, int, int]] = []
         self._bare: dict[int, int] = {}
-        self._rows: list[tuple[str, int, dict[str, int]]] = []
+        self._rows: list[tuple[str, int, _Row]] = []
         self._lengths: dict[str, int] = {}
 
-    def go(self, value: Any, node: StructNode | ListNode | pa.DataType, values: dict[str, int], path: str = "") -> None:
-        """Go through one value; what columns hold is added to `values`, by paths below the row that it is in."""
+    def go(self, value: Any, node: StructNode | ListNode | pa.DataType, row: _Row, path: str = "") -> None:
+        """Go through one value; what columns hold is noted in `row`, by paths below the item that it is."""
         if value is None:
             return
         if isinstance(node, dict):
-            self._members(value, node, values, path)
+            self._members(value, node, row, path)
         elif isinstance(node, ListNode):
             self._items(value, node, path)
         elif isinstance(value, str) and not isinstance(value, _Number) and pa.types.is_string(node):
-            values[path] = self._note(self._at, 1, self._at + 1, 0)
+            row.values[path] = self._note(self._at, 1, self._at + 1, 0)
             self._at += 2
         elif _is_bare(value, node):
-            values[path] = self._note_bare()
-            self._bare[values[path]] = WORD if isinstance(value, bool) else NUMBER
+            row.values[path] = self._note_bare()
+            self._bare[row.values[path]] = WORD if isinstance(value, bool) else NUMBER
         else:
             raise UnfitError(path)
 
-    def _members(self, value: Any, node: StructNode, values: dict[str, int], path: str) -> None:
+    def _members(self, value: Any, node: StructNode, row: _Row, path: str) -> None:
         if not isinstance(value, _Object):
             raise UnfitError(path)
         seen = {EXTRA_MEMBER}
         for name, member in value:
-            if name in seen or name not in node:
+            if name in seen:
                 raise UnfitError(f"{path}.{name}")
             seen.add(name)
             self._at += 2  # the name has quotes too
-            self.go(member, node[name], values, f"{path}.{name}" if path else name)
+            if name in node:
+                self.go(member, node[name], row, f"{path}.{name}" if path else name)
+            else:
+                names = (*path.split("."), name) if path else (name,)
+                row.undeclared.append(Undeclared(names, self._note_whole(member)))
 
     def _items(self, value: Any, node: ListNode, path: str) -> None:
         is_list = isinstance(value, list) and not isinstance(value, _Object)
@@ -160,7 +190,7 @@ class _Walk:
             raise UnfitError(path)
         self._lengths[path] = len(value)
         for place, item in enumerate(value):
-            row: dict[str, int] = {}
+            row = _Row()
             self._rows.append((path, place, row))
             self.go(item, node.item, row)
 
@@ -171,6 +201,15 @@ class _Walk:
         if not found:
             raise UnfitError(self._text[start:stop].decode())
         return self._note(self._at - 1, found.start() - start, self._at, found.end() - stop)
+
+    def _note_whole(self, value: Any) -> int:
+        """Note whatever a name stands for, from its first byte to its last."""
+        after = self._at - 1
+        self._at += _quotes_in(value)
+        start = _COLON.match(self._text, self._quotes[after] + 1).end()  # type: ignore[union-attr]  # it is JSON
+        # every byte as a character: those that are no ASCII stand between quotes, and mean nothing here
+        _, end = _DECODER.raw_decode(self._text.decode("latin-1"), start)
+        return self._note(after, start - self._quotes[after], self._at, end - self._quotes[self._at])
 
     def _note(self, after: int, begin: int, before: int, end: int) -> int:
         self._found.append((after, begin, before, end))
@@ -192,27 +231,38 @@ class _Walk:
             end=end,
             bare=np.array([*self._bare], np.intp),
             begins=np.array([*self._bare.values()], np.uint8),
-            values=_numbers([self.values], answer.root)[0],
+            values=_numbers([self.root.values], answer.root)[0],
             rows={table.name: self._rows_of(table) for table in answer.nested},
             lengths=self._lengths,
+            undeclared=self.root.undeclared,
         )
 
     def _rows_of(self, table: Table) -> Rows:
         number_of = {one.path: number for number, one in enumerate(table.items)}
         rows = sorted(
-            ((number_of[path], place, values) for path, place, values in self._rows if path in number_of),
+            ((number_of[path], place, row) for path, place, row in self._rows if path in number_of),
             key=lambda row: row[:2],
         )
         return Rows(
-            values=_numbers([values for _, _, values in rows], table),
+            values=_numbers([row.values for _, _, row in rows], table),
             lists=np.array([number for number, _, _ in rows], np.int32),
             places=np.array([place for _, place, _ in rows], np.int32),
+            undeclared=[row.undeclared for _, _, row in rows],
         )
 
 
 def _numbers(rows: Iterable[Mapping[str, int]], table: Table) -> Positions:
     paths = paths_of(table)
     return np.array([[row.get(path, NOWHERE) for path in paths] for row in rows], np.int32).reshape(-1, len(paths))
+
+
+def _quotes_in(value: Any) -> int:
+    """Return how many quotes the text of a value has."""
+    if isinstance(value, _Object):
+        return sum(2 + _quotes_in(member) for _, member in value)
+    if isinstance(value, list):
+        return sum(map(_quotes_in, value))
+    return 2 if isinstance(value, str) and not isinstance(value, _Number) else 0
 
 
 def _is_bare(value: Any, kind: pa.DataType) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -69,6 +69,12 @@ class Texts:
         is_equal: Mask = (said.reshape(-1, len(shape.fixed)) == shape.fixed).all(axis=1)
         begins: Mask = (BEGINS[self._bytes[bounds[:, 1 + 2 * shape.bare]]] == shape.begins).all(axis=1)
         return np.logical_and(is_equal, begins)
+
+    def values(self, bounds: Positions, numbers: Sequence[int]) -> Iterator[tuple[bytes, ...]]:
+        """Yield the values with these numbers, of each of the texts that the bounds are of."""
+        of_values = bounds[:, [at for number in numbers for at in (2 * number + 1, 2 * number + 2)]]
+        for places in of_values.tolist():
+            yield tuple(self._joined[start:end] for start, end in zip(places[::2], places[1::2], strict=True))
 
     def cut(self, bounds: Positions, kind: pa.DataType) -> pa.Array:
         """Return the bytes from each bound to the next, without a copy of them."""

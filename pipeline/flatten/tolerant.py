@@ -50,7 +50,7 @@ def clean(body: bytes, answer: Answer) -> CleanPage:
             page.problems.append(f"item {index} of {answer.result_key} has no {answer.key}")
             continue
         items.append(split_item(item, answer.shape, page))
-    page.body = _dump({answer.result_key: items}).encode()
+    page.body = dumped({answer.result_key: items}).encode()
     return page
 
 
@@ -68,7 +68,7 @@ def result(body: bytes, result_key: str) -> Any:
     A number beyond the range of double stays as its text. Of a member given twice the last counts, as in botocore.
     """
     try:
-        page = json.loads(body.decode("utf-8"), parse_float=_number, parse_constant=_reject_constant)
+        page = parsed(body)
     except (ValueError, RecursionError) as error:
         raise UnreadableError(f"the body is not JSON in UTF-8: {error}") from error
     if not isinstance(page, dict):
@@ -76,6 +76,11 @@ def result(body: bytes, result_key: str) -> Any:
     if result_key not in page:
         raise UnreadableError(f"the body has no {result_key}")
     return page[result_key]
+
+
+def parsed(text: bytes) -> Any:
+    """Parse JSON, numbers exact; ValueError or RecursionError if it is none."""
+    return _DECODER.decode(text.decode("utf-8"))
 
 
 def fits(value: Any, kind: pa.DataType) -> Any:  # noqa: PLR0911  # one return a type
@@ -101,7 +106,7 @@ def split_item(item: Any, shape: StructNode, page: CleanPage) -> dict[str, Any]:
     kept, rest = _split(item, shape, page)
     row: dict[str, Any] = kept if isinstance(kept, dict) else {}
     if rest is not _NOTHING:
-        row[EXTRA_MEMBER] = _dump(rest)
+        row[EXTRA_MEMBER] = dumped(rest)
     return row
 
 
@@ -158,10 +163,10 @@ def _misfit(value: Any, page: CleanPage) -> tuple[Any, Any]:
     return None, value
 
 
-def _dump(value: Any) -> str:
+def dumped(value: Any) -> str:
     """Write JSON that is valid UTF-8: readable text, escapes only where a string is no valid Unicode."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text if is_utf8(text) else json.dumps(value, separators=(",", ":"), allow_nan=False)
+    text = _ENCODER.encode(value)
+    return text if is_utf8(text) else _ASCII_ENCODER.encode(value)
 
 
 def is_utf8(text: str) -> bool:
@@ -180,6 +185,12 @@ def _number(text: str) -> float | str:
 
 def _reject_constant(name: str) -> Any:
     raise UnreadableError(f"the body holds {name}, which is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_float=_number, parse_constant=_reject_constant)
+_ENCODER, _ASCII_ENCODER = (
+    json.JSONEncoder(ensure_ascii=ascii_only, separators=(",", ":"), allow_nan=False) for ascii_only in (False, True)
+)
 
 
 def kind_of(value: Any) -> str:

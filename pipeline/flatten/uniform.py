@@ -20,8 +20,19 @@ from pipeline.errors import PageError
 from pipeline.flatten import plain
 from pipeline.flatten.answers import EXTRA_MEMBER, Answer
 from pipeline.flatten.members import Nested
-from pipeline.flatten.shapes import NOWHERE, Indices, Positions, Shape, UnfitError, learn, outline, paths_of
+from pipeline.flatten.shapes import (
+    NOWHERE,
+    Indices,
+    Positions,
+    Shape,
+    Undeclared,
+    UnfitError,
+    learn,
+    outline,
+    paths_of,
+)
 from pipeline.flatten.texts import MOST_BYTES, Mask, Texts, texts_of
+from pipeline.flatten.undeclared import Objects, extras
 from pipeline.model import Table
 from pipeline.model.page import RawPage
 
@@ -48,17 +59,34 @@ class _Alike:
     bounds: Positions
 
 
+@dataclass(frozen=True, slots=True)
+class _Extras:
+    """What nobody declared in texts of one shape: of each text and, by nested table and row, of each row of each text.
+
+    Rows in which there is nothing of the kind are left out.
+    """
+
+    root: Objects | None
+    rows: Mapping[str, Mapping[int, Objects]]
+
+
 class Cut:
     """Columns of items whose values are pieces of texts."""
 
     def __init__(
-        self, pieces: pa.Array, table: Table, numbers: Positions, lengths: Mapping[str, Positions] | None = None
+        self,
+        pieces: pa.Array,
+        table: Table,
+        numbers: Positions,
+        extra: Objects | None,
+        lengths: Mapping[str, Positions] | None = None,
     ) -> None:
         """`numbers` has one line an item, in it the number of each member's piece, or NOWHERE."""
         self._pieces = pieces
         self._table = table
         self._kinds = paths_of(table)
         self._numbers = numbers
+        self._extra = extra
         self._lengths = lengths or {}
         self._found: dict[str, pa.Array] = {}
 
@@ -68,7 +96,7 @@ class Cut:
     def __getitem__(self, path: str) -> pa.Array:
         """Return a member's values; ArrowInvalid if one does not fit, KeyError if it is undeclared."""
         if path == EXTRA_MEMBER:
-            return pa.nulls(len(self), pa.string())
+            return pa.nulls(len(self), pa.string()) if self._extra is None else pa.array(self._extra, pa.string())
         if path not in self._found:
             self._found[path] = self._made(path)
         return self._found[path]
@@ -81,7 +109,8 @@ class Cut:
         """Return the items at some positions; of what was made already, no text is read again."""
         places = at.to_numpy()
         lengths = {path: lengths[places] for path, lengths in self._lengths.items()}
-        taken = Cut(self._pieces, self._table, self._numbers[places], lengths)
+        extra = None if self._extra is None else self._extra[places]
+        taken = Cut(self._pieces, self._table, self._numbers[places], extra, lengths)
         taken._found = {path: values.take(at) for path, values in self._found.items()}
         return taken
 
@@ -108,26 +137,33 @@ def _typed(texts: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 class Uniform:
-    """Items of a few shapes. As reader.Listed, but that nothing is unknown and there are no problems."""
+    """Items of a few shapes. As reader.Listed, but that there are no problems."""
 
     problems: tuple[PageError, ...] = ()
-    unknown = 0
 
     def __init__(self, answer: Answer, texts: Texts, alike: Sequence[_Alike], page_index: Indices) -> None:
-        """`page_index` tells of each text the page that it stood on, or is NOWHERE where the text does not count."""
+        """`page_index` tells of each text the page that it stood on, or is NOWHERE where the text does not count.
+
+        ValueError or RecursionError if what is in the place of an undeclared member is not its value.
+        """
         counts = page_index != NOWHERE
         self.page_index = pa.array(page_index[counts])
         self._alike = alike
         self._first_piece, self._pieces = _pieces(texts, alike)
         self._at = np.flatnonzero(counts)
+        self._extras = [_extras(texts, one) for one in alike]
+        self.unknown = sum(one.shape.undeclared_count * int(counts[one.at].sum()) for one in alike)
+        extra = np.empty(len(texts), object) if any(one.root is not None for one in self._extras) else None
         numbers = np.full((len(texts), len(paths_of(answer.root))), NOWHERE, np.int32)
         lists = [one.path for table in answer.nested for one in table.items]
         lengths = {path: np.zeros(len(texts), np.int32) for path in lists}
-        for one in alike:
+        for one, of_shape in zip(alike, self._extras, strict=True):
             numbers[one.at] = _piece_of(one.shape.values, self._first_piece[one.at])
+            if extra is not None:
+                extra[one.at] = of_shape.root
             for path, length in one.shape.lengths.items():
                 lengths[path][one.at] = length
-        self.items = Cut(self._pieces, answer.root, numbers, lengths).take(pa.array(self._at))
+        self.items = Cut(self._pieces, answer.root, numbers, extra, lengths).take(pa.array(self._at))
 
     def nested(self, table: Table, order: pa.Array) -> Nested:
         """Return a nested table's rows, of the items at these positions, in that order."""
@@ -142,13 +178,18 @@ class Uniform:
         starts = ends - count[order_at]
         numbers = np.empty((total, len(paths_of(table))), np.int32)
         parents, lists, places = np.empty((3, total), np.int32)
-        for one in self._alike:
+        extra = np.empty(total, object) if any(one.rows[table.name] for one in self._extras) else None
+        for one, of_shape in zip(self._alike, self._extras, strict=True):
             rows = one.shape.rows[table.name]
-            kept = one.at[rank[one.at] != NOWHERE]
+            is_kept = rank[one.at] != NOWHERE
+            kept = one.at[is_kept]
             at = starts[rank[kept]][:, None] + np.arange(len(rows.lists), dtype=np.int32)
             numbers[at] = _piece_of(rows.values, self._first_piece[kept])
             parents[at], lists[at], places[at] = rank[kept][:, None], rows.lists, rows.places
-        return Nested(Cut(self._pieces, table, numbers), pa.array(parents), pa.array(lists), pa.array(places))
+            if extra is not None:
+                for row, said in of_shape.rows[table.name].items():
+                    extra[at[:, row]] = said[is_kept]
+        return Nested(Cut(self._pieces, table, numbers, extra), pa.array(parents), pa.array(lists), pa.array(places))
 
 
 def _pieces(texts: Texts, alike: Sequence[_Alike]) -> tuple[Positions, pa.Array]:
@@ -168,11 +209,22 @@ def _piece_of(values: Positions, first: Positions) -> Positions:
     return np.where(values == NOWHERE, NOWHERE, first.reshape(-1, *[1] * values.ndim) + 2 * values + 1)
 
 
+def _extras(texts: Texts, one: _Alike) -> _Extras:
+    def said(members: Sequence[Undeclared]) -> Objects | None:
+        return extras(texts, one.bounds, members) if members else None
+
+    of_rows = {
+        name: {row: found for row, members in enumerate(rows.undeclared) if (found := said(members)) is not None}
+        for name, rows in one.shape.rows.items()
+    }
+    return _Extras(said(one.shape.undeclared), of_rows)
+
+
 def read(pages: Sequence[RawPage], answer: Answer) -> tuple[Uniform | None, list[RawPage]]:
     """Read the items of pages of one operation; returns them, and the pages that have to be read otherwise.
 
-    Those are pages with escapes, with anything undeclared, and where anything else is out of the ordinary. None if that
-    is all of them.
+    Those are pages with escapes, and where anything is out of the ordinary but members that nobody declared. None if
+    that is all of them.
     """
     memory = _memory(answer.operation)
     if memory.is_passed_over():
@@ -192,7 +244,7 @@ def read(pages: Sequence[RawPage], answer: Answer) -> tuple[Uniform | None, list
     except NotUniformError:
         memory.pass_over()
         return None, list(pages)
-    except pa.ArrowInvalid:
+    except (ValueError, RecursionError):  # ArrowInvalid is one too
         return None, list(pages)
     return uniform, [page for index, page in enumerate(pages) if index not in taken]
 

@@ -17,6 +17,20 @@ from tests.property.answers import KEYS, listings
 from tests.property.test_flatten import OPERATIONS, SCOPE, pages, slow
 
 NUMBERS = (0, 1, -1, 1.5, 2**40, 1690556751.958, 1e-7, 2**63 - 1, None)
+NEWS = (None, True, 1, 1.5, 2**70, "x", "", [], {}, [1, None], [[], "a"], {"a": {"b": [True]}}, {"": "ä"})
+"""Values of members that nobody declared."""
+
+
+def novel(draw: st.DrawFn, value: Any) -> Any:
+    """The value, with a member here and there that nobody declared."""
+    if isinstance(value, list):
+        return [novel(draw, member) for member in value]
+    if not isinstance(value, dict):
+        return value
+    made = {name: novel(draw, member) for name, member in value.items()}
+    if draw(st.integers(0, 3)) == 0:
+        made[draw(st.sampled_from(["Novelty", "a.b", "ä", ""]))] = copy.deepcopy(draw(st.sampled_from(NEWS)))
+    return made
 
 
 def alike(draw: st.DrawFn, value: Any, number: int) -> Any:
@@ -36,6 +50,8 @@ def alike(draw: st.DrawFn, value: Any, number: int) -> Any:
 def families(draw: st.DrawFn, operation: str) -> list[bytes]:
     """Pages of some descriptions and of many that are like them, each with a key of its own."""
     described = draw(listings(operation, odd=False))
+    if draw(st.booleans()):
+        described = [novel(draw, one) for one in described]
     made = list(described)
     for one in described:
         for number in range(draw(st.integers(0, 6))):

@@ -296,7 +296,7 @@ def test_only_the_odd_page_is_read_with_care(monkeypatch: pytest.MonkeyPatch):
     real, cleaned = tolerant.clean, []
     monkeypatch.setattr(tolerant, "clean", lambda body, answer: cleaned.append(body) or real(body, answer))
     pages = [page([{"ProjectVersionArn": f"{VERSION}{n:02}"}], n) for n in range(35)]
-    pages[12] = page([{"ProjectVersionArn": f"{VERSION}12", "Novelty": 1}], 12)
+    pages[12] = page([{"ProjectVersionArn": f"{VERSION}12", "Status": 1}], 12)
     flat = flatten(DESCRIBE_PROJECT_VERSIONS, SCOPE, pages)
     assert cleaned == [pages[12].body]
     extras = flat.tables["project_versions"].column("extra").to_pylist()

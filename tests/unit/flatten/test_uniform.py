@@ -159,7 +159,7 @@ def test_a_text_is_not_taken_for_another_shape(monkeypatch: pytest.MonkeyPatch, 
 @pytest.mark.parametrize(
     "members",
     [
-        ', "Novelty": 1',
+        ', "Novelty": 1, "Novelty": 2',
         ', "Status": 5',
         ', "Status": true',
         ', "Status": {}',
@@ -178,7 +178,7 @@ def test_a_text_is_not_taken_for_another_shape(monkeypatch: pytest.MonkeyPatch, 
         ', "TestingDataResult": {"Input": {"AutoCreate": "true"}}',
         ', "TestingDataResult": {"Input": {"Assets": {}}}',
         ', "TestingDataResult": {"Input": {"Assets": [5]}}',
-        ', "TestingDataResult": {"Input": {"Assets": [{"New": 1}]}}',
+        ', "TestingDataResult": {"Input": {"Assets": [{"New": 1, "New": 1}]}}',
         ', "reklake:extra": "x"',
         ', "Status": "A", "Status": "B"',
         ', "VersionDescription": "a \\"quoted\\" word"',
@@ -190,6 +190,74 @@ def test_what_columns_do_not_take_as_it_is_is_read_otherwise(monkeypatch: pytest
     flat = both_ways(monkeypatch, page(text(1, plain), odd, text(3, plain)), page(text(4, plain), number=2))
     assert values(flat, "min_inference_units")[::2] == [5, 5]
     both_ways(monkeypatch, page(odd), page(text(1, plain), number=2))
+
+
+@pytest.mark.parametrize(
+    ("members", "extra", "unknown"),
+    [
+        (', "Novelty": 1', '{"Novelty":1}', 1),
+        (', "Novelty": null', '{"Novelty":null}', 1),
+        (', "Novelty" : [1, "x", {"a": "b"}]  ', '{"Novelty":[1,"x",{"a":"b"}]}', 1),
+        (', "Novelty": {}, "Status": "A", "Other": "ä"', '{"Novelty":{},"Other":"ä"}', 2),
+        (', "Novelty": [1.50, 1e999, 12345678901234567890123]', '{"Novelty":[1.5,"1e999",12345678901234567890123]}', 1),
+        (', "Novelty": {"a": 1, "a": 2}', '{"Novelty":{"a":2}}', 1),
+        (', "a.b": 1, "": "x"', '{"a.b":1,"":"x"}', 2),
+        (', "EvaluationResult": {"F1Score": 0.5, "Recall": 0.25}', '{"EvaluationResult":{"Recall":0.25}}', 1),
+        (', "EvaluationResult": {"Summary": {"S3Object": {"New": 1}}, "Recall": 0}, "Z": 1',
+         '{"EvaluationResult":{"Summary":{"S3Object":{"New":1}},"Recall":0},"Z":1}', 3),
+    ],
+)  # fmt: skip
+def test_members_that_nobody_declared_are_cut_up_too(
+    monkeypatch: pytest.MonkeyPatch, members: str, extra: str, unknown: int
+):
+    flat = only_cut(monkeypatch, page(text(1), text(2, members)), page(text(3, members), number=2))
+    assert values(flat, "extra") == [None, extra, extra]
+    assert flat.unknown == 2 * unknown
+
+
+def test_so_are_those_of_nested_items(monkeypatch: pytest.MonkeyPatch):
+    def members(*news: str) -> str:
+        assets = ", ".join(f'{{"GroundTruthManifest": {{"S3Object": {{"Bucket": "b"{new}}}}}}}' for new in news)
+        return f', "TrainingDataResult": {{"Input": {{"Assets": [{assets}]}}}}'
+
+    texts = [text(1, members("", ', "New": "x"')), text(2, members(', "New": 1', "")), text(3, members("", ""))]
+    flat = only_cut(monkeypatch, page(*texts))
+    new = '{{"GroundTruthManifest":{{"S3Object":{{"New":{}}}}}}}'
+    assert values(flat, "extra", "version_assets") == [None, new.format('"x"'), new.format(1), None, None, None]
+    assert flat.unknown == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ('{"a": "b"}', '1, "M": "b"'),
+        ('{"a": ["b", "c"]}', '[], "M": ["b", "c"]'),
+        ('["", "", ""]', '1, "M": {"b": "c"}'),
+    ],
+)
+def test_what_stands_in_the_place_of_such_a_member_must_be_its_value(
+    monkeypatch: pytest.MonkeyPatch, first: str, second: str
+):
+    """As many quotes, and equal in all that is compared: but what is left are two members, not the value of one."""
+    assert first.count('"') == second.count('"')
+    flat = both_ways(monkeypatch, page(*(text(1, f', "N": {news}, "Status": "X"') for news in (first, second))))
+    assert flat.unknown == 3
+
+
+def test_what_nobody_declared_is_counted_on_all_pages_however_they_are_read(monkeypatch: pytest.MonkeyPatch):
+    cut, read = (
+        page(text(n, ', "N": 1'), text(n + 2, more), number=n) for n, more in ((1, ""), (2, ', "Status": "\\n"'))
+    )
+    assert both_ways(monkeypatch, cut, read).unknown == 2
+    assert both_ways(monkeypatch, cut, page(number=2)).unknown == 1
+
+
+@pytest.mark.parametrize("depth", [100, 900, 3000])
+def test_what_nobody_declared_may_be_deep(monkeypatch: pytest.MonkeyPatch, depth: int):
+    deep = text(1, f', "N": {"[" * depth}{"]" * depth}')
+    flat = both_ways(monkeypatch, page(deep), page(text(2), number=2))
+    assert flat.unknown == (depth < 1000)
+    assert len(flat.problems) == (depth > 1000)
 
 
 def test_a_value_of_another_kind_is_not_taken_for_one_of_the_shape(monkeypatch: pytest.MonkeyPatch):
@@ -248,7 +316,7 @@ def test_only_pages_that_need_it_are_read_otherwise(monkeypatch: pytest.MonkeyPa
     real = reader.read
     monkeypatch.setattr(descriptions, "read", lambda pages, *more: read.extend(pages) or real(pages, *more))
     pages = [page(text(number), number=number) for number in range(9)]
-    pages[4] = page(text(4), text(9, ', "Novelty": 1'), number=4)
+    pages[4] = page(text(4), text(9, ', "Status": 1'), number=4)
     pages[7] = page(number=7)
     flat = flatten(DESCRIBE_PROJECT_VERSIONS, SCOPE, pages)
     assert read == [pages[4], pages[7]]
