@@ -1,10 +1,11 @@
 """A static Rekognition and STS endpoint for benchmarks: prepared bodies over HTTP, at little CPU.
 
-    python bench/endpoint.py --versions 20000 [--changed 0.01] [--port 8399]
+    python bench/endpoint.py --versions 20000 [--kind alike] [--changed 0.01] [--held-up 200] [--port 8399]
 
 It prints its address as a line of JSON and serves until its standard input closes (`--stay`: until it is killed).
-N versions (in thousands, above 200,000) stand in projects of 1,000, 100 a page; there is one account and one region, no
-signature is checked and no quota kept. A `NextToken` is another one each time it is asked for, as at AWS.
+N versions (in thousands, above 200,000) stand in projects of 1,000, unless they are of another kind, 100 a page; there
+is one account and one region, no signature is checked and no quota kept. A `NextToken` is another one each time it is
+asked for, as at AWS.
 `GET /changed/0.01` shows a world from then on in which that share of the versions, spread evenly over the pages, is
 STOPPED instead of RUNNING or the other way round; `GET /counts` tells the calls of each operation and the CPU seconds
 that they took.
@@ -47,11 +48,11 @@ Parts = list[bytes | memoryview]
 class World:
     """Prepared bodies by project and page. `changed` is the share of versions whose status is another one."""
 
-    def __init__(self, versions: int, changed: float = 0.0) -> None:
+    def __init__(self, versions: int, changed: float = 0.0, kind: str = "alike") -> None:
         self.changed = changed
-        self._count = -(-versions // 1000)
+        self._count = -(-versions // pages.KINDS[kind].per_project)
         prepared = min(versions, BASE)
-        with pages.prepare(prepared).open("rb") as file:
+        with pages.prepare(prepared, kind).open("rb") as file:
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._view = memoryview(self._bytes)
         self._projects: dict[str, list[tuple[int, int]]] = {}
@@ -143,10 +144,13 @@ def _place(token: str) -> tuple[int, int]:
     return PLACE.unpack_from(base64.b64decode(token[:12]))  # type: ignore[return-value]
 
 
-class Server:
-    """One thread for all connections, which stay open."""
+HELD_UP_SECONDS = 0.3
 
-    def __init__(self, world: World, port: int = 0) -> None:
+
+class Server:
+    """One thread for all connections, which stay open. Of `held_up` calls one is answered HELD_UP_SECONDS late."""
+
+    def __init__(self, world: World, port: int = 0, held_up: int = 0) -> None:
         self.counts: Counter[str] = Counter()
         self._world = world
         self._listener = socket.create_server(("127.0.0.1", port), backlog=512)
@@ -157,13 +161,15 @@ class Server:
         self._received: dict[socket.socket, bytearray] = {}
         self._to_send: dict[socket.socket, deque[bytes | memoryview]] = {}
         self._date = (0, "")
+        self._held_up = held_up
+        self._late: deque[tuple[float, socket.socket, Parts]] = deque()
 
     def serve(self, until: int | None = None) -> None:
         """Serve until the file descriptor `until` is readable."""
         if until is not None:
             self._selector.register(until, selectors.EVENT_READ, "end")
         while True:
-            for key, events in self._selector.select():
+            for key, events in self._selector.select(self._until_late()):
                 if key.data == "end":
                     self._end()
                     return
@@ -173,6 +179,15 @@ class Server:
                     self._send(key.fileobj)  # type: ignore[arg-type]
                 else:
                     self._receive(key.fileobj)  # type: ignore[arg-type]
+
+    def _until_late(self) -> float | None:
+        """Answer what was held up for long enough; return in how many seconds the next such answer is due."""
+        while self._late and self._late[0][0] <= time.monotonic():
+            _, connection, parts = self._late.popleft()
+            if connection in self._to_send:
+                self._to_send[connection] += parts
+                self._send(connection)
+        return max(0.0, self._late[0][0] - time.monotonic()) if self._late else None
 
     def _end(self) -> None:
         for connection in list(self._received):
@@ -212,7 +227,11 @@ class Server:
                 break
             body = bytes(received[end + 4 : whole])
             del received[:whole]
-            self._to_send[connection] += self._answer(line, headers.get("x-amz-target", ""), body)
+            parts = self._answer(line, headers.get("x-amz-target", ""), body)
+            if self._held_up and self.counts.total() % self._held_up == 0:
+                self._late.append((time.monotonic() + HELD_UP_SECONDS, connection, parts))
+            else:
+                self._to_send[connection] += parts
         if self._to_send[connection]:
             self._send(connection)
 
@@ -276,10 +295,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--versions", type=int, default=20_000)
     parser.add_argument("--changed", type=float, default=0.0)
+    parser.add_argument("--kind", choices=pages.KINDS, default="alike")
+    parser.add_argument("--held-up", type=int, default=0, help="one in so many calls is answered late")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--stay", action="store_true", help="do not stop when standard input closes")
     chosen = parser.parse_args()
-    server = Server(World(chosen.versions, chosen.changed), chosen.port)
+    server = Server(World(chosen.versions, chosen.changed, chosen.kind), chosen.port, chosen.held_up)
     print(json.dumps({"url": server.url, "versions": chosen.versions}), flush=True)
     server.serve(None if chosen.stay else sys.stdin.fileno())
 

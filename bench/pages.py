@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 REGION, ACCOUNT = "us-east-1", "111122223333"
 
 
-def _manifest(bucket: str, key: str) -> dict[str, object]:
+def _manifest(bucket: str, key: str) -> dict[str, Any]:
     return {"GroundTruthManifest": {"S3Object": {"Bucket": bucket, "Name": key}}}
 
 
-def version(rng: random.Random, project: str, number: int) -> dict[str, object]:
+def version(rng: random.Random, project: str, number: int) -> dict[str, Any]:
     """Return one trained version's description, in wire form."""
     created = 1_600_000_000 + rng.randrange(150_000_000_000) / 1000
     name = f"{project}.2026-{rng.randrange(1, 13):02}-{rng.randrange(1, 29):02}T{number:06}"
@@ -23,7 +25,7 @@ def version(rng: random.Random, project: str, number: int) -> dict[str, object]:
     prefix = f"evaluation/{project}/{name}"
     seconds = rng.randrange(900, 90_000)
 
-    def kept(stage: str) -> dict[str, object]:
+    def kept(stage: str) -> dict[str, Any]:
         return {"Assets": [_manifest(bucket, f"{prefix}/{stage}-{project}-{name}.json")]}
 
     base = f"arn:aws:rekognition:{REGION}:{ACCOUNT}:project/{project}"
@@ -61,37 +63,73 @@ def version(rng: random.Random, project: str, number: int) -> dict[str, object]:
     }
 
 
-def bodies(versions: int, *, per_project: int = 1000, page_size: int = 100) -> Iterator[tuple[str, int, bytes]]:
+def _news(rng: random.Random, described: dict[str, Any]) -> None:
+    described["EvaluationResult"]["Recall"] = rng.random()
+
+
+def _shapes(rng: random.Random, described: dict[str, Any]) -> None:
+    for name in ("KmsKeyId", "VersionDescription"):
+        if rng.random() < 1 / 2:
+            del described[name]
+    for result in ("TrainingDataResult", "TestingDataResult"):
+        described[result]["Input"]["Assets"] *= rng.randrange(1, 5)
+
+
+def _escapes(rng: random.Random, described: dict[str, Any]) -> None:
+    described["VersionDescription"] = f'Line "{rng.randrange(9)}",\nretrained.'
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a world is like: how large its projects are, and what `edit` does to each description."""
+
+    about: str
+    per_project: int = 1000
+    edit: Callable[[random.Random, dict[str, Any]], None] = lambda *_: None
+
+
+KINDS = {
+    "alike": Kind("all versions have the same members"),
+    "small": Kind("projects of 100 versions", per_project=100),
+    "large": Kind("projects of 10,000 versions", per_project=10_000),
+    "news": Kind("each version has a member that nobody declared", edit=_news),
+    "shapes": Kind("lists of one to four manifests, and members that are there or not", edit=_shapes),
+    "escapes": Kind("each version has a text with escapes", edit=_escapes),
+}
+
+
+def bodies(versions: int, kind: Kind = KINDS["alike"], *, page_size: int = 100) -> Iterator[tuple[str, int, bytes]]:
     """Yield (project ARN, page number, body) until so many versions are out."""
     rng = random.Random(7)  # noqa: S311  # repeatable worlds, not secrets
+    edits = random.Random(8)  # noqa: S311
     done = 0
     while done < versions:
-        project = f"defects-line-{done // per_project:05}-{rng.choice(['cam', 'belt', 'xray', 'pack'])}"
+        number = done // kind.per_project
+        project = f"defects-line-{number:05}-{rng.choice(['cam', 'belt', 'xray', 'pack'])}"
         arn = f"arn:aws:rekognition:{REGION}:{ACCOUNT}:project/{project}/{1_600_000_000_000 + done}"
-        count = min(per_project, versions - done)
-        listed = sorted(
-            (version(rng, project, n) for n in range(count)),
-            key=lambda v: -float(v["CreationTimestamp"]),  # type: ignore[arg-type]
-        )
+        count = min(kind.per_project, versions - done)
+        listed = sorted((version(rng, project, n) for n in range(count)), key=lambda v: -float(v["CreationTimestamp"]))
+        for described in listed:
+            kind.edit(edits, described)
         for page, start in enumerate(range(0, count, page_size), 1):
             answer = {"ProjectVersionDescriptions": listed[start : start + page_size], "NextToken": "x" * 200}
             yield arn, page, json.dumps(answer).encode()
         done += count
 
 
-def _file(versions: int) -> Path:
-    return Path(tempfile.gettempdir()) / f"reklake-bench-{versions}.pages"
+def _file(versions: int, kind: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"reklake-bench-{versions}-{kind}.pages"
 
 
-def prepare(versions: int) -> Path:
+def prepare(versions: int, kind: str = "alike") -> Path:
     """Write the bodies to a file once, so that every process reads the same ones; return it."""
-    if _file(versions).exists():
-        return _file(versions)
-    beside = _file(versions).with_suffix(".making")
+    if (there := _file(versions, kind)).exists():
+        return there
+    beside = there.with_suffix(".making")
     with beside.open("wb") as out:
-        for arn, number, body in bodies(versions):
+        for arn, number, body in bodies(versions, KINDS[kind]):
             out.write(json.dumps([arn, number, len(body)]).encode() + b"\n" + body)
-    return beside.rename(_file(versions))
+    return beside.rename(there)
 
 
 def read(path: str | Path) -> Iterator[tuple[str, int, bytes]]:

@@ -21,6 +21,8 @@ class Plan:
     history: tuple[int, ...]
     """Runs that a lake has had before the sync that is timed; its world has `history_versions`."""
     history_versions: int
+    kinds: int
+    kind_runs: int
     startup_runs: int
     profile: int
     scripts: bool
@@ -40,6 +42,8 @@ FULL = Plan(
     growth=(10_000, 50_000, 100_000, 1_000_000),
     history=(1, 10, 100),
     history_versions=5_000,
+    kinds=100_000,
+    kind_runs=5,
     startup_runs=20,
     profile=200_000,
     scripts=True,
@@ -55,6 +59,8 @@ QUICK = Plan(
     growth=(2_000, 10_000),
     history=(1, 3),
     history_versions=1_000,
+    kinds=5_000,
+    kind_runs=1,
     startup_runs=5,
     profile=10_000,
     scripts=False,

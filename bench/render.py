@@ -34,6 +34,8 @@ def of(section: dict[str, Any]) -> Iterator[str]:
     yield f"### {section['title']}\n"
     if section["about"]:
         yield f"{section['about']}\n"
+    if "later" in section:
+        yield f"Measured {section['later']}.\n"
     for columns, rows in section["tables"]:
         yield from table(columns, rows)
     if section["output"]:

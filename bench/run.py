@@ -2,7 +2,7 @@
 
 python bench/run.py [--quick] [--only flatten sync] [--runs 5] [--set sync_peers=20000] [--dry]
 
-What is measured with `--only` takes its place among the results of the same day.
+What is measured with `--only` takes its place among the latest results, and says when it was measured.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from section import Section
 
 BENCH = Path(__file__).parent
 PAGE = BENCH.parent / "docs" / "performance.md"
-SUITES = ("flatten", "sync", "again", "growth", "startup", "profile")
+SUITES = ("flatten", "sync", "again", "growth", "kinds", "startup", "profile")
 SCRIPTS = {
     "histories": ("Listings into histories", ["history.py"]),
     "queries": ("Questions to the marts, 1,000,000 versions", ["suites/queries.py", "1000000"]),
@@ -42,6 +42,12 @@ SCRIPTS = {
 def script(title: str, words: list[str]) -> Section:
     took, said = watched([sys.executable, BENCH / words[0], *words[1:]])
     return Section(title, runs={"process": [took]}, output=said)
+
+
+def _latest(*, quick: bool) -> Path | None:
+    """Return the newest results of a full bench, or of a quick one."""
+    there = sorted((BENCH / "results").glob("????-??-??-quick.json" if quick else "????-??-??.json"))
+    return there[-1] if there else None
 
 
 def main() -> None:
@@ -67,8 +73,9 @@ def main() -> None:
     facts["command"] = f"`python bench/{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}`"
     results = BENCH / "results" / f"{datetime.now(UTC):%F}{'-quick' if chosen.quick else ''}.json"
     results.parent.mkdir(exist_ok=True)
-    earlier = json.loads(results.read_text(encoding="utf-8")) if chosen.only and results.exists() else {"sections": {}}
-    sections: dict[str, Any] = earlier["sections"]
+    document: dict[str, Any] = {"machine": facts, "plan": asdict(plan), "sections": {}}
+    if chosen.only and (latest := _latest(quick=chosen.quick)):
+        document = json.loads(latest.read_text(encoding="utf-8"))
     for name in wanted:
         started = time.monotonic()
         print(f"{name} ...", flush=True)
@@ -77,9 +84,9 @@ def main() -> None:
         else:
             with tempfile.TemporaryDirectory(dir=chosen.scratch) as scratch:
                 section = importlib.import_module(f"suites.{name}").run(replace(plan, scratch=Path(scratch)))
-        sections[name] = asdict(section)
-        document = {"machine": facts, "plan": asdict(plan), "sections": sections}
-        print("\n".join(render.of(sections[name])), flush=True)
+        later = {"later": f"{facts['measured']}, by {facts['command']}"} if document["machine"] != facts else {}
+        document["sections"][name] = asdict(section) | later
+        print("\n".join(render.of(document["sections"][name])), flush=True)
         print(f"{name} took {time.monotonic() - started:.0f} s", flush=True)
         results.write_text(json.dumps(document, indent=1, default=str) + "\n", encoding="utf-8")
     if not (chosen.quick or chosen.dry):

@@ -51,9 +51,9 @@ class Endpoint:
 
 
 @contextmanager
-def endpoint(versions: int) -> Iterator[Endpoint]:
-    """Serve so many versions until the block ends."""
-    command = [sys.executable, BENCH / "endpoint.py", "--versions", str(versions)]
+def endpoint(versions: int, *words: str) -> Iterator[Endpoint]:
+    """Serve so many versions until the block ends; `words` are further ones of bench/endpoint.py's command line."""
+    command = [sys.executable, BENCH / "endpoint.py", "--versions", str(versions), *words]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdin
         assert server.stdout

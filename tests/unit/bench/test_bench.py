@@ -27,12 +27,12 @@ def _apart(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def clients(monkeypatch):
+def clients(monkeypatch, request):
     """Clients of an endpoint with two projects of 1,000, the second of which is the first by another name."""
     endpoint = importlib.import_module("endpoint")
     monkeypatch.setattr(endpoint, "BASE", 1000)
     world = endpoint.World(2000)
-    server = endpoint.Server(world)
+    server = endpoint.Server(world, held_up=getattr(request, "param", 0))
     until, end = os.pipe()
     thread = threading.Thread(target=server.serve, args=(until,))
     thread.start()
@@ -53,6 +53,7 @@ def listed(client, arn):
     return states, [page.get("NextToken") for page in pages]
 
 
+@pytest.mark.parametrize("clients", [0, 5], indirect=True, ids=["at once", "some late"])
 def test_the_endpoint_lists_every_version_once_with_tokens_that_are_never_the_same(clients):
     _, made = clients
     client = made["rekognition"]
@@ -67,6 +68,20 @@ def test_the_endpoint_lists_every_version_once_with_tokens_that_are_never_the_sa
     assert made["sts"].get_caller_identity()["Account"] == "111122223333"
     with pytest.raises(client.exceptions.ResourceNotFoundException):
         client.describe_project_versions(ProjectArn=first.replace("line-", "lane-"))
+
+
+def test_worlds_of_every_kind_have_as_many_versions_in_projects_as_large_as_they_should_be():
+    pages, endpoint = importlib.import_module("pages"), importlib.import_module("endpoint")
+    for name, kind in pages.KINDS.items():
+        answers = [(arn, json.loads(body)) for arn, _, body in pages.read(pages.prepare(300, name))]
+        found = [(arn, one) for arn, answer in answers for one in answer["ProjectVersionDescriptions"]]
+        assert len({one["ProjectVersionArn"] for _, one in found}) == 300
+        assert len({arn for arn, _ in found}) == -(-300 // kind.per_project)
+        assert len({frozenset(one) for _, one in found}) == (4 if name == "shapes" else 1)
+        assert ("Recall" in found[0][1]["EvaluationResult"]) == (name == "news")
+        assert ("\n" in found[0][1].get("VersionDescription", "")) == (name == "escapes")
+        listed = b"".join(bytes(part) for part in endpoint.World(300, kind=name).projects(None))
+        assert len(json.loads(listed)["ProjectDescriptions"]) == -(-300 // kind.per_project)
 
 
 def test_a_changed_world_has_one_in_a_hundred_with_another_status(clients):
@@ -145,12 +160,14 @@ def test_results_stand_between_the_markers_and_the_page_stays(tmp_path):
     made = vars(section.Section("Whole", "As seen.", [(["", "seconds"], rows)]))
     page, results = tmp_path / "page.md", tmp_path / "results.json"
     page.write_text(f"before\n{render.BEGIN}\nold\n{render.END}\nafter\n")
-    results.write_text(json.dumps({"machine": {"memory": "1 GiB"}, "sections": {"sync": made}}))
+    sections = {"sync": made, "again": made | {"title": "Again", "later": "at noon, by hand"}}
+    results.write_text(json.dumps({"machine": {"memory": "1 GiB"}, "sections": sections}))
     render.into(page, results)
     render.into(page, results)
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
     assert "old" not in text
-    assert text.count("| sync | 2.00 (1.00..3.00) |") == 1
+    assert text.count("| sync | 2.00 (1.00..3.00) |") == 2
+    assert text.count("Measured at noon, by hand.") == 1
     assert "| memory | 1 GiB |" in text
