@@ -118,9 +118,10 @@ def flatten(operation: str, scope: Scope, pages: Sequence[RawPage], *, gone: Col
     if not others:
         return flat
     rest = _flatten(read(others, shape, scope), shape, scope, others, gone)
-    if not len(rest.arns):
+    if not len(rest.arns) and not rest.problems:
         return replace(rest, tables=flat.tables, unknown=flat.unknown + rest.unknown)
-    if pc.any(pc.is_in(rest.arns, flat.arns), min_count=0).as_py():  # which of the two was seen last?
+    # problems name an item by its place on the page; and of an item that is on both sides, which was seen last?
+    if rest.problems or pc.any(pc.is_in(rest.arns, flat.arns), min_count=0).as_py():
         return _flatten(read(ordered, shape, scope), shape, scope, ordered, gone)
     return _joined(flat, rest)
 

@@ -18,6 +18,8 @@ from pipeline.model.page import RawPage
 MOST_BYTES = 1 << 30
 """Texts that are in one run: positions in it are 32 bits."""
 
+ESCAPE = b"\\"
+
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
@@ -83,15 +85,20 @@ class Texts:
 
 
 def texts_of(page: RawPage, answer: Answer) -> Sequence[msgspec.Raw]:
-    """Return the texts of a page's items; none of a page that has escapes, or is not what it should be."""
-    if b"\\" in page.body:
-        return ()
+    """Return the texts of a page's items; none of a page that is not what it should be."""
     try:
         if not page.body.isascii():
             page.body.decode()
         return page.texts or texts_in(page.body, answer.result_key)
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         return ()
+
+
+def without_escapes(page: RawPage, texts: Sequence[msgspec.Raw]) -> Sequence[bool]:
+    """Return of each text of a page whether it has no escapes."""
+    if ESCAPE not in page.body:
+        return [True] * len(texts)
+    return [ESCAPE not in bytes(text) for text in texts]
 
 
 def texts_in(body: bytes | memoryview, result_key: str) -> Sequence[msgspec.Raw]:

@@ -8,10 +8,10 @@ parser needs. Nothing is believed: a text is of a shape if it is equal to it but
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,44 +19,19 @@ import pyarrow.compute as pc
 from pipeline.errors import PageError
 from pipeline.flatten import plain
 from pipeline.flatten.answers import EXTRA_MEMBER, Answer
+from pipeline.flatten.matching import Alike, NotUniformError, match, memory_of
 from pipeline.flatten.members import Nested
 from pipeline.flatten.shapes import (
     NOWHERE,
     Indices,
     Positions,
-    Shape,
     Undeclared,
-    UnfitError,
-    learn,
-    outline,
     paths_of,
 )
-from pipeline.flatten.texts import MOST_BYTES, Mask, Texts, texts_of
+from pipeline.flatten.texts import MOST_BYTES, Mask, Texts, texts_of, without_escapes
 from pipeline.flatten.undeclared import Objects, extras
 from pipeline.model import Table
 from pipeline.model.page import RawPage
-
-FEWEST_TEXTS = 40
-"""Texts that a shape should have in the mean: of more shapes than that, each costs as much as it saves."""
-SHAPES = 10
-"""So many shapes are worth it, however few texts there are."""
-REMEMBERED = 500
-"""Shapes of an operation that are kept for the next pages, 5 kB each; beyond that, all are forgotten."""
-PASSED_OVER = 30
-"""How often texts are not even tried after some were not uniform: the next ones likely are neither."""
-
-
-class NotUniformError(ValueError):
-    """The texts have too many shapes, or most of them none."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Alike:
-    """Texts of one shape: their positions among all, and their bounds."""
-
-    shape: Shape
-    at: Indices
-    bounds: Positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +116,7 @@ class Uniform:
 
     problems: tuple[PageError, ...] = ()
 
-    def __init__(self, answer: Answer, texts: Texts, alike: Sequence[_Alike], page_index: Indices) -> None:
+    def __init__(self, answer: Answer, texts: Texts, alike: Sequence[Alike], page_index: Indices) -> None:
         """`page_index` tells of each text the page that it stood on, or is NOWHERE where the text does not count.
 
         ValueError or RecursionError if what is in the place of an undeclared member is not its value.
@@ -192,7 +167,7 @@ class Uniform:
         return Nested(Cut(self._pieces, table, numbers, extra), pa.array(parents), pa.array(lists), pa.array(places))
 
 
-def _pieces(texts: Texts, alike: Sequence[_Alike]) -> tuple[Positions, pa.Array]:
+def _pieces(texts: Texts, alike: Sequence[Alike]) -> tuple[Positions, pa.Array]:
     """Cut all texts up; returns the number of each text's first piece, and the pieces: every second one is a value."""
     count = np.zeros(len(texts), np.int32)
     for one in alike:
@@ -209,7 +184,7 @@ def _piece_of(values: Positions, first: Positions) -> Positions:
     return np.where(values == NOWHERE, NOWHERE, first.reshape(-1, *[1] * values.ndim) + 2 * values + 1)
 
 
-def _extras(texts: Texts, one: _Alike) -> _Extras:
+def _extras(texts: Texts, one: Alike) -> _Extras:
     def said(members: Sequence[Undeclared]) -> Objects | None:
         return extras(texts, one.bounds, members) if members else None
 
@@ -221,12 +196,12 @@ def _extras(texts: Texts, one: _Alike) -> _Extras:
 
 
 def read(pages: Sequence[RawPage], answer: Answer) -> tuple[Uniform | None, list[RawPage]]:
-    """Read the items of pages of one operation; returns them, and the pages that have to be read otherwise.
+    """Read the items of pages of one operation; returns them, and pages of those that have to be read otherwise.
 
-    Those are pages with escapes, and where anything is out of the ordinary but members that nobody declared. None if
-    that is all of them.
+    Those are items with escapes, and with anything out of the ordinary but members that nobody declared. None if that
+    is all of them, or most.
     """
-    memory = _memory(answer.operation)
+    memory = memory_of(answer.operation)
     if memory.is_passed_over():
         return None, list(pages)
     found = [texts_of(page, answer) for page in pages]
@@ -234,11 +209,17 @@ def read(pages: Sequence[RawPage], answer: Answer) -> tuple[Uniform | None, list
     if not texts or sum(map(len, texts)) > MOST_BYTES:
         return None, list(pages)
     page_index = np.repeat(np.arange(len(pages)), [len(of_page) for of_page in found])
+    is_cut = np.array(
+        [one for page, of_page in zip(pages, found, strict=True) for one in without_escapes(page, of_page)]
+    )
+    sizes = np.array([*map(len, texts)])
     try:
-        alike, unfit = _match(joined := Texts(texts), memory, answer)
-        page_index[np.isin(page_index, page_index[unfit])] = NOWHERE
-        taken = _taken(page_index, pages)
-        uniform = Uniform(answer, joined, alike, page_index)
+        _make_sure_of_most(sizes, is_cut)
+        at = np.flatnonzero(is_cut)
+        alike, unfit = match(joined := Texts([texts[number] for number in at]), memory, answer)
+        is_cut[at[unfit]] = False
+        _make_sure_of_most(sizes, is_cut)
+        uniform = Uniform(answer, joined, alike, np.where(is_cut, page_index, NOWHERE)[at])
         if not _is_plain(uniform, answer):
             return None, list(pages)
     except NotUniformError:
@@ -246,82 +227,26 @@ def read(pages: Sequence[RawPage], answer: Answer) -> tuple[Uniform | None, list
         return None, list(pages)
     except (ValueError, RecursionError):  # ArrowInvalid is one too
         return None, list(pages)
-    return uniform, [page for index, page in enumerate(pages) if index not in taken]
+    return uniform, [*_others(pages, found, is_cut, answer)]
 
 
-def _taken(page_index: Indices, pages: Sequence[RawPage]) -> set[int]:
-    """Return the indices of the pages whose texts count; NotUniformError if most has to be read otherwise."""
-    taken = set(page_index.tolist()) - {NOWHERE}
-    if 2 * sum(len(pages[index].body) for index in taken) < sum(len(page.body) for page in pages):
+def _make_sure_of_most(sizes: Indices, is_cut: Mask) -> None:
+    """NotUniformError if more has to be read otherwise than is cut up."""
+    if 2 * sizes[is_cut].sum() < sizes.sum():
         raise NotUniformError
-    return taken
 
 
-@dataclass(slots=True)
-class _Memory:
-    """The shapes that texts had before, by quotes and outlines; nothing but speed depends on it."""
-
-    shapes: dict[tuple[int, bytes], Shape] = field(default_factory=dict)
-    passed_over: int = 0
-
-    def is_passed_over(self) -> bool:
-        """Whether texts were not uniform lately; each time it is asked, some that are not tried have gone by."""
-        if not self.passed_over:
-            return False
-        self.passed_over -= 1
-        return True
-
-    def pass_over(self) -> None:
-        """Note that texts were not uniform."""
-        self.passed_over = PASSED_OVER
-
-    def learned(self, name: tuple[int, bytes], shape: Shape) -> Shape:
-        """Keep a shape."""
-        if len(self.shapes) >= REMEMBERED:
-            self.shapes.clear()
-        self.shapes[name] = shape
-        return shape
-
-
-@cache
-def _memory(_operation: str) -> _Memory:
-    return _Memory()
-
-
-def _match(texts: Texts, memory: _Memory, answer: Answer) -> tuple[list[_Alike], list[int]]:
-    """Sort texts by their shapes; returns also the positions of those that have none.
-
-    NotUniformError if there are too many shapes, or too many texts have none.
-    """
-    most = max(SHAPES, len(texts) // FEWEST_TEXTS)
-    alike: list[_Alike] = []
-    unfit: list[int] = []
-    for quotes in np.unique(texts.quotes):
-        left = np.flatnonzero(texts.quotes == quotes)
-        while len(left):
-            if len(alike) + len(unfit) >= most:
-                raise NotUniformError
-            try:
-                shape, fits, bounds = _shape_of_first(texts, left, memory, answer)
-            except UnfitError:
-                unfit.append(int(left[0]))
-                left = left[1:]
-            else:
-                alike.append(_Alike(shape, left[fits], bounds))
-                left = left[~fits]
-    return alike, unfit
-
-
-def _shape_of_first(texts: Texts, at: Indices, memory: _Memory, answer: Answer) -> tuple[Shape, Mask, Positions]:
-    """Return the shape of the first of some texts of as many quotes, which are of it, and the bounds of those."""
-    text = texts[at[0]]
-    name = int(texts.quotes[at[0]]), outline(text)
-    if known := memory.shapes.get(name):
-        fits, bounds = texts.bounds(known, at)
-        if fits[0]:
-            return known, fits, bounds
-    shape = memory.learned(name, learn(text, answer))
-    return shape, *texts.bounds(shape, at)
+def _others(
+    pages: Sequence[RawPage], found: Sequence[Sequence[msgspec.Raw]], is_cut: Mask, answer: Answer
+) -> Iterator[RawPage]:
+    """Yield pages of the items that are not cut up, by what was found on each page; the page itself if that is all."""
+    ends = np.cumsum([len(texts) for texts in found])
+    for page, texts, cut in zip(pages, found, np.split(is_cut, ends[:-1]), strict=True):
+        if not cut.any():
+            yield page
+        elif not cut.all():
+            left = [text for text, one in zip(texts, cut, strict=True) if not one]
+            yield replace(page, body=b'{"%s":[%s]}' % (answer.result_key.encode(), b",".join(left)), texts=())
 
 
 def _is_plain(uniform: Uniform, answer: Answer) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.flatten import Flat, flatten, uniform
+from pipeline.flatten import Flat, flatten, matching, uniform
 from pipeline.model.page import RESULT_KEYS
 from tests.property.answers import KEYS, listings
 from tests.property.test_flatten import OPERATIONS, SCOPE, pages, slow
@@ -81,7 +81,7 @@ def told(flat: Flat) -> tuple[Any, ...]:
 @given(data=st.data())
 def test_cutting_texts_up_gives_what_reading_them_gives(operation: str, data: st.DataObject):
     sent = pages(operation, data.draw(families(operation)))
-    uniform._memory.cache_clear()
+    matching.memory_of.cache_clear()
     flat = flatten(operation, SCOPE, sent)
     with patch.object(uniform, "read", lambda pages, _: (None, list(pages))):
         assert told(flatten(operation, SCOPE, sent)) == told(flat)

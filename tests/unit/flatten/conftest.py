@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.flatten import uniform
+from pipeline.flatten import matching
 
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
     """What texts of other tests were like is forgotten."""
-    uniform._memory.cache_clear()
+    matching.memory_of.cache_clear()
     yield
-    uniform._memory.cache_clear()
+    matching.memory_of.cache_clear()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.flatten import Flat, descriptions, flatten, reader, uniform
+from pipeline.flatten import Flat, descriptions, flatten, matching, reader, uniform
 from pipeline.flatten.answers import answer
 from pipeline.flatten.shapes import NOWHERE, UnfitError, learn, outline, paths_of
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RESULT_KEYS, RawPage, Scope
@@ -152,7 +152,7 @@ def test_projects_and_their_datasets_are_cut_up(monkeypatch: pytest.MonkeyPatch)
 )
 def test_a_text_is_not_taken_for_another_shape(monkeypatch: pytest.MonkeyPatch, first: str, second: str):
     for pair in ((first, second), (second, first)):
-        uniform._memory.cache_clear()
+        matching.memory_of.cache_clear()
         only_cut(monkeypatch, page(text(1, pair[0]), text(2, pair[1]), text(3, pair[0])))
 
 
@@ -267,8 +267,9 @@ def test_a_value_of_another_kind_is_not_taken_for_one_of_the_shape(monkeypatch: 
         odd = page(text(2, members), number=2)
         flat = both_ways(monkeypatch, page(plain), odd)
         assert values(flat, "status") == ["A", None]
-        uniform._memory.cache_clear()
-        assert uniform.read([page(plain), odd], VERSIONS)[1] == [odd]
+        matching.memory_of.cache_clear()
+        also = page(text(3, ', "Status": "A", "MinInferenceUnits": 5'), text(4), number=3)  # or most would be odd
+        assert uniform.read([page(plain), odd, also], VERSIONS)[1] == [odd]
 
 
 def test_a_body_that_is_no_utf8_is_a_problem_whatever_its_shape(monkeypatch: pytest.MonkeyPatch):
@@ -311,23 +312,36 @@ def test_of_an_item_on_two_pages_the_later_counts_however_they_are_read(monkeypa
         assert values(both_ways(monkeypatch, page(other), page(cut, number=2)), "status") == ["A"]
 
 
-def test_only_pages_that_need_it_are_read_otherwise(monkeypatch: pytest.MonkeyPatch):
+def test_only_items_that_need_it_are_read_otherwise(monkeypatch: pytest.MonkeyPatch):
     read = []
     real = reader.read
     monkeypatch.setattr(descriptions, "read", lambda pages, *more: read.extend(pages) or real(pages, *more))
     pages = [page(text(number), number=number) for number in range(9)]
     pages[4] = page(text(4), text(9, ', "Status": 1'), number=4)
+    pages[5] = page(text(5), text(10, ', "VersionDescription": "a \\"word\\""'), text(11), number=5)
     pages[7] = page(number=7)
     flat = flatten(DESCRIBE_PROJECT_VERSIONS, SCOPE, pages)
-    assert read == [pages[4], pages[7]]
-    assert values(flat, "project_version_arn") == [arn(number) for number in (0, 1, 2, 3, 4, 5, 6, 8, 9) if number != 7]
+    assert [json.loads(one.body)["ProjectVersionDescriptions"] for one in read] == [
+        [{"ProjectVersionArn": arn(9), "Status": 1}],
+        [{"ProjectVersionArn": arn(10), "VersionDescription": 'a "word"'}],
+        [],
+    ]
+    assert [one.page_number for one in read] == [4, 5, 7]
+    assert sorted(values(flat, "project_version_arn")) == sorted(arn(number) for number in range(12) if number != 7)
     assert flat.unknown == 1
+
+
+def test_a_problem_names_the_items_place_on_its_page(monkeypatch: pytest.MonkeyPatch):
+    pages = [page(text(1), text(2), '{"Status": "A"}', number=1), page(text(3), number=2)]
+    flat = both_ways(monkeypatch, *pages)
+    assert "item 2 of ProjectVersionDescriptions has no ProjectVersionArn" in str(flat.problems[0])
+    assert len(flat.arns) == 3
 
 
 @pytest.mark.parametrize(
     "pages",
     [
-        [page(*many_shapes(uniform.SHAPES + 1))],
+        [page(*many_shapes(matching.SHAPES + 1))],
         [page(text(1)), page(text(2, ', "VersionDescription": "\\n"'), number=2)],
     ],
     ids=["too many shapes", "most pages have to be read otherwise"],
@@ -336,21 +350,21 @@ def test_what_is_not_uniform_is_not_tried_for_a_while(monkeypatch: pytest.Monkey
     both_ways(monkeypatch, *pages)
     with monkeypatch.context() as alone:
         alone.setattr(uniform, "texts_of", lambda *_: pytest.fail("was tried"))
-        for _ in range(uniform.PASSED_OVER):
+        for _ in range(matching.PASSED_OVER):
             flatten(DESCRIBE_PROJECT_VERSIONS, SCOPE, [page(text(1))])
     only_cut(monkeypatch, page(text(1)))
 
 
 def test_more_texts_may_have_more_shapes(monkeypatch: pytest.MonkeyPatch):
-    count = uniform.SHAPES + 2
-    only_cut(monkeypatch, page(*many_shapes(count) * uniform.FEWEST_TEXTS))
+    count = matching.SHAPES + 2
+    only_cut(monkeypatch, page(*many_shapes(count) * matching.FEWEST_TEXTS))
 
 
 def test_no_more_shapes_are_remembered_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(uniform, "REMEMBERED", 3)
+    monkeypatch.setattr(matching, "REMEMBERED", 3)
     for one in many_shapes(9):
         only_cut(monkeypatch, page(one))
-        assert len(uniform._memory(DESCRIBE_PROJECT_VERSIONS).shapes) <= 3
+        assert len(matching.memory_of(DESCRIBE_PROJECT_VERSIONS).shapes) <= 3
 
 
 def test_texts_that_are_too_long_for_one_run_are_read_otherwise(monkeypatch: pytest.MonkeyPatch):
