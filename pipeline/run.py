@@ -14,7 +14,7 @@ from pipeline.events import Event, Observer, Outlook
 from pipeline.extract import Lister, Sessions, plan
 from pipeline.landing import LandedScope
 from pipeline.load import snapshot
-from pipeline.load.snapshot import Snapshot
+from pipeline.load.snapshot import Snapshot, Source
 from pipeline.load.writer import writer
 from pipeline.model.page import DEFAULT_PARTS, Scope
 from pipeline.record import Outcome, PartRecord, RunRecord, ScopeRecord, documents, has_published, last_calls, now
@@ -76,7 +76,8 @@ def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
     with writing(lake, run):
         previous = tidy.begin(lake)
         observe(Event("started", detail=f"replaying {len(found)} landed scopes of run {run_id}"))
-        arriving: dict[Scope, Arriving] = {one.scope: _replayed(one, previous) for one in found}
+        shown = previous.sources if previous else {}
+        arriving: dict[Scope, Arriving] = {one.scope: _replayed(one, shown.get(one.scope)) for one in found}
         return _publish(settings, lake, run, previous, arriving, observe)
 
 
@@ -132,9 +133,9 @@ def _parts_of(landed: LandedScope) -> list[PartRecord]:
     return [PartRecord(part, Outcome.COMPLETE) for part in sorted(landed.parts)]
 
 
-def _replayed(found: LandedScope, previous: Snapshot | None) -> Landed:
+def _replayed(found: LandedScope, shown: Source | None) -> Landed:
+    """Return a landed scope as one that arrives; `shown` is where its rows come from now."""
     record = ScopeRecord.of(found.scope)
-    shown = previous.sources.get(found.scope) if previous else None
     if not found.complete:
         why = f"{found.path}: the scope was not listed to its end in that run; its last complete rows stay."
         record.fail(ScopeError(why, kind="incomplete"))

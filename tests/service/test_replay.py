@@ -37,6 +37,23 @@ def test_a_replayed_run_gives_the_same_bytes(serve: Serve):
     assert snapshot.current(LocalLake(served.lake)).manifest["tables"] == before
 
 
+def test_what_a_snapshot_says_of_its_scopes_is_read_as_often_for_many_as_for_one(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+):
+    """It is as long as there are scopes: once for each would be too often."""
+    asked: list[str] = []
+    real = snapshot.Snapshot.sources
+    monkeypatch.setattr(snapshot.Snapshot, "sources", property(lambda self: asked.append(self.id) or real.fget(self)))
+    counts = []
+    for sync in (Served.sync, Served.sync_both):
+        served = serve(two_by_two())
+        first = sync(served)
+        asked.clear()
+        run.replay(settings.load(lake=str(served.lake), environment={}), first.record.run_id, lambda _: None)
+        counts.append(len(asked))
+    assert counts[0] == counts[1] > 0
+
+
 def test_a_replay_does_not_go_back_and_a_rollback_makes_its_scopes_stale(serve: Serve):
     served = serve(world(cats=2))
     first = served.sync()
