@@ -36,12 +36,14 @@ class Piece:
     """Pages that are flattened together.
 
     The rows of later pieces have no key below `settled`; None for the last piece. `cut` is the project that the piece
-    is a part of, if it was too large for one; "" if the piece holds whole projects.
+    is a part of, if it was too large for one; "" if the piece holds whole projects. `is_end` says that it is the last
+    part of that project.
     """
 
     pages: list[RawPage]
     settled: str | None
     cut: str = ""
+    is_end: bool = False
 
 
 class Projects:
@@ -77,7 +79,7 @@ def flatten_scope(
     known = Projects(set(projects.tables["projects"].column("project_arn").to_pylist()))
     answers = Answers(chain(rest, stream))
     resources = projects.resources
-    seen: dict[str, list[pa.Array]] = defaultdict(list)
+    seen: dict[str, list[pa.Array]] = {}
     for piece, flat in ordered_map(
         lambda piece: (piece, flatten(DESCRIBE_PROJECT_VERSIONS, scope, piece.pages)),
         pieces(answers.of_versions(), known, portions),
@@ -86,8 +88,10 @@ def flatten_scope(
         if "tags" in parts:
             resources.append(flat.arns)
         if piece.cut:
-            new = flat.without(seen[piece.cut])
-            seen[piece.cut].append(new.arns)
+            known_before = seen.pop(piece.cut, [])
+            new = flat.without(known_before)
+            if not piece.is_end:
+                seen[piece.cut] = [*known_before, new.arns]
             yield new, piece.settled
         else:
             yield flat, piece.settled
@@ -167,7 +171,7 @@ def pieces(arrivals: Iterable[Arrived], projects: Projects, portions: int = 1) -
             waiting[arn] = pages
         elif not is_last or arn in cut:
             cut[arn] = page.listing
-            yield Piece(pages, _settled(projects, ready.projects), arn)
+            yield Piece(pages, _settled(projects, ready.projects), arn, is_end=is_last)
         else:
             ready.add(arn, pages)
             if together := ready.due(projects.first):

@@ -69,6 +69,8 @@ def test_pieces_hold_every_page_and_keep_their_word(
     for arn, at in owners.items():
         if len(at) > 1:  # a project in several pieces is cut, and its pages stand in their order
             assert all(made[number].cut == arn for number in at)
+        ends = [number for number in at if made[number].is_end]
+        assert ends == ([max(at)] if made[max(at)].cut else [])  # what was known of it is let go of then
         numbers = [one.page_number for one in taken if one.project_arn == arn]
         assert numbers == sorted(numbers)
 
