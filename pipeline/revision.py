@@ -36,32 +36,23 @@ _Texts: TypeAlias = set[bytes]
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """What only the listing before has (`old`), and only this one (`new`): a version that has changed is in both.
+    """What only the listing before has, and only this one: a version that has changed is on both sides.
 
-    Of projects, which are few, both hold all that were listed.
+    `kept` names the tables in which both sides are equal. Of each of the others `replaced` has the ARNs of the
+    descriptions that only the listing before has, and the rows of those that only this one has. Projects, which are
+    few, are all on both sides; `projects` says how many are listed now. `gone` are the ARNs of what could be asked
+    about, and is not there any more.
     """
 
-    old: tuple[Flat, Flat]
-    new: tuple[Flat, Flat]
+    projects: int
+    more_versions: int
+    """How many versions there are more than before; below 0 if there are fewer."""
+    more_unknown: int
+    """How many undeclared members there are more than before."""
+    kept: list[str]
+    replaced: dict[str, tuple[pa.Array, pa.Table]]
+    gone: pa.Array
     parts: dict[str, Flat]
-
-    @property
-    def more_versions(self) -> int:
-        """How many versions there are more than before; below 0 if there are fewer."""
-        return len(self.new[1].arns) - len(self.old[1].arns)
-
-    @property
-    def more_unknown(self) -> int:
-        """How many undeclared members there are more than before."""
-        return sum(flat.unknown for flat in self.new) - sum(flat.unknown for flat in self.old)
-
-    @property
-    def gone(self) -> pa.Array:
-        """The ARNs of what could be asked about, and is not there any more."""
-        before, now = (
-            pa.concat_arrays([arns for flat in side for arns in flat.resources]) for side in (self.old, self.new)
-        )
-        return before.filter(pc.invert(pc.is_in(before, now)))
 
 
 def revise(
@@ -95,7 +86,29 @@ def revise(
         for part, operation in PARTS.items()
         if part in parts
     }
-    return Revision((old, old_versions), (new, new_versions), found)
+    return _revision((old, old_versions), (new, new_versions), found)
+
+
+def _revision(before: Sequence[Flat], now: Sequence[Flat], parts: dict[str, Flat]) -> Revision:
+    """Return how two sides differ; of what is equal, which is much, no rows are kept in memory."""
+    kept: list[str] = []
+    replaced: dict[str, tuple[pa.Array, pa.Table]] = {}
+    for old, new in zip(before, now, strict=True):
+        for name, rows in new.tables.items():
+            if old.tables[name].equals(rows):
+                kept.append(name)
+            else:
+                replaced[name] = old.arns, rows
+    was, there = (pa.concat_arrays([arns for flat in side for arns in flat.resources]) for side in (before, now))
+    return Revision(
+        projects=len(now[0].arns),
+        more_versions=len(now[1].arns) - len(before[1].arns),
+        more_unknown=sum(flat.unknown for flat in now) - sum(flat.unknown for flat in before),
+        kept=kept,
+        replaced=replaced,
+        gone=was.filter(pc.invert(pc.is_in(was, there))),
+        parts=parts,
+    )
 
 
 @dataclass(slots=True)
@@ -122,8 +135,8 @@ class _Side:
         """Return all of them as tables."""
         self._flatten()
         tables = {}
-        for name in self._flats[0].tables:
-            rows = pa.concat_tables([flat.tables[name] for flat in self._flats])
+        for name in [*self._flats[0].tables]:
+            rows = pa.concat_tables([flat.tables.pop(name) for flat in self._flats])  # no longer in two places
             tables[name] = rows.take(in_key_order(rows, table(name).key)) if len(self._flats) > 1 else rows
         return Flat(DESCRIBE_PROJECT_VERSIONS, tables, (), sum(flat.unknown for flat in self._flats))
 

@@ -102,16 +102,14 @@ def _revise(
 
 def _replace(new: SnapshotWriter, scope: Scope, before: Before, revision: Revision) -> _Written | None:
     """Write a revision over the previous rows; None, and nothing is written, if it does not fit them."""
-    for old, now in zip(revision.old, revision.new, strict=True):
-        for name, rows in now.tables.items():
-            if old.tables[name].equals(rows):
-                new.keep(scope, [name])
-            elif not new.replace(scope, name, old.arns, rows):
-                new.undo(scope)
-                return None
+    new.keep(scope, revision.kept)
+    for name, (old, rows) in revision.replaced.items():
+        if not new.replace(scope, name, old, rows):
+            new.undo(scope)
+            return None
     asked_before = new.asked_before(scope)
     return _Written(
-        projects=len(revision.new[0].arns),
+        projects=revision.projects,
         versions=before.versions + revision.more_versions,
         unknown_members=before.unknown_members + revision.more_unknown,
         parts=revision.parts,
