@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from typing import TypeAlias
 
@@ -19,11 +19,11 @@ import pyarrow.compute as pc
 from pipeline.feed import Arrived
 from pipeline.flatten import Flat, flatten, flatten_part, texts_in
 from pipeline.landing import NEVER, Bodies
-from pipeline.model import table
+from pipeline.model import TABLES, table
 from pipeline.model.order import in_key_order
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RESULT_KEYS, RawPage, Scope
 from pipeline.pieces import PIECE_BYTES, Answers, OvertakenError, projects_first
-from pipeline.unchanged import Before, Place, place_of
+from pipeline.unchanged import LISTINGS, Before, Place, place_of
 
 MOST_BYTES = 64 << 20
 """Descriptions that only one of the listings has: beyond that, everything is flattened as if it were new."""
@@ -38,21 +38,27 @@ _Texts: TypeAlias = set[bytes]
 class Revision:
     """What only the listing before has, and only this one: a version that has changed is on both sides.
 
-    `kept` names the tables in which both sides are equal. Of each of the others `replaced` has the ARNs of the
+    `kept` names the tables in which both sides are equal. Of each of the others `replaced` has the ARNs of
     descriptions that only the listing before has, and the rows of those that only this one has. Projects, which are
     few, are all on both sides; `projects` says how many are listed now. `gone` are the ARNs of what could be asked
     about, and is not there any more.
     """
 
     projects: int
-    more_versions: int
-    """How many versions there are more than before; below 0 if there are fewer."""
+    versions_before: int
+    versions_now: int
+    """Versions that only the listing before has, and only this one."""
     more_unknown: int
     """How many undeclared members there are more than before."""
     kept: list[str]
     replaced: dict[str, tuple[pa.Array, pa.Table]]
     gone: pa.Array
     parts: dict[str, Flat]
+
+    @property
+    def more_versions(self) -> int:
+        """How many versions there are more than before; below 0 if there are fewer."""
+        return self.versions_now - self.versions_before
 
 
 def revise(
@@ -76,81 +82,98 @@ def revise(
         for arrived in answers.of_versions():
             comparison.see(arrived)
         comparison.end()
-    old_versions, new_versions = comparison.old.flat(), comparison.new.flat()
+    versions_of = comparison.sides
+    versions_of.flatten()
     resources = new.resources
     if "tags" in parts:
         still = pa.concat_arrays([pa.array([], pa.string()), *versions])
-        resources += [still.filter(pc.invert(pc.is_in(still, old_versions.arns))), new_versions.arns]
+        resources += [still.filter(pc.invert(pc.is_in(still, versions_of.arns[0]))), versions_of.arns[1]]
     found = {
         part: flatten_part(operation, scope, answers.of_part(operation, ())).only(pa.concat_arrays(resources))
         for part, operation in PARTS.items()
         if part in parts
     }
-    return _revision((old, old_versions), (new, new_versions), found)
-
-
-def _revision(before: Sequence[Flat], now: Sequence[Flat], parts: dict[str, Flat]) -> Revision:
-    """Return how two sides differ; of what is equal, which is much, no rows are kept in memory."""
-    kept: list[str] = []
-    replaced: dict[str, tuple[pa.Array, pa.Table]] = {}
-    for old, new in zip(before, now, strict=True):
-        for name, rows in new.tables.items():
-            if old.tables[name].equals(rows):
-                kept.append(name)
-            else:
-                replaced[name] = old.arns, rows
-    was, there = (pa.concat_arrays([arns for flat in side for arns in flat.resources]) for side in (before, now))
+    was, there = (
+        pa.concat_arrays([*flat.resources, arns]) for flat, arns in zip((old, new), versions_of.arns, strict=True)
+    )
+    differing = {name: (old.arns, rows) for name, rows in new.tables.items() if not old.tables[name].equals(rows)}
+    differing |= versions_of.differing()
     return Revision(
-        projects=len(now[0].arns),
-        more_versions=len(now[1].arns) - len(before[1].arns),
-        more_unknown=sum(flat.unknown for flat in now) - sum(flat.unknown for flat in before),
-        kept=kept,
-        replaced=replaced,
+        projects=len(new.arns),
+        versions_before=len(versions_of.arns[0]),
+        versions_now=len(versions_of.arns[1]),
+        more_unknown=new.unknown - old.unknown + versions_of.more_unknown,
+        kept=[one.name for one in TABLES if one.operation in LISTINGS and one.name not in differing],
+        replaced=differing,
         gone=was.filter(pc.invert(pc.is_in(was, there))),
-        parts=parts,
+        parts=found,
     )
 
 
-@dataclass(slots=True)
-class _Side:
-    """The descriptions of versions that one listing has and the other has not."""
+class _Sides:
+    """The descriptions of versions that only one of two listings has: before, and now.
 
-    scope: Scope
-    bytes: int = 0
-    _pages: list[RawPage] = field(default_factory=list)
-    _waiting: int = 0
-    _flats: list[Flat] = field(default_factory=list)
+    Both are flattened together, some projects at a time. Tables in which these are equal on both sides, such as the
+    manifests of models that were started, are not kept in memory.
+    """
 
-    def add(self, project: str, texts: _Texts) -> None:
+    def __init__(self, scope: Scope) -> None:
+        self.bytes = 0
+        self.more_unknown = 0
+        """How many undeclared members there are more now than before."""
+        self._scope = scope
+        self._waiting: tuple[list[RawPage], list[RawPage]] = [], []
+        self._waiting_bytes = 0
+        self._arns: tuple[list[pa.Array], list[pa.Array]] = [], []
+        self._differing: dict[str, tuple[list[pa.Array], list[pa.Table]]] = {}
+
+    def add(self, project: str, before: _Texts, now: _Texts) -> None:
         """Take those of a project; there are no more."""
-        if texts:
-            body = b'{"%s":[%s]}' % (VERSIONS_KEY.encode(), b",".join(sorted(texts)))
-            self._pages.append(_page((DESCRIBE_PROJECT_VERSIONS, project, "", 1), body))
-            self.bytes += len(body)
-            self._waiting += len(body)
-        if self._waiting >= PIECE_BYTES:
-            self._flatten()
+        for pages, texts in zip(self._waiting, (before, now), strict=True):
+            if texts:
+                body = b'{"%s":[%s]}' % (VERSIONS_KEY.encode(), b",".join(sorted(texts)))
+                pages.append(_page((DESCRIBE_PROJECT_VERSIONS, project, "", 1), body))
+                self._waiting_bytes += len(body)
+                self.bytes += len(body)
+        if self._waiting_bytes >= 2 * PIECE_BYTES:
+            self.flatten()
 
-    def flat(self) -> Flat:
-        """Return all of them as tables."""
-        self._flatten()
-        tables = {}
-        for name in [*self._flats[0].tables]:
-            rows = pa.concat_tables([flat.tables.pop(name) for flat in self._flats])  # no longer in two places
-            tables[name] = rows.take(in_key_order(rows, table(name).key)) if len(self._flats) > 1 else rows
-        return Flat(DESCRIBE_PROJECT_VERSIONS, tables, (), sum(flat.unknown for flat in self._flats))
+    def flatten(self) -> None:
+        """Make tables of those that wait for it."""
+        old, new = (_whole(flatten(DESCRIBE_PROJECT_VERSIONS, self._scope, pages)) for pages in self._waiting)
+        for known, flat in zip(self._arns, (old, new), strict=True):
+            known.append(flat.arns)
+        self.more_unknown += new.unknown - old.unknown
+        for name, rows in new.tables.items():
+            if not old.tables[name].equals(rows):
+                arns, found = self._differing.setdefault(name, ([], []))
+                arns.append(old.arns)
+                found.append(rows)
+        self._waiting, self._waiting_bytes = ([], []), 0
 
-    def _flatten(self) -> None:
-        self._flats.append(_whole(flatten(DESCRIBE_PROJECT_VERSIONS, self.scope, self._pages)))
-        self._pages, self._waiting = [], 0
+    @property
+    def arns(self) -> tuple[pa.Array, pa.Array]:
+        """The ARNs of what was flattened, before and now."""
+        before, now = map(pa.concat_arrays, self._arns)
+        return before, now
+
+    def differing(self) -> dict[str, tuple[pa.Array, pa.Table]]:
+        """Return of each table that differs the ARNs of old descriptions with other rows, and the new rows, sorted."""
+        return {
+            name: (pa.concat_arrays(arns), _sorted(pa.concat_tables(found), name))
+            for name, (arns, found) in self._differing.items()
+        }
+
+
+def _sorted(rows: pa.Table, name: str) -> pa.Table:
+    return rows.take(in_key_order(rows, table(name).key))
 
 
 class _Comparison:
     """The versions of two listings, page by page."""
 
     def __init__(self, scope: Scope, before: Before, known: Bodies, projects: Iterable[str]) -> None:
-        self.old = _Side(scope)
-        self.new = _Side(scope)
+        self.sides = _Sides(scope)
         self._before = before
         self._known = known
         self._outstanding = set(projects)
@@ -208,9 +231,8 @@ class _Comparison:
         """Count a project as compared: pages that did not come have gone, with what stands on no other."""
         for place in self._left.pop(project, ()):
             self._compare(project, self._listed_before(place), ())
-        self.old.add(project, self._only_before.pop(project, set()))
-        self.new.add(project, self._only_now.pop(project, set()))
-        if self.old.bytes + self.new.bytes > MOST_BYTES:
+        self.sides.add(project, self._only_before.pop(project, set()), self._only_now.pop(project, set()))
+        if self.sides.bytes > MOST_BYTES:
             raise OvertakenError(project)
 
 

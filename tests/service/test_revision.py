@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import pytest
 
 from pipeline import landing, revision, scope
 from pipeline.emulator import Dataset, Fault, StaticWorld
-from pipeline.flatten import Flat
 from pipeline.load import snapshot
 from pipeline.pieces import OvertakenError
 from pipeline.record import Outcome
@@ -34,20 +33,14 @@ VERSIONS = "DescribeProjectVersions"
 def revised(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """How many versions only the listing before had, and only the new one, each time that these were told apart."""
     noted: list[tuple[int, int]] = []
-    told: list[tuple[int, int]] = []
-    replace, compare = scope._replace, revision._revision
-
-    def comparing(before: Sequence[Flat], now: Sequence[Flat], parts: dict[str, Flat]) -> Revision:
-        told.append((len(before[1].arns), len(now[1].arns)))
-        return compare(before, now, parts)
+    replace = scope._replace
 
     def noting(new: Any, of: Any, before: Any, found: Revision) -> Any:
         written = replace(new, of, before, found)
         if written:
-            noted.append(told[-1])
+            noted.append((found.versions_before, found.versions_now))
         return written
 
-    monkeypatch.setattr(revision, "_revision", comparing)
     monkeypatch.setattr(scope, "_replace", noting)
     return noted
 
