@@ -70,7 +70,8 @@ def main() -> None:
 
     compileall.compile_dir(BENCH.parent / "pipeline", quiet=1)  # as installing does, and did with the peers
     facts = machine.describe({name: environments.python(name) for name in environments.NAMES})
-    facts["command"] = f"`python bench/{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}`"
+    said = [word for word in sys.argv[1:] if word not in {"--scratch", str(chosen.scratch)}]  # a path of this machine
+    facts["command"] = f"`python bench/{' '.join([Path(sys.argv[0]).name, *said])}`"
     results = BENCH / "results" / f"{datetime.now(UTC):%F}{'-quick' if chosen.quick else ''}.json"
     results.parent.mkdir(exist_ok=True)
     document: dict[str, Any] = {"machine": facts, "plan": asdict(plan), "sections": {}}
