@@ -111,6 +111,7 @@ def test_histories_go_on_as_if_everything_had_been_looked_at(
     def overtaken(*_: Any) -> Any:
         raise OvertakenError
 
+    monkeypatch.setattr(revision, "PIECE_BYTES", [3 << 20, 1, 4000][seed])
     rng = random.Random(seed)
     worlds = [listed_at_random(rng)]
     worlds += [changed_at_random(worlds[0], rng), worlds[0]]
@@ -130,7 +131,10 @@ def test_histories_go_on_as_if_everything_had_been_looked_at(
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_lake_of_what_was_new_is_the_one_of_everything(serve: Serve, revised: list[Any], seed: int):
+def test_a_lake_of_what_was_new_is_the_one_of_everything(
+    serve: Serve, revised: list[Any], seed: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(revision, "PIECE_BYTES", [3 << 20, 1, 4000][seed % 3])  # all at once, each project by itself
     rng = random.Random(seed)
     listed = listed_at_random(rng)
     served = serve(listed_of(listed))
