@@ -1,6 +1,7 @@
 """Histories: the states that rows were known to have, and the rows as they are now, into the states from now on.
 
-Both are read range by range, and what comes of a range is written while the next one is read: memory stays flat.
+Both are read range by range, and what comes of a range is written while the next ones are read and merged: memory stays
+flat.
 """
 
 from __future__ import annotations
@@ -53,8 +54,11 @@ def write(
         now = (one.replacement for one in replaced if one.replacement.num_rows)
     ranges = _ranges(before, now, target, table)
     file = SortedFile(path, target)
-    for _ in ordered_map(file.add, (merge.states(*both) for both in ranges)):
-        pass  # rows are added in order, on a thread of their own
+    states: Iterator[pa.Table] = (merge.states(*both) for both in ranges)
+    if not replaced:  # comparing all rows takes longer than writing them; else it takes next to nothing, but memory
+        states = ordered_map(lambda both: merge.states(*both), ranges)
+    for _ in ordered_map(file.add, states):
+        pass  # what comes of a range is written while the next one is read and, by a thread of its own, merged
     file.close()
     return file.rows
 
