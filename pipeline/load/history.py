@@ -1,7 +1,6 @@
 """Histories: the states that rows were known to have, and the rows as they are now, into the states from now on.
 
-Both are read range by range, and what comes of a range is written while the next ones are read and merged: memory stays
-flat.
+Both are read range by range, and what comes of a range is written while the next one is read: memory stays flat.
 """
 
 from __future__ import annotations
@@ -55,10 +54,10 @@ def write(
     ranges = _ranges(before, now, target, table)
     file = SortedFile(path, target)
     states: Iterator[pa.Table] = (merge.states(*both) for both in ranges)
-    if not replaced:  # comparing all rows takes longer than writing them; else it takes next to nothing, but memory
+    if not replaced:  # to compare all rows takes longer than to write them; where most are taken over, it would not pay
         states = ordered_map(lambda both: merge.states(*both), ranges)
     for _ in ordered_map(file.add, states):
-        pass  # what comes of a range is written while the next one is read and, by a thread of its own, merged
+        pass  # rows are added in order, on a thread of their own
     file.close()
     return file.rows
 
