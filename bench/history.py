@@ -72,7 +72,7 @@ def make(folder: Path, intervals: int) -> None:
     import pyarrow as pa
 
     from pipeline.load.scd2 import told
-    from pipeline.load.tables import SortedFile, in_schema
+    from pipeline.load.sorted_file import SortedFile, in_schema
     from pipeline.model import history_of, table
 
     with duckdb.connect() as con:

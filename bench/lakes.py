@@ -22,15 +22,16 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipeline import record
-from pipeline.load import scd2, warehouse
-from pipeline.load.snapshot import FOLDER, FORMAT, MANIFEST
-from pipeline.load.tables import SortedFile, in_schema
+from pipeline.lake import LocalLake, sha256
+from pipeline.lake import run_record as record
+from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord
+from pipeline.lake.snapshot import FOLDER, FORMAT, MANIFEST
+from pipeline.load import scd2
+from pipeline.load.sorted_file import SortedFile, in_schema
 from pipeline.model import TABLES, Table, history_of
 from pipeline.model.page import Scope
-from pipeline.record import Outcome, RunRecord, ScopeRecord
+from pipeline.query import database as warehouse
 from pipeline.settings import Prices
-from pipeline.storage import LocalLake, sha256
 
 SCOPES = tuple(
     Scope(region, account)

@@ -20,9 +20,9 @@ import pages
 
 def flatten(file: str, folder: str) -> float:
     """Write both tables of the versions as a sync does: sorted, checked, zstd. Return the seconds it took."""
-    from pipeline import memory
     from pipeline.feed import Arrived
-    from pipeline.load.tables import TableFile
+    from pipeline.lake import memory
+    from pipeline.load.sorted_file import TableFile
     from pipeline.model import table
     from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RawPage, Scope
     from pipeline.pieces import flatten_scope

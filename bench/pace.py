@@ -7,8 +7,9 @@ import os
 import tempfile
 import time
 
-from pipeline import run, settings
+from pipeline import settings
 from pipeline.emulator import Emulator, StaticWorld
+from pipeline.jobs import sync as run
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 

@@ -10,13 +10,13 @@ from typing import Protocol, TypeAlias
 
 from pipeline import landing
 from pipeline.errors import ScopeError
-from pipeline.events import Event, Observer
 from pipeline.extract import Listed
 from pipeline.feed import Arrived, Feed
+from pipeline.jobs.events import Event, Observer
+from pipeline.lake import Lake
+from pipeline.lake.run_record import Outcome, PartRecord, ScopeRecord, now
 from pipeline.landing import LandedScope
 from pipeline.model.page import DEFAULT_PARTS, RawPage, Scope
-from pipeline.record import Outcome, PartRecord, ScopeRecord, now
-from pipeline.storage import Lake
 from pipeline.unchanged import Before, Comparison
 
 Extracted: TypeAlias = tuple[LandedScope | None, ScopeRecord]

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline import landing
 from pipeline.feed import Arrived
-from pipeline.flatten.counting import HTTP_ERROR, Counting, PageHead, counting
+from pipeline.flatten.effective_pages import HTTP_ERROR, Counting, PageHead, counting
 from pipeline.landing import LandedScope
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RawPage
 from pipeline.unchanged import Before, place_of

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from pipeline.feed import Arrived
 from pipeline.flatten import Flat, flatten, flatten_part
-from pipeline.flatten.counting import HTTP_ERROR
+from pipeline.flatten.effective_pages import HTTP_ERROR
+from pipeline.load.parallel import ordered_map
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RawPage, Scope
-from pipeline.parallel import ordered_map
 
 PIECE_BYTES = 3 << 20
 """Bodies flattened at a time while pages come: about 1,000 versions. A piece costs as much as 200 versions do, but

@@ -13,16 +13,17 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import landed, memory
+from pipeline import landed
 from pipeline.arrivals import Arriving
 from pipeline.errors import LakeError, PageError
 from pipeline.feed import Arrived
 from pipeline.flatten import Flat
+from pipeline.lake import memory
+from pipeline.lake.run_record import ScopeRecord, text_of
 from pipeline.landing import LandedScope
-from pipeline.load.writer import SnapshotWriter
+from pipeline.load.snapshot_writer import SnapshotWriter
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, Scope
 from pipeline.pieces import PORTIONS, OvertakenError, flatten_scope
-from pipeline.record import ScopeRecord, text_of
 from pipeline.revision import Revision, revise
 from pipeline.unchanged import Before
 

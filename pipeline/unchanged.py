@@ -10,13 +10,13 @@ from typing import Any, TypeAlias
 
 from pipeline import landing
 from pipeline.errors import LakeError
-from pipeline.flatten.counting import PageHead, counting
-from pipeline.installed import version
-from pipeline.load.snapshot import Snapshot, Source
+from pipeline.flatten.effective_pages import PageHead, counting
+from pipeline.lake import Lake
+from pipeline.lake.run_record import Outcome, has_published
+from pipeline.lake.snapshot import Snapshot, Source
 from pipeline.model import declaration
+from pipeline.model.installed import version
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RawPage, Scope
-from pipeline.record import Outcome, has_published
-from pipeline.storage import Lake
 
 Place: TypeAlias = tuple[str, str, str, int]
 """Operation, project, resource and number of a page."""

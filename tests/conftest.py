@@ -32,4 +32,4 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs end without lake.duckdb and data checks: most of a small one's time, for tests that look at neither."""
-    monkeypatch.setattr("pipeline.writing._check", lambda *_: ())
+    monkeypatch.setattr("pipeline.jobs.run_context._check", lambda *_: ())

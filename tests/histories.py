@@ -7,7 +7,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.load.snapshot import Snapshot
+from pipeline.lake.snapshot import Snapshot
 from pipeline.model import VALID_FROM, history_of, table
 
 

@@ -10,9 +10,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline import run, settings
+from pipeline import settings
 from pipeline.errors import BusyError, FatalError, UsageError
-from pipeline.record import Outcome
+from pipeline.jobs import sync as run
+from pipeline.lake.run_record import Outcome
 
 CACHE = "/tmp/reklake"  # noqa: S108  # the only place that a function may write to
 

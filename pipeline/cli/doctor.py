@@ -15,7 +15,7 @@ from pipeline.cli.render import Format
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipeline.findings import Finding
+    from pipeline.model.finding import Finding
 
 COLORS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -55,7 +55,7 @@ def doctor(
         reklake doctor --no-aws --lake data/lake --format json
     """
     from pipeline import settings
-    from pipeline.doctor import examine
+    from pipeline.jobs.doctor import examine
 
     if no_aws and no_lake:
         raise UsageError("--no-aws and --no-lake leave nothing to look at: leave one of them out.")

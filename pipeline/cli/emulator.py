@@ -39,11 +39,12 @@ def demo(
 
         reklake demo --lake data/demo
     """
-    from pipeline import run, settings
+    from pipeline import settings
     from pipeline.cli.progress import watching
     from pipeline.cli.query import sql
     from pipeline.cli.runs import leave, report
     from pipeline.emulator import Emulator
+    from pipeline.jobs import sync as run
 
     with (
         _ours(),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from pipeline.errors import SCOPE_ERRORS, UsageError
 
 if TYPE_CHECKING:
-    from pipeline.writing import Result
+    from pipeline.jobs.run_context import Result
 
 
 class Exit(IntEnum):
@@ -49,7 +49,7 @@ class FailOn:
 
     def is_met(self, result: Result) -> bool:
         """Whether a run's result has such failures."""
-        from pipeline.record import Outcome
+        from pipeline.lake.run_record import Outcome
 
         scopes = result.record.scopes
         kinds = {one.error_kind for one in scopes if one.outcome is Outcome.FAILED}

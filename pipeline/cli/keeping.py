@@ -39,7 +39,7 @@ def rollback(
         reklake rollback 20261123T040000Z-5d1f3a07
     """
     from pipeline import settings
-    from pipeline.rollback import rollback as return_to
+    from pipeline.jobs.rollback import rollback as return_to
 
     result = return_to(settings.load(lake=lake, config=config), snapshot)
     rows = ", ".join(f"{name} {count:,}" for name, count in result.rows.items())
@@ -85,7 +85,8 @@ def gc(
 
         reklake gc --keep 5 --older-than 14d --delete
     """
-    from pipeline import retention, settings
+    from pipeline import settings
+    from pipeline.jobs import gc as retention
 
     age = duration(older_than, "--older-than") if older_than else None
     chosen = settings.load(lake=lake, config=config).keeping(
@@ -119,7 +120,7 @@ def pull(
         reklake sql --lake ./lake "from model_inventory"
     """
     from pipeline import settings
-    from pipeline.pull import pull as bring
+    from pipeline.jobs.pull import pull as bring
 
     pulled = bring(settings.load(lake=lake, config=config), folder, snapshot)
     rows = ", ".join(f"{name} {count:,}" for name, count in pulled.rows.items())

@@ -18,8 +18,8 @@ from pipeline.cli.render import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.events import Event, Outlook
     from pipeline.extract import Reading
+    from pipeline.jobs.events import Event, Outlook
     from pipeline.model.page import Scope
 
 REFRESH = 4

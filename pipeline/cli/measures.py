@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from pipeline.errors import BusyError, ReklakeError, UsageError
 
 if TYPE_CHECKING:
+    from pipeline.jobs.run_context import Result
+    from pipeline.lake import Lake
     from pipeline.settings import Settings
-    from pipeline.storage import Lake
-    from pipeline.writing import Result
 
 
 class Measures:
@@ -31,7 +31,7 @@ class Measures:
         """Write a result, and return it with a warning if that fails: the run is over, and stands."""
         if self._path is None or self.settings is None:
             return result
-        from pipeline import metrics
+        from pipeline.jobs import metrics_file as metrics
 
         try:
             metrics.write(self._path, metrics.text(result, _lake(self.settings)))
@@ -44,7 +44,7 @@ class Measures:
         """Write that there is no result; if not even that can be, the error at hand is still the one to tell."""
         if self._path is None:
             return
-        from pipeline import metrics
+        from pipeline.jobs import metrics_file as metrics
 
         lake = None
         with suppress(ReklakeError, OSError):  # it may be the lake that cannot be opened
@@ -66,7 +66,7 @@ def measured(path: Path | None) -> Iterator[Measures]:
     UsageError before anything is done if the file cannot be written.
     """
     if path is not None:
-        from pipeline import metrics
+        from pipeline.jobs import metrics_file as metrics
 
         metrics.check(path)
     measures = Measures(path)
@@ -80,6 +80,6 @@ def measured(path: Path | None) -> Iterator[Measures]:
 
 
 def _lake(settings: Settings) -> Lake:
-    from pipeline.storage import open_lake
+    from pipeline.lake import open_lake
 
     return open_lake(settings.lake, settings.aws.profile)

@@ -12,7 +12,7 @@ from pipeline.cli.output import table_of, write
 from pipeline.cli.render import Format
 
 if TYPE_CHECKING:
-    from pipeline.forecast import Expected, Forecast
+    from pipeline.jobs.plan import Expected, Forecast
 
 COLUMNS = (
     "account_id",
@@ -59,7 +59,7 @@ def plan(
         reklake plan --organization --exclude-ou ou-ab12-cdef3456 --role ReadModels --format csv
     """
     from pipeline import settings
-    from pipeline.forecast import forecast
+    from pipeline.jobs.plan import forecast
 
     chosen = settings.load(
         lake=lake,

@@ -101,7 +101,7 @@ def iam_policy(
 
         reklake iam-policy --role ReadModels --organization --lake s3://bucket/prefix --format terraform
     """
-    from pipeline import policy
+    from pipeline.extract import iam_policy as policy
 
     if external_id is not None and trust is None:
         raise UsageError("--external-id goes with --trust: it stands in the trust policy of the role.")
@@ -156,7 +156,7 @@ def _divided(texts: list[str]) -> tuple[str, ...]:
 
 def _place(lake: str) -> tuple[str, str]:
     """Return bucket and prefix of a lake on S3."""
-    from pipeline.storage.opening import parts_of
+    from pipeline.lake.opening import parts_of
 
     if "://" not in lake and not lake.lower().startswith("s3:"):
         raise UsageError(f"--lake {lake}: a lake in a folder needs no permissions of AWS; give s3://bucket/prefix.")

@@ -16,12 +16,12 @@ import typer
 from pipeline.cli.exits import Exit
 from pipeline.cli.options import LogFormat
 from pipeline.cli.render import UNPRINTABLE, printable
-from pipeline.record import now
+from pipeline.lake.run_record import now
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipeline.events import Event, Outlook
+    from pipeline.jobs.events import Event, Outlook
 
 HEARTBEAT = 30.0
 """Seconds between the lines that tell, not on a terminal, how far a run has come."""
@@ -121,7 +121,7 @@ class _Log:
 
 
 def _progress(outlook: Outlook) -> Event:
-    from pipeline.events import Event
+    from pipeline.jobs.events import Event
 
     reading = outlook.read()
     facts = {

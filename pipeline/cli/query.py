@@ -22,8 +22,8 @@ from pipeline.errors import UsageError
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from pipeline.load.checks import CheckResult
     from pipeline.load.result import Result
+    from pipeline.query.checks import CheckResult
     from pipeline.settings import Settings
 
 ONE_RESULT = (Format.csv, Format.json, Format.jsonl, Format.parquet)
@@ -88,7 +88,7 @@ def sql(
 
         echo "from running_models" | reklake sql -
     """
-    from pipeline.load import queries
+    from pipeline.query import answers as queries
     from pipeline.settings import load
 
     text = _text(query, file)
@@ -119,7 +119,7 @@ def check(
 
         reklake check --format json
     """
-    from pipeline.load import checks
+    from pipeline.query import checks
     from pipeline.settings import load
 
     with _connected(load(lake=lake, config=config)) as (con, _):
@@ -151,9 +151,9 @@ def runs(
 
         reklake runs --format json --count 1
     """
-    from pipeline import record
+    from pipeline.lake import open_lake
+    from pipeline.lake import run_record as record
     from pipeline.settings import load
-    from pipeline.storage import open_lake
 
     settings = load(lake=lake, config=config)
     store = open_lake(settings.lake, settings.aws.profile)
@@ -195,7 +195,7 @@ def changes(
 
         reklake changes --run 20261123T040000Z-5d1f3a07
     """
-    from pipeline.load import queries
+    from pipeline.query import answers as queries
     from pipeline.settings import load
 
     output_to.check(form, output)
@@ -213,9 +213,9 @@ def changes(
 @contextmanager
 def _connected(settings: Settings, *, allow_write: bool = False) -> Iterator[tuple[DuckDBPyConnection, Path]]:
     """Open the lake for queries, once its files are on this machine; yields where they are, too."""
-    from pipeline.load import snapshot, warehouse
-    from pipeline.record import FOLDER
-    from pipeline.storage import open_lake
+    from pipeline.lake import open_lake, snapshot
+    from pipeline.lake.run_record import FOLDER
+    from pipeline.query import database as warehouse
 
     lake = open_lake(settings.lake, settings.aws.profile)
     folder = snapshot.current(lake).folder()

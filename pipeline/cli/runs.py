@@ -17,7 +17,7 @@ from pipeline.cli.summary import lines
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipeline.writing import Result
+    from pipeline.jobs.run_context import Result
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing while it runs.")]
 SHOWN = 20
@@ -86,9 +86,10 @@ def sync(
 
         reklake sync --quiet --metrics-file /var/lib/node_exporter/reklake.prom
     """
-    from pipeline import run, settings
+    from pipeline import settings
     from pipeline.cli.measures import measured
     from pipeline.cli.progress import watching
+    from pipeline.jobs import sync as run
 
     with measured(metrics_file) as measures:
         accepted = FailOn.parse(fail_on)
@@ -141,8 +142,9 @@ def replay(
 
         reklake replay --all --lake rebuilt
     """
-    from pipeline import run, settings
+    from pipeline import settings
     from pipeline.cli.progress import watching
+    from pipeline.jobs import sync as run
 
     if (run_id is None) == (not every):
         raise UsageError("give one run, or --all")
@@ -165,8 +167,8 @@ def verify(lake: of.Lake = None, config: of.Config = None) -> None:
         reklake verify --lake data/lake
     """
     from pipeline import settings
-    from pipeline.storage import open_lake
-    from pipeline.verify import verify as compare
+    from pipeline.jobs.verify import verify as compare
+    from pipeline.lake import open_lake
 
     chosen = settings.load(lake=lake, config=config)
     found = compare(open_lake(chosen.lake, chosen.aws.profile))
@@ -194,7 +196,7 @@ def report(result: Result) -> None:
 
 def leave(results: Sequence[Result], fail_on: FailOn = ANY_FAILURE) -> None:
     """End the command with the exit code of its runs: failed only if all of them are."""
-    from pipeline.record import Outcome
+    from pipeline.lake.run_record import Outcome
 
     if all(result.record.outcome is Outcome.FAILED for result in results):
         raise typer.Exit(Exit.FAILED)

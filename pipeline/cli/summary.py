@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.record import PartRecord, ScopeRecord
-    from pipeline.writing import Result
+    from pipeline.jobs.run_context import Result
+    from pipeline.lake.run_record import PartRecord, ScopeRecord
 
 FEW_SCOPES = 12
 """Up to so many scopes have a line each."""
@@ -18,7 +18,7 @@ SHOWN_FAILURES = 10
 
 def lines(result: Result) -> Iterator[str]:
     """Yield the lines of the summary."""
-    from pipeline.record import Outcome
+    from pipeline.lake.run_record import Outcome
 
     record = result.record
     scopes = record.scopes
@@ -64,7 +64,7 @@ def _headline(result: Result, failed: int) -> str:
 
 
 def _in_sum(run_id: str, scopes: Sequence[ScopeRecord], failed: Sequence[ScopeRecord]) -> Iterator[str]:
-    from pipeline.record import Outcome
+    from pipeline.lake.run_record import Outcome
 
     whole = [one for one in scopes if one.outcome is not Outcome.FAILED]
     projects, versions = sum(one.projects for one in whole), sum(one.versions for one in whole)
@@ -106,7 +106,7 @@ def _groups(
 
 def _parts(scopes: Sequence[ScopeRecord]) -> Iterator[str]:
     """Yield what could not be had beside the listings, a line for each part and reason."""
-    from pipeline.record import Outcome
+    from pipeline.lake.run_record import Outcome
 
     alike: dict[tuple[str, Outcome, str | None], list[tuple[ScopeRecord, PartRecord]]] = defaultdict(list)
     for scope in scopes:

@@ -40,9 +40,9 @@ def tables(
 
         reklake tables --format markdown > docs/tables.md
     """
-    from pipeline.load import sqlfiles
     from pipeline.model import TABLES, history_of
     from pipeline.model.document import markdown
+    from pipeline.query import sqlfiles
 
     files = {file.name: file for folder in ("views", "marts") for file in sqlfiles.read(folder)}
     histories = {f"history.{table.name}": history_of(table) for table in TABLES}
@@ -71,7 +71,7 @@ def tables(
 
 def version() -> None:
     """Show the versions of reklake and of what it stands on."""
-    from pipeline.installed import software
+    from pipeline.model.installed import software
 
     for name, number in software().items():
         typer.echo(f"{name} {number}")

@@ -16,10 +16,10 @@ from botocore.session import Session
 from pipeline.errors import UsageError
 from pipeline.extract import clock
 from pipeline.extract.failures import told
+from pipeline.extract.redact import Veil
 from pipeline.extract.sessions import Sessions, own_regions
 from pipeline.extract.targets import CUSTOM_LABELS_REGIONS
-from pipeline.extract.veil import Veil
-from pipeline.findings import Finding, Level, parted
+from pipeline.model.finding import Finding, Level, parted
 from pipeline.settings import AwsSettings
 
 CONNECT_TIMEOUT, ATTEMPTS = 5, 2

@@ -21,11 +21,11 @@ from botocore.credentials import Credentials, DeferredRefreshableCredentials
 from botocore.parsers import ResponseParserError
 
 from pipeline.extract.failures import is_passing
+from pipeline.extract.response import attach
 from pipeline.extract.sessions import Sessions
-from pipeline.extract.tap import attach
 from pipeline.extract.targets import Caller, Target
 from pipeline.extract.wire import Wire
-from pipeline.installed import version
+from pipeline.model.installed import version
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
 """Seconds; a page takes well under one."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from pipeline.findings import Finding, Level
+from pipeline.model.finding import Finding, Level
 
 SIGNATURES_LAST = timedelta(minutes=5)
 """A signature may be so much older or younger than AWS's clock (Signature Version 4)."""

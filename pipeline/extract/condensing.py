@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.extract.permissions import ASSUME_ROLE, Tried
-from pipeline.findings import Finding, Level
+from pipeline.model.finding import Finding, Level
 from pipeline.model.page import Scope
 
 FEW = 5

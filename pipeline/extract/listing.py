@@ -22,7 +22,7 @@ from pipeline.extract.failures import bad_answer, code_of, explain, is_passing, 
 from pipeline.extract.pacing import TokenBucket
 from pipeline.extract.request import PART_OF, Request
 from pipeline.extract.resources import projects_on, versions_on
-from pipeline.extract.tap import BODY, PAGE, Examined
+from pipeline.extract.response import BODY, PAGE, Examined
 from pipeline.model.page import (
     DESCRIBE_DATASET,
     DESCRIBE_PROJECT_VERSIONS,

@@ -15,9 +15,9 @@ from pipeline.extract.clients import Client
 from pipeline.extract.failures import bad_answer, code_of, explain, is_passing, is_throttle
 from pipeline.extract.request import Request
 from pipeline.extract.resources import projects_on
-from pipeline.extract.tap import BODY, PAGE
+from pipeline.extract.response import BODY, PAGE
 from pipeline.extract.targets import Target
-from pipeline.findings import Level, parted
+from pipeline.model.finding import Level, parted
 from pipeline.model.page import (
     DEFAULT_PARTS,
     DESCRIBE_DATASET,

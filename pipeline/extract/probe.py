@@ -14,10 +14,10 @@ from pipeline.extract.caller import Identity
 from pipeline.extract.clients import Clients
 from pipeline.extract.condensing import condensed
 from pipeline.extract.permissions import ASSUME_ROLE, Tried, try_scopes
+from pipeline.extract.redact import Veil
 from pipeline.extract.sessions import Sessions
 from pipeline.extract.targets import Plan, Target, plan
-from pipeline.extract.veil import Veil
-from pipeline.findings import Finding, Level, parted
+from pipeline.model.finding import Finding, Level, parted
 from pipeline.settings import AwsSettings, check_together
 
 

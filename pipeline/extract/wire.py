@@ -19,7 +19,7 @@ from botocore.response import StreamingBody
 from botocore.validate import ParamValidator
 from urllib3.exceptions import HTTPError
 
-from pipeline.extract.tap import BODY, HTTP_REDIRECT, PAGE, examine
+from pipeline.extract.response import BODY, HTTP_REDIRECT, PAGE, examine
 
 PROTOCOL = "json"
 """How Rekognition speaks: a POST of JSON, and a header that names the operation."""

@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.errors import PageError
-from pipeline.flatten import tolerant
-from pipeline.flatten.answers import EXTRA_MEMBER, answer
-from pipeline.flatten.descriptions import Flat, typed
-from pipeline.flatten.tolerant import CleanPage, UnreadableError
+from pipeline.flatten import lenient_json as tolerant
+from pipeline.flatten.lenient_json import CleanPage, UnreadableError
+from pipeline.flatten.listings import Flat, typed
+from pipeline.flatten.response_schema import EXTRA_MEMBER, answer
 from pipeline.model import Column, Origin, Result, Table
 from pipeline.model.arn import resource_type
 from pipeline.model.page import RawPage, Scope

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from pipeline.flatten.answers import Answer
+from pipeline.flatten.response_schema import Answer
 from pipeline.flatten.shapes import Indices, Positions, Shape, UnfitError, learn, outline
 from pipeline.flatten.texts import Mask, Texts
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.flatten.answers import EXTRA_MEMBER, Answer, ListNode, StructNode
+from pipeline.flatten.response_schema import EXTRA_MEMBER, Answer, ListNode, StructNode
 from pipeline.model import Origin, Table
 
 Positions: TypeAlias = npt.NDArray[np.int32]

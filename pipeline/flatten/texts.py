@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.flatten.answers import Answer
+from pipeline.flatten.response_schema import Answer
 from pipeline.flatten.shapes import BEGINS, QUOTE, Indices, Positions, Shape
 from pipeline.model.page import RawPage
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.flatten import tolerant
+from pipeline.flatten import lenient_json as tolerant
 from pipeline.flatten.shapes import Positions, Undeclared
 from pipeline.flatten.texts import Texts
 

@@ -17,17 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import PageError
-from pipeline.flatten import plain
-from pipeline.flatten.answers import EXTRA_MEMBER, Answer
+from pipeline.flatten import validation as plain
 from pipeline.flatten.matching import Alike, NotUniformError, match, memory_of
 from pipeline.flatten.members import Nested
-from pipeline.flatten.shapes import (
-    NOWHERE,
-    Indices,
-    Positions,
-    Undeclared,
-    paths_of,
-)
+from pipeline.flatten.response_schema import EXTRA_MEMBER, Answer
+from pipeline.flatten.shapes import NOWHERE, Indices, Positions, Undeclared, paths_of
 from pipeline.flatten.texts import MOST_BYTES, Mask, Texts, texts_of, without_escapes
 from pipeline.flatten.undeclared import Objects, extras
 from pipeline.model import Table

@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.lake import Lake
 from pipeline.landing.files import COMPLETE, FAILED, LISTED_PARTS, OUTCOME, SCHEMA, name_of
 from pipeline.model.page import RawPage, Scope
-from pipeline.storage import Lake
 
 ROW_GROUP_BYTES = 4 << 20
 """Bodies a row group holds: what a reader must take into memory at a time."""

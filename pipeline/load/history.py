@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.load.parallel import ordered_map
 from pipeline.load.replacing import Replacing
 from pipeline.load.scd2 import Merge
-from pipeline.load.tables import ROW_GROUP_ROWS, SortedFile, in_schema, row_group_rows
+from pipeline.load.sorted_file import ROW_GROUP_ROWS, SortedFile, in_schema, row_group_rows
 from pipeline.model import Origin, Table, history_of
 from pipeline.model.page import Scope
-from pipeline.parallel import ordered_map
 
 RANGE_ROWS = 10_000
 """Rows of each side that a range of keys comes to, half as many of a wide table: memory stays flat, and more would

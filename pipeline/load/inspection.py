@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.load.definitions import literal
+from pipeline.query.views import literal
 
 _SNAPSHOT = re.compile(r"/snapshots/([^/']+)/projects\.parquet")
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import run, settings
+from pipeline import settings
 from pipeline.emulator import Emulator, StaticWorld
-from pipeline.load import snapshot, warehouse
-from pipeline.storage import LocalLake
+from pipeline.jobs import sync as run
+from pipeline.lake import LocalLake, snapshot
+from pipeline.query import database as warehouse
 from tests.service.worlds import ACCOUNT, project, version
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.emulator import Emulator, StaticWorld
-from pipeline.record import Outcome, PartRecord, RunRecord, ScopeRecord
-from pipeline.storage import LocalLake
+from pipeline.lake import LocalLake
+from pipeline.lake.run_record import Outcome, PartRecord, RunRecord, ScopeRecord
 from tests.cli.conftest import Run
 from tests.service.organizations import Organization
 

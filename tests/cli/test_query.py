@@ -48,7 +48,7 @@ ALL_KINDS = (
 def lake(tmp_path, monkeypatch):
     lakes.make(tmp_path / "lake", GIVEN, [lakes.run_record(scopes=[{}])])
     monkeypatch.setenv("REKLAKE_LAKE", str(tmp_path / "lake"))
-    monkeypatch.setattr("pipeline.load.definitions._comments", lambda *_: ())  # they take as long as the views
+    monkeypatch.setattr("pipeline.query.views._comments", lambda *_: ())  # they take as long as the views
     monkeypatch.chdir(tmp_path)
     return tmp_path / "lake"
 

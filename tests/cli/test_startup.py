@@ -17,12 +17,12 @@ import pipeline.cli
 from pipeline.cli.app import app
 from pipeline.cli.commands import COMMANDS, Declared
 from pipeline.emulator import Emulator
-from pipeline.load import warehouse
+from pipeline.query import database as warehouse
 from pipeline.settings import Prices
 from tests.sql import lakes
 
 AWS = {"boto3", "botocore", "moto", "werkzeug"}
-DATA = {"duckdb", "pyarrow", "numpy", "msgspec", "pipeline.model", "pipeline.storage", "pipeline.settings"}
+DATA = {"duckdb", "pyarrow", "numpy", "msgspec", "pipeline.model", "pipeline.lake", "pipeline.settings"}
 DISPLAY = {"rich", "pygments", "markdown_it"}
 SLOW = {"importlib.metadata", "pydantic"}
 TYPED = {"pydantic", "tomllib", "rich.console"}
@@ -86,8 +86,8 @@ def test_a_sync_imports_no_more_than_it_uses(tmp_path):
     words = ["--region", "us-east-1", "--rate", "200", "--with", "tags", "--log-format", "auto"]
     with Emulator() as endpoint:
         modules = imported(tmp_path, "sync", *words, **endpoint.environment())
-    assert {"botocore", "pipeline.run"} <= modules
-    assert not {"boto3", "s3transfer", "pipeline.metrics", "pipeline.cli.live", *TYPED} & modules
+    assert {"botocore", "pipeline.jobs.sync"} <= modules
+    assert not {"boto3", "s3transfer", "pipeline.jobs.metrics_file", "pipeline.cli.live", *TYPED} & modules
 
 
 def test_only_the_module_of_the_command_that_runs_is_imported(tmp_path):

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from pipeline.emulator import Emulator, Fault
-from pipeline.record import RunRecord
-from pipeline.storage import LocalLake
+from pipeline.lake import LocalLake
+from pipeline.lake.run_record import RunRecord
 from tests.cli.conftest import Run
 from tests.unit.cli.test_live import screen
 from tests.unit.test_metrics import Read, one, parse

@@ -10,7 +10,7 @@ import botocore.session
 import pyarrow as pa
 import pytest
 
-from pipeline.flatten.answers import answer
+from pipeline.flatten.response_schema import answer
 from pipeline.model import IGNORED, TABLES, Origin, Result, Table, tables_of_part
 from pipeline.model.page import PARTS, RESULT_KEYS, RawPage
 

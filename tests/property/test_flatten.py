@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.flatten import Flat, flatten, flatten_part
+from pipeline.flatten.rebuild import canonical, decode, described, rebuild, tables_of
 from pipeline.model import Origin, table
 from pipeline.model.page import (
     DESCRIBE_PROJECT_VERSIONS,
@@ -22,7 +23,6 @@ from pipeline.model.page import (
     RawPage,
     Scope,
 )
-from pipeline.rebuild import canonical, decode, described, rebuild, tables_of
 from tests.property.answers import encoded, listings, results
 
 SCOPE = Scope("us-east-1", "111122223333")

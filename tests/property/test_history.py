@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.load import history, snapshot
-from pipeline.load.writer import writer
+from pipeline.lake import LocalLake, snapshot
+from pipeline.load import history
+from pipeline.load.snapshot_writer import writer
 from pipeline.model import TABLES, Table, history_of, table
 from pipeline.model.page import Scope
-from pipeline.storage import LocalLake
 from tests.histories import states_of
 
 SCOPES = [Scope("eu-west-1", "111122223333"), Scope("us-east-1", "111122223333"), Scope("us-east-1", "444455556666")]
@@ -124,7 +124,7 @@ def test_every_state_of_every_row_is_told_with_its_interval(runs: list, rows_a_r
     with (
         TemporaryDirectory() as folder,
         patch.object(history, "RANGE_ROWS", rows_a_range),
-        patch("pipeline.load.writer.FEW_SCOPES", few_scopes),
+        patch("pipeline.load.snapshot_writer.FEW_SCOPES", few_scopes),
     ):
         lake = LocalLake(Path(folder))
         for number, seen in enumerate(runs):
@@ -161,7 +161,7 @@ def test_a_history_that_its_table_told_at_first_is_written_as_any_other(runs: li
         lakes = [LocalLake(Path(folder) / name) for name in ("told", "written")]
         for number, seen in enumerate(runs):
             for lake, few_scopes in zip(lakes, (10, 0), strict=True):
-                with patch("pipeline.load.writer.FEW_SCOPES", few_scopes):
+                with patch("pipeline.load.snapshot_writer.FEW_SCOPES", few_scopes):
                     publish(lake, number, seen)
             one, other = (snapshot.current(lake) for lake in lakes)
             assert one.manifest["tables"] == other.manifest["tables"]

@@ -15,11 +15,10 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from pipeline import record
 from pipeline.emulator import Emulator, StaticWorld
-from pipeline.load import snapshot
+from pipeline.lake import LocalLake, snapshot
+from pipeline.lake import run_record as record
 from pipeline.model import TABLES
-from pipeline.storage import LocalLake
 from tests.histories import states_of
 from tests.service.killing import ROOT, Workshop, workshop
 from tests.service.worlds import ACCOUNT, project, version

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from pipeline import run, settings
+from pipeline import settings
 from pipeline.emulator import Emulator
+from pipeline.jobs import sync as run
 from tests.service.bench import Bench, made_in
 from tests.service.worlds import ACCOUNT, OTHER
 
@@ -29,7 +30,7 @@ def no_aws_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 @pytest.fixture(autouse=True)
 def no_comments_in_lake_duckdb(monkeypatch: pytest.MonkeyPatch) -> None:
     """There are five hundred of them, which take half as long as a small sync."""
-    monkeypatch.setattr("pipeline.load.definitions._comments", lambda *_: ())
+    monkeypatch.setattr("pipeline.query.views._comments", lambda *_: ())
 
 
 class Served:

@@ -267,7 +267,7 @@ def _as_duckdb(error: OSError) -> Exception:
 def _intercept_duckdb(steps: Steps) -> None:
     import duckdb
 
-    from pipeline.load import warehouse
+    from pipeline.query import database as warehouse
 
     class Watched:
         def connect(self, *arguments: Any, **options: Any) -> _Building:
@@ -283,8 +283,10 @@ def _make_light() -> None:
     """Leave out what a sync only reads, comments and most of the marts' views: they make it three times as long."""
     import duckdb
 
-    from pipeline import run
-    from pipeline.load import checks, definitions, sqlfiles, warehouse
+    from pipeline.jobs import sync as run
+    from pipeline.query import checks, sqlfiles
+    from pipeline.query import database as warehouse
+    from pipeline.query import views as definitions
 
     connect = duckdb.connect
     duckdb.connect = lambda *path, **options: connect(*path, **{"config": {"threads": 1}} | options)
@@ -308,8 +310,8 @@ def _settings(job: dict[str, Any]) -> Any:
 
 
 def _child(job: dict[str, Any]) -> None:
-    from pipeline import run
     from pipeline.errors import ReklakeError
+    from pipeline.jobs import sync as run
 
     if job["seconds"] is not None:
         signal.setitimer(signal.ITIMER_REAL, job["seconds"])  # nobody handles SIGALRM: the kernel ends the process
@@ -337,7 +339,7 @@ def serve() -> None:
     import pyarrow.dataset  # noqa: F401
     import pytz  # noqa: F401
 
-    import pipeline.run
+    import pipeline.jobs.sync
     import pipeline.settings
     from tests.models import read_once
 
@@ -350,7 +352,7 @@ def serve() -> None:
     print("ready", flush=True)  # noqa: T201  # the protocol
     for line in sys.stdin:
         job = json.loads(line)
-        pipeline.run.plan(_settings(job).aws, pipeline.run.Sessions(_settings(job).aws))
+        pipeline.jobs.sync.plan(_settings(job).aws, pipeline.jobs.sync.Sessions(_settings(job).aws))
         pid = os.fork()
         if pid == 0:
             try:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from pipeline import doctor, settings
+from pipeline import settings
 from pipeline.emulator import Fault, StaticWorld
 from pipeline.emulator.accounts import key_for
 from pipeline.errors import UsageError
-from pipeline.findings import Finding, Level
+from pipeline.jobs import doctor
+from pipeline.model.finding import Finding, Level
 from tests.service.conftest import Served
 from tests.service.organizations import Organization, refusing
 from tests.service.worlds import ACCOUNT, OTHER, two_by_two

@@ -9,12 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pipeline.emulator import (
-    DEFAULT_ACCOUNT,
-    Emulator,
-    SeededWorld,
-    key_for,
-)
+from pipeline.emulator import DEFAULT_ACCOUNT, Emulator, SeededWorld, key_for
 from tests.service.emulator_clients import ARN, BOTH, SECOND, client, code_of, headers, listed, post
 
 

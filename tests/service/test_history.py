@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 
-from pipeline import landing, run, settings
+from pipeline import landing, settings
 from pipeline.emulator import Fault, StaticWorld
-from pipeline.load import checks, snapshot, warehouse
+from pipeline.jobs import sync as run
+from pipeline.jobs.rollback import rollback
+from pipeline.lake import LocalLake, snapshot
+from pipeline.lake.run_record import Outcome, documents
 from pipeline.model import TABLES
-from pipeline.record import Outcome, documents
-from pipeline.rollback import rollback
+from pipeline.query import checks
+from pipeline.query import database as warehouse
 from pipeline.settings import Prices
-from pipeline.storage import LocalLake
 from tests.histories import states_of
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, project, rows, version, world

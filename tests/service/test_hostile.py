@@ -16,19 +16,21 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from pipeline import landing, run, settings
+from pipeline import landing, settings
 from pipeline.cli import main, render
 from pipeline.cli.progress import watching
 from pipeline.emulator import Emulator, StaticWorld
 from pipeline.errors import LakeError
-from pipeline.load import queries, snapshot, warehouse
+from pipeline.jobs import sync as run
+from pipeline.jobs.verify import verify
+from pipeline.lake import LocalLake, snapshot
+from pipeline.lake.run_record import Outcome
 from pipeline.load.result import Result
-from pipeline.load.sqlfiles import read
 from pipeline.model import TABLES
 from pipeline.model.page import Scope
-from pipeline.record import Outcome
-from pipeline.storage import LocalLake
-from pipeline.verify import verify
+from pipeline.query import answers as queries
+from pipeline.query import database as warehouse
+from pipeline.query.sqlfiles import read
 from tests.service.worlds import ACCOUNT, REGION, project, rows, version
 
 NAMES = (

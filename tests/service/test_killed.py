@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.record import ID_TIME_LENGTH
-from pipeline.storage import LocalLake
+from pipeline.lake import LocalLake
+from pipeline.lake.run_record import ID_TIME_LENGTH
 from tests.service.bench import Bench, Command, state
 from tests.service.killing import DIES, FAILS, FULL, NEEDS_ROOM, READ_ONLY, STOPS, footprint
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline import run, settings
+from pipeline import settings
 from pipeline.emulator import StaticWorld, default_world
 from pipeline.emulator.faults import Fault
-from pipeline.load import checks, sqlfiles
+from pipeline.jobs import sync as run
+from pipeline.query import checks, sqlfiles
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, OTHER, project, world
 

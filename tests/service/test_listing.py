@@ -10,8 +10,9 @@ import pytest
 
 from pipeline.emulator import Fault, StaticWorld
 from pipeline.errors import UsageError
-from pipeline.extract import clients, tap
-from pipeline.record import Outcome
+from pipeline.extract import clients
+from pipeline.extract import response as tap
+from pipeline.lake.run_record import Outcome
 from tests.service.conftest import Served
 from tests.service.worlds import names, project, rows, version, version_names, world
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pipeline import metrics
 from pipeline.emulator import Fault
-from pipeline.storage import LocalLake
+from pipeline.jobs import metrics_file as metrics
+from pipeline.lake import LocalLake
 from tests.unit.test_metrics import one, parse
 
 HERE = {"account_id": "111122223333", "region": "us-east-1"}

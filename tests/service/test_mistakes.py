@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import run
 from pipeline.emulator import StaticWorld
 from pipeline.errors import LakeError, UsageError
-from pipeline.load import snapshot
-from pipeline.record import Outcome
-from pipeline.storage import LocalLake
+from pipeline.jobs import sync as run
+from pipeline.lake import LocalLake, snapshot
+from pipeline.lake.run_record import Outcome
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, OTHER, names, two_by_two, version_names, world
 
@@ -27,7 +26,7 @@ def test_what_goes_wrong_after_publishing_is_a_warning(serve: Serve, monkeypatch
     def refuse(*_, **__):
         raise LakeError("no room")
 
-    monkeypatch.setattr("pipeline.load.warehouse.build", refuse)
+    monkeypatch.setattr("pipeline.query.database.build", refuse)
     result = served.sync()
     assert result.is_published
     assert result.warning.endswith("is not up to date: no room")
@@ -125,7 +124,7 @@ def test_a_lake_that_cannot_be_written_is_one_clear_error(serve: Serve, monkeypa
     def full(*_):
         raise OSError(28, "No space left on device", "somewhere")
 
-    monkeypatch.setattr("pipeline.load.writer.sha256", full)
+    monkeypatch.setattr("pipeline.load.snapshot_writer.sha256", full)
     with pytest.raises(LakeError, match=r"No space left on device.*as it was"):
         again.sync()
     assert version_names(served.lake) == before

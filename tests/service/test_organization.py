@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.cli.summary import lines
 from pipeline.emulator import Fault, StaticWorld
-from pipeline.record import Outcome
+from pipeline.lake.run_record import Outcome
 from tests.service.conftest import Served
 from tests.service.worlds import project, rows, version
 
@@ -157,7 +157,8 @@ def test_more_scopes_than_may_be_under_way_at_once_all_get_their_turn(serve: Ser
 
 
 def test_strict_publishes_nothing_unless_all_is_complete_and_what_was_listed_is_not_asked_again(serve: Serve):
-    from pipeline import run, settings
+    from pipeline import settings
+    from pipeline.jobs import sync as run
 
     served = serve(organization(), faults=[Fault("access_denied", region="eu-west-1")])
     asked = {"regions": REGIONS, "accounts": ACCOUNTS[:2], "role": "Reader", "rate": 1000}
@@ -174,9 +175,9 @@ def test_strict_publishes_nothing_unless_all_is_complete_and_what_was_listed_is_
 
 
 def test_accounts_that_are_suspended_are_left_out_and_said_so(serve: Serve, monkeypatch: pytest.MonkeyPatch):
-    from pipeline import run
     from pipeline.extract.organization import LeftOut
     from pipeline.extract.targets import Plan
+    from pipeline.jobs import sync as run
 
     real = run.plan
     left_out = (LeftOut("100000000009", "it is suspended"),)

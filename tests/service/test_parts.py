@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from pipeline.emulator import Dataset, Fault, StaticWorld
-from pipeline.record import Outcome
-from pipeline.storage import LocalLake
-from pipeline.verify import verify
+from pipeline.jobs.verify import verify
+from pipeline.lake import LocalLake
+from pipeline.lake.run_record import Outcome
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, REGION, project, rows, version
 
@@ -173,7 +173,7 @@ def test_each_part_has_a_quota_of_its_own(serve: Serve):
 
 
 def test_a_listing_without_a_part_that_is_wanted_now_is_not_taken_over(serve: Serve, monkeypatch):
-    from pipeline import run
+    from pipeline.jobs import sync as run
 
     served = serve(world())
 

@@ -10,15 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import run, settings
+from pipeline import settings
 from pipeline.emulator import Fault, default_world
 from pipeline.errors import LakeError
+from pipeline.jobs import sync as run
+from pipeline.jobs.rollback import rollback
+from pipeline.jobs.verify import verify
+from pipeline.lake import LocalLake, snapshot
+from pipeline.lake.run_record import Outcome
 from pipeline.landing import landed
-from pipeline.load import snapshot
-from pipeline.record import Outcome
-from pipeline.rollback import rollback
-from pipeline.storage import LocalLake
-from pipeline.verify import verify
 from tests.service.conftest import Served
 from tests.service.worlds import names, project, two_by_two, version, version_names, world
 

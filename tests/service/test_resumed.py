@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from pipeline import run, settings
+from pipeline import settings
 from pipeline.emulator import Fault
 from pipeline.errors import BusyError
+from pipeline.jobs import sync as run
 from tests.service.bench import FIRST, SECOND, Bench, Command, state
 from tests.service.killing import DIES
 from tests.service.worlds import ACCOUNT

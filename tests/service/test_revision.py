@@ -12,12 +12,11 @@ import pytest
 
 from pipeline import landing, revision, scope
 from pipeline.emulator import Dataset, Fault, StaticWorld
-from pipeline.load import snapshot
+from pipeline.jobs.verify import verify
+from pipeline.lake import LocalLake, snapshot
+from pipeline.lake.run_record import Outcome
 from pipeline.pieces import OvertakenError
-from pipeline.record import Outcome
 from pipeline.revision import Revision
-from pipeline.storage import LocalLake
-from pipeline.verify import verify
 from tests.histories import states_of
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, REGION, names, project, version, version_names, world

@@ -20,8 +20,8 @@ from botocore.config import Config
 
 from pipeline.emulator import DEFAULT_ACCOUNT, Emulator
 from pipeline.errors import BusyError, LakeError, UsageError
-from pipeline.storage import Facts, open_lake
-from pipeline.storage.s3 import S3Lake
+from pipeline.lake import Facts, open_lake
+from pipeline.lake.s3 import S3Lake
 from tests.service.s3_proxy import Proxy, proxy_to
 
 ODD_NAMES = [
@@ -55,9 +55,9 @@ def proxy(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", running.url)
         monkeypatch.setenv("REKLAKE_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr("pipeline.storage.bucket.BODY_DELAY", 0.001)
-        monkeypatch.setattr("pipeline.storage.bucket.ROUND_DELAY", 0.001)
-        monkeypatch.setattr("pipeline.storage.s3.CONFLICT_DELAY", 0.001)
+        monkeypatch.setattr("pipeline.lake.bucket.BODY_DELAY", 0.001)
+        monkeypatch.setattr("pipeline.lake.bucket.ROUND_DELAY", 0.001)
+        monkeypatch.setattr("pipeline.lake.s3.CONFLICT_DELAY", 0.001)
         monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.001)
         yield running
 
@@ -388,8 +388,8 @@ def test_the_answer_to_a_publication_is_lost(before: str | None, lake: S3Lake, p
 
 
 def test_the_answers_to_all_attempts_are_lost(lake: S3Lake, proxy: Proxy, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pipeline.storage.s3_client.ATTEMPTS", 1)
-    monkeypatch.setattr("pipeline.storage.bucket.ROUNDS", 1)
+    monkeypatch.setattr("pipeline.lake.s3_client.ATTEMPTS", 1)
+    monkeypatch.setattr("pipeline.lake.bucket.ROUNDS", 1)
     proxy.fail("lost", "PUT", "CURRENT")
     lake.point("one", None)
     proxy.fail("reset", "PUT", "CURRENT")
@@ -528,7 +528,7 @@ def test_a_redirect_that_leads_nowhere(lake: S3Lake, proxy: Proxy):
 
 
 def test_nobody_is_there(store: Store, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pipeline.storage.s3_client.ATTEMPTS", 2)
+    monkeypatch.setattr("pipeline.lake.s3_client.ATTEMPTS", 2)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://user:secret@127.0.0.1:1")
     with pytest.raises(LakeError, match=r"cannot be reached.*Check the network, AWS_ENDPOINT_URL") as raised:
         open_lake(f"s3://{store.bucket}").exists()
@@ -542,7 +542,7 @@ def test_nobody_is_there(store: Store, monkeypatch: pytest.MonkeyPatch):
 def test_a_body_that_breaks_off_is_fetched_again(
     kind: str, lake: S3Lake, tmp_path: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("pipeline.storage.s3_client.READ_TIMEOUT", 0.5)
+    monkeypatch.setattr("pipeline.lake.s3_client.READ_TIMEOUT", 0.5)
     elsewhere = seen_from(tmp_path / "elsewhere", lake)
     content = random.Random(2).randbytes(100_000)
     with lake.new_file("raw/one") as path:
@@ -606,8 +606,8 @@ def test_an_upload_that_fails_leaves_nothing(broken: str, lake: S3Lake, store: S
 def test_an_upload_that_fails_for_good_leaves_no_manifest(
     lake: S3Lake, store: Store, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("pipeline.storage.s3_client.ATTEMPTS", 1)
-    monkeypatch.setattr("pipeline.storage.bucket.ROUNDS", 1)
+    monkeypatch.setattr("pipeline.lake.s3_client.ATTEMPTS", 1)
+    monkeypatch.setattr("pipeline.lake.bucket.ROUNDS", 1)
     proxy.fail("reset", "PUT", "one/projects.parquet")
     proxy.fail("reset", "POST", "delete", 100)
     with pytest.raises(LakeError, match=r"one/projects.parquet: S3 cannot be reached"):
@@ -645,7 +645,7 @@ def test_uploads_that_nobody_ends(lake: S3Lake, store: Store, monkeypatch: pytes
     for key in keys:
         store.client.create_multipart_upload(Bucket=store.bucket, Key=key)
     with monkeypatch.context() as changed:
-        changed.setattr("pipeline.storage.s3.datetime", Early)
+        changed.setattr("pipeline.lake.s3.datetime", Early)
         assert lake.leftovers() == lake.sweep() == []
     told = lake.leftovers()
     assert [name.split(" (an upload begun ")[0] for name in told] == [f"s3://{store.bucket}/{key}" for key in keys[:2]]
@@ -666,7 +666,7 @@ class Early:
 def test_a_killed_process_leaves_nothing_for_long(lake: S3Lake, store: Store):
     code = """
 import os, signal, sys
-from pipeline.storage import open_lake
+from pipeline.lake import open_lake
 with open_lake(sys.argv[1]).new_folder("snapshots/one") as new:
     (new.path / "a").write_text("1")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -16,18 +16,19 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import run, settings
+from pipeline import settings
 from pipeline.emulator import Fault
 from pipeline.errors import BusyError, LakeError
-from pipeline.load import snapshot, warehouse
-from pipeline.pull import pull
-from pipeline.record import Outcome, documents
-from pipeline.retention import collect
-from pipeline.rollback import rollback
+from pipeline.jobs import sync as run
+from pipeline.jobs.gc import collect
+from pipeline.jobs.pull import pull
+from pipeline.jobs.rollback import rollback
+from pipeline.jobs.verify import verify
+from pipeline.lake import Lake, LocalLake, open_lake, snapshot
+from pipeline.lake.local import LOCK
+from pipeline.lake.run_record import Outcome, documents
+from pipeline.query import database as warehouse
 from pipeline.settings import Prices, Retention, Settings
-from pipeline.storage import Lake, LocalLake, open_lake
-from pipeline.storage.local import LOCK
-from pipeline.verify import verify
 from tests.service.conftest import Served
 from tests.service.s3_proxy import Proxy, proxy_to
 from tests.service.worlds import names, two_by_two, world
@@ -59,7 +60,7 @@ def s3(storage: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         monkeypatch.setenv("REKLAKE_CACHE", str(tmp_path / "cache"))
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
         for name in ("bucket.BODY_DELAY", "bucket.ROUND_DELAY", "s3.CONFLICT_DELAY"):
-            monkeypatch.setattr(f"pipeline.storage.{name}", 0.001)
+            monkeypatch.setattr(f"pipeline.lake.{name}", 0.001)
         monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.001)
         bucket = f"lake-{uuid.uuid4().hex[:12]}"
         boto3.client("s3", endpoint_url=url).create_bucket(Bucket=bucket)

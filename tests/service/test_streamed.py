@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from pipeline import landing, pieces, run, settings
+from pipeline import landing, pieces, settings
 from pipeline.arrivals import Arrivals
 from pipeline.emulator import Fault, StaticWorld
-from pipeline.load import history, snapshot
-from pipeline.load.writer import SnapshotWriter
+from pipeline.jobs import sync as run
+from pipeline.lake import LocalLake, snapshot
+from pipeline.lake.run_record import Outcome
+from pipeline.load import history
+from pipeline.load.snapshot_writer import SnapshotWriter
 from pipeline.model.page import Scope
-from pipeline.record import Outcome
-from pipeline.storage import LocalLake
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, REGION, names, project, rows, version, version_names, world
 

@@ -11,11 +11,10 @@ import pytest
 
 from pipeline import pieces
 from pipeline.emulator import Fault, StaticWorld
-from pipeline.load import snapshot
+from pipeline.jobs.verify import verify
+from pipeline.lake import LocalLake, snapshot
+from pipeline.lake.run_record import Outcome
 from pipeline.model import TABLES
-from pipeline.record import Outcome
-from pipeline.storage import LocalLake
-from pipeline.verify import verify
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, OTHER, names, project, rows, two_by_two, version, version_names, world
 

@@ -8,8 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline.emulator import StaticWorld
-from pipeline.load import snapshot
-from pipeline.storage import LocalLake
+from pipeline.lake import LocalLake, snapshot
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 OTHER = "444455556666"

@@ -20,8 +20,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.load import definitions, scd2, warehouse
+from pipeline.load import scd2
 from pipeline.model import TABLES, Table, history_of
+from pipeline.query import database as warehouse
+from pipeline.query import views as definitions
 from pipeline.settings import Prices
 
 ACCOUNT = "111122223333"

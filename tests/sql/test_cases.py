@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.load import sqlfiles
+from pipeline.query import sqlfiles
 from tests.sql import lakes
 
 CASES = Path(__file__).parent / "cases"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import botocore.session
 import pytest
 
-from pipeline.load import checks, sqlfiles
+from pipeline.query import checks, sqlfiles
 from tests.sql import lakes
 
 CLEAN = {

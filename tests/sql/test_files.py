@@ -7,9 +7,10 @@ import re
 import pytest
 
 from pipeline.errors import LakeError
-from pipeline.load import sqlfiles, warehouse
-from pipeline.load.checks import EVERY_SYNC, ON_DEMAND
 from pipeline.model import TABLES
+from pipeline.query import database as warehouse
+from pipeline.query import sqlfiles
+from pipeline.query.checks import EVERY_SYNC, ON_DEMAND
 from pipeline.settings import Prices
 from tests.sql import lakes
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.load import checks, sqlfiles
 from pipeline.model import TABLES
+from pipeline.query import checks, sqlfiles
 from tests.sql import lakes
 
 CHECKS = {file.name: file for file in sqlfiles.read("checks") if file.name.startswith("history_")}

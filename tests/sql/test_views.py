@@ -5,7 +5,7 @@ from __future__ import annotations
 import botocore.session
 import pytest
 
-from pipeline.load import warehouse
+from pipeline.query import database as warehouse
 from pipeline.settings import Prices
 from tests.sql import lakes
 

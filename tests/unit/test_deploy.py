@@ -23,13 +23,13 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pipeline import metrics
 from pipeline.cli.app import app
 from pipeline.cli.exits import Exit
 from pipeline.emulator import Fault
 from pipeline.errors import SCOPE_ERRORS, FatalError, UsageError
+from pipeline.jobs import metrics_file as metrics
+from pipeline.lake.run_record import Outcome, PartRecord
 from pipeline.model.page import PARTS
-from pipeline.record import Outcome, PartRecord
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.doctor import quota_used
-from pipeline.findings import Finding, Level
+from pipeline.jobs.doctor import quota_used
+from pipeline.model.finding import Finding, Level
 
 
 def scope(region: str = "us-east-1", **members: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pipeline.cli.planning import summary
 from pipeline.extract import Plan, Target
 from pipeline.extract.organization import LeftOut
 from pipeline.extract.targets import Caller
-from pipeline.forecast import Bound, Forecast, expect, shortest
+from pipeline.jobs.plan import Bound, Forecast, expect, shortest
 from pipeline.model.page import DESCRIBE_DATASET, DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, Scope
 from pipeline.settings import AwsSettings
 

@@ -11,8 +11,8 @@ import pytest
 
 from pipeline import landing
 from pipeline.errors import LakeError, ScopeError
+from pipeline.lake import LocalLake
 from pipeline.model.page import RawPage, Scope
-from pipeline.storage import LocalLake
 
 SCOPE = Scope("eu-west-1", "111122223333")
 SEEN = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from pipeline import memory
+from pipeline.lake import memory
 
 
 @pytest.fixture

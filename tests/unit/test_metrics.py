@@ -15,15 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import metrics
 from pipeline.errors import LakeError, ScopeError, UsageError
-from pipeline.load.checks import CheckResult
-from pipeline.load.snapshot import FORMAT, Source
-from pipeline.metrics import Standing
+from pipeline.jobs import metrics_file as metrics
+from pipeline.jobs.metrics_file import Standing
+from pipeline.jobs.run_context import Result
+from pipeline.lake import LocalLake
+from pipeline.lake.run_record import Outcome, PartRecord, RunRecord, ScopeRecord
+from pipeline.lake.snapshot import FORMAT, Source
 from pipeline.model.page import Scope
-from pipeline.record import Outcome, PartRecord, RunRecord, ScopeRecord
-from pipeline.storage import LocalLake
-from pipeline.writing import Result
+from pipeline.query.checks import CheckResult
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 HERE, THERE = Scope("eu-west-1", "111122223333"), Scope("us-east-1", "111122223333")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.parallel import ordered_map
+from pipeline.load.parallel import ordered_map
 
 
 def through_two(first: Callable[[int], int], second: Callable[[int], int], count: int = 50) -> list[int]:

@@ -8,8 +8,8 @@ import re
 import botocore.session
 import pytest
 
-from pipeline import policy
 from pipeline.errors import UsageError
+from pipeline.extract import iam_policy as policy
 from pipeline.model.page import DEFAULT_PARTS, PARTS, RESULT_KEYS
 
 EVERYTHING = {"parts": tuple(PARTS), "evidence": True}

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pipeline.rebuild import canonical, decode, differences
+from pipeline.flatten.rebuild import canonical, decode, differences
 
 V = "DescribeProjectVersions"
 

@@ -5,9 +5,9 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.errors import LakeError, ScopeError
+from pipeline.lake import LocalLake
+from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord
 from pipeline.model.page import Scope
-from pipeline.record import Outcome, RunRecord, ScopeRecord
-from pipeline.storage import LocalLake
 
 
 def test_a_record_is_written_as_it_reads(tmp_path: Path):

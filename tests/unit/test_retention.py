@@ -10,15 +10,17 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline import landing, record, retention
+from pipeline import landing
 from pipeline.errors import BusyError, LakeError
-from pipeline.load import snapshot, warehouse
-from pipeline.load.writer import writer
+from pipeline.jobs import gc as retention
+from pipeline.lake import LocalLake, snapshot
+from pipeline.lake import run_record as record
+from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord
+from pipeline.load.snapshot_writer import writer
 from pipeline.model import table
 from pipeline.model.page import RawPage, Scope
-from pipeline.record import Outcome, RunRecord, ScopeRecord
+from pipeline.query import database as warehouse
 from pipeline.settings import Prices, Retention, Settings
-from pipeline.storage import LocalLake
 
 HERE, THERE = Scope("eu-west-1", "111122223333"), Scope("us-east-1", "111122223333")
 KEEP = Retention(snapshots=2, snapshot_days=7, raw_days=30, run_days=400)

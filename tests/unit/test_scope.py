@@ -10,14 +10,17 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import landing, retention, run
-from pipeline.load import checks, snapshot, warehouse
-from pipeline.load.snapshot import PartSource
+from pipeline import landing
+from pipeline.jobs import gc as retention
+from pipeline.jobs import sync as run
+from pipeline.jobs.verify import verify
+from pipeline.lake import LocalLake, snapshot
+from pipeline.lake.run_record import Outcome, ScopeRecord
+from pipeline.lake.snapshot import PartSource
 from pipeline.model.page import PARTS, RESULT_KEYS, RawPage, Scope
-from pipeline.record import Outcome, ScopeRecord
+from pipeline.query import checks
+from pipeline.query import database as warehouse
 from pipeline.settings import Prices, Retention, Settings
-from pipeline.storage import LocalLake
-from pipeline.verify import verify
 from tests.histories import states_of
 
 pytestmark = pytest.mark.usefixtures("unchecked")

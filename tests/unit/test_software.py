@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline import software
 from pipeline.extract import gives_bodies_early
-from pipeline.findings import Level
+from pipeline.jobs import software
+from pipeline.model.finding import Level
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_the_installed_software_is_well():
 
 
 def test_an_older_botocore_is_slower(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pipeline.software.gives_bodies_early", lambda: False)
+    monkeypatch.setattr("pipeline.jobs.software.gives_bodies_early", lambda: False)
     assert [one.subject for one in software.examine() if one.level is Level.WARN] == ["botocore"]
 
 

@@ -10,8 +10,8 @@ import typer
 from pipeline.cli.exits import ANY_FAILURE, Exit, FailOn
 from pipeline.cli.runs import leave
 from pipeline.errors import SCOPE_ERRORS, PageError, ScopeError, UsageError
-from pipeline.record import Outcome, PartRecord, RunRecord, ScopeRecord
-from pipeline.writing import Result
+from pipeline.jobs.run_context import Result
+from pipeline.lake.run_record import Outcome, PartRecord, RunRecord, ScopeRecord
 
 ACCOUNT = "111122223333"
 

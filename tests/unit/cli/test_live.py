@@ -12,8 +12,8 @@ from rich.console import Console, ConsoleRenderable
 
 from pipeline.cli import live
 from pipeline.cli.live import LiveView, seconds_left
-from pipeline.events import Event, Outlook
 from pipeline.extract import Reading
+from pipeline.jobs.events import Event, Outlook
 from pipeline.model.page import Scope
 
 HERE, THERE, NEW = Scope("us-east-1", "111122223333"), Scope("eu-west-1", "111122223333"), Scope("x", "444455556666")

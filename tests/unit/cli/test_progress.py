@@ -9,8 +9,8 @@ import pytest
 from pipeline.cli import progress
 from pipeline.cli.options import LogFormat
 from pipeline.cli.progress import watching
-from pipeline.events import Event, Outlook
 from pipeline.extract import Reading
+from pipeline.jobs.events import Event, Outlook
 from pipeline.model.page import Scope
 
 HERE = Scope("us-east-1", "111122223333")

@@ -9,8 +9,8 @@ import pytest
 from pipeline.cli.runs import report
 from pipeline.cli.summary import lines
 from pipeline.errors import ScopeError
-from pipeline.record import Outcome, PartRecord, RunRecord, ScopeRecord
-from pipeline.writing import Result
+from pipeline.jobs.run_context import Result
+from pipeline.lake.run_record import Outcome, PartRecord, RunRecord, ScopeRecord
 
 RUN = "20261123T040000Z-5d1f3a07"
 BEFORE = "20261123T030000Z-00000001"

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.extract import clock
-from pipeline.extract.veil import Veil
-from pipeline.findings import Level, parted
+from pipeline.extract.redact import Veil
+from pipeline.model.finding import Level, parted
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

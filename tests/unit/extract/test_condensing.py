@@ -6,7 +6,7 @@ from itertools import product
 
 from pipeline.extract.condensing import condensed
 from pipeline.extract.permissions import ASSUME_ROLE, Tried
-from pipeline.findings import Finding, Level
+from pipeline.model.finding import Finding, Level
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, Scope
 
 ACCOUNTS = tuple(f"{number:012}" for number in range(1, 11))

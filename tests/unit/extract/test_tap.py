@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.extract.tap import examine
+from pipeline.extract.response import examine
 
 
 @pytest.mark.parametrize(

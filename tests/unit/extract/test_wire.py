@@ -13,7 +13,7 @@ from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
 
 from pipeline.extract.clients import config
 from pipeline.extract.failures import is_passing
-from pipeline.extract.tap import BODY, PAGE
+from pipeline.extract.response import BODY, PAGE
 from pipeline.extract.wire import Wire
 
 KEYS = Credentials("key", "secret", "token").get_frozen_credentials()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pipeline.flatten.counting import PageHead, counting
+from pipeline.flatten.effective_pages import PageHead, counting
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS as V
 from pipeline.model.page import DESCRIBE_PROJECTS as P
 from pipeline.model.page import PARTS

@@ -275,7 +275,7 @@ def test_without_takes_versions_and_what_is_nested_in_them():
 
 
 def test_ordinary_pages_need_no_careful_reading(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pipeline.flatten.tolerant.clean", lambda *_: pytest.fail("read with care"))
+    monkeypatch.setattr("pipeline.flatten.lenient_json.clean", lambda *_: pytest.fail("read with care"))
     described = {
         "ProjectVersionArn": VERSION,
         "CreationTimestamp": 1690556751.958,
@@ -291,7 +291,7 @@ def test_ordinary_pages_need_no_careful_reading(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_only_the_odd_page_is_read_with_care(monkeypatch: pytest.MonkeyPatch):
-    from pipeline.flatten import tolerant
+    from pipeline.flatten import lenient_json as tolerant
 
     real, cleaned = tolerant.clean, []
     monkeypatch.setattr(tolerant, "clean", lambda body, answer: cleaned.append(body) or real(body, answer))
@@ -305,7 +305,8 @@ def test_only_the_odd_page_is_read_with_care(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_of_pages_with_escapes_only_the_batch_with_the_odd_one_is_read_with_care(monkeypatch: pytest.MonkeyPatch):
-    from pipeline.flatten import reader, tolerant
+    from pipeline.flatten import fast_json as reader
+    from pipeline.flatten import lenient_json as tolerant
 
     real, cleaned = tolerant.clean, []
     monkeypatch.setattr(reader, "BATCH_PAGES", 10)

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.flatten import Flat, descriptions, flatten, matching, reader, uniform
-from pipeline.flatten.answers import answer
+from pipeline.flatten import Flat, flatten, matching, uniform
+from pipeline.flatten import fast_json as reader
+from pipeline.flatten import listings as descriptions
+from pipeline.flatten.response_schema import answer
 from pipeline.flatten.shapes import NOWHERE, UnfitError, learn, outline, paths_of
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RESULT_KEYS, RawPage, Scope
 

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pytest
 
 from pipeline.errors import LakeError
-from pipeline.load import snapshot, warehouse
+from pipeline.lake import LocalLake, snapshot
 from pipeline.load.scd2 import Merge
-from pipeline.load.writer import FEW_SCOPES, SnapshotWriter, writer
+from pipeline.load.snapshot_writer import FEW_SCOPES, SnapshotWriter, writer
 from pipeline.model import TABLES, history_of, table
 from pipeline.model.page import Scope
+from pipeline.query import database as warehouse
 from pipeline.settings import Prices
-from pipeline.storage import LocalLake
 from tests.histories import states_of
 
 SCOPES = [Scope(f"eu-west-{number}", f"00000000000{number % 2}") for number in range(FEW_SCOPES + 1)]
@@ -79,7 +79,7 @@ def written_in(lake: LocalLake, publishing: Callable[[LocalLake], Any]) -> Local
     """The same in a lake whose first histories are written."""
     beside = LocalLake(lake.root / "beside")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipeline.load.writer.FEW_SCOPES", 0)
+        patched.setattr("pipeline.load.snapshot_writer.FEW_SCOPES", 0)
         publishing(beside)
     return beside
 

@@ -12,11 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import LakeError
-from pipeline.load import snapshot
-from pipeline.load.writer import SnapshotWriter, writer
+from pipeline.lake import LocalLake, sha256, snapshot
+from pipeline.load.snapshot_writer import SnapshotWriter, writer
 from pipeline.model import TABLES, table
 from pipeline.model.page import Scope
-from pipeline.storage import LocalLake, sha256
 from tests.histories import states_of
 
 HERE, THERE = Scope("eu-west-1", "111122223333"), Scope("us-east-1", "111122223333")
@@ -72,7 +71,7 @@ def without(*columns: str) -> Any:
 def lake(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> LocalLake:
     """A lake whose first histories are written, as where there are many scopes, or told by the tables."""
     if request.param == "written":
-        monkeypatch.setattr("pipeline.load.writer.FEW_SCOPES", 0)
+        monkeypatch.setattr("pipeline.load.snapshot_writer.FEW_SCOPES", 0)
     return LocalLake(tmp_path)
 
 

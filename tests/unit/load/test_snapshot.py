@@ -10,12 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import LakeError, UsageError
-from pipeline.load import snapshot
-from pipeline.load.snapshot import Source
-from pipeline.load.writer import SnapshotWriter, writer
+from pipeline.lake import LocalLake, Pointer, sha256, snapshot
+from pipeline.lake.snapshot import Source
+from pipeline.load.snapshot_writer import SnapshotWriter, writer
 from pipeline.model import TABLES, table
 from pipeline.model.page import Scope
-from pipeline.storage import LocalLake, Pointer, sha256
 
 HERE, THERE = Scope("eu-west-1", "111122223333"), Scope("us-east-1", "111122223333")
 

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.load import holding, tables
-from pipeline.load.tables import TableFile, rows_of
+from pipeline.load import holding
+from pipeline.load import sorted_file as tables
+from pipeline.load.sorted_file import TableFile, rows_of
 from pipeline.model import table
 
 VERSIONS = table("project_versions")

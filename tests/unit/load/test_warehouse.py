@@ -15,8 +15,10 @@ import pytest
 
 from pipeline import model
 from pipeline.errors import LakeError
-from pipeline.load import checks, definitions, sqlfiles, warehouse
 from pipeline.model import TABLES, history_of
+from pipeline.query import checks, sqlfiles
+from pipeline.query import database as warehouse
+from pipeline.query import views as definitions
 from pipeline.settings import Prices
 from tests.sql import lakes
 

@@ -11,7 +11,9 @@ import duckdb
 import pytest
 
 from pipeline.errors import LakeError, UsageError
-from pipeline.load import queries, sqlfiles, warehouse
+from pipeline.query import answers as queries
+from pipeline.query import database as warehouse
+from pipeline.query import sqlfiles
 from pipeline.settings import Prices
 from tests.sql import lakes
 from tests.unit.load.test_warehouse_queries import OUTSIDE, QUESTIONS, SCRIPTS, WRITES

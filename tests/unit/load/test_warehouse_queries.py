@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.load import queries
+from pipeline.query import answers as queries
 from tests.sql import lakes
 
 V2 = duckdb.__version__ >= "2"

@@ -10,7 +10,7 @@ import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
 
 from pipeline.errors import LakeError
-from pipeline.storage.bucket import Bucket
+from pipeline.lake.bucket import Bucket
 
 LISTING = b"<ListBucketResult><Name>a-bucket</Name><IsTruncated>false</IsTruncated></ListBucketResult>"
 MOVED = b"<Error><Code>PermanentRedirect</Code><Message>Elsewhere.</Message></Error>"

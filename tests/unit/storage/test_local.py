@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import BusyError
-from pipeline.storage import Facts, LocalLake, Pointer, sha256
+from pipeline.lake import Facts, LocalLake, Pointer, sha256
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 ROOT = Path(__file__).parents[3]
 HOLDING = """
 import sys, time
 from pathlib import Path
-from pipeline.storage import LocalLake
+from pipeline.lake import LocalLake
 lake = LocalLake(Path(sys.argv[1]))
 with lake.locked("20260101-first"), lake.new_folder("snapshots/one") as new, lake.new_file("runs/one.json") as path:
     (new.path / "table.parquet").write_text("half")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import LakeError, UsageError
-from pipeline.storage.mirror import TEMPORARY, Mirror
+from pipeline.lake.mirror import TEMPORARY, Mirror
 
 
 @pytest.fixture(autouse=True)

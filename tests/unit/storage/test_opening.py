@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.storage import LocalLake, open_lake
+from pipeline.lake import LocalLake, open_lake
 
 ROOT = Path(__file__).parents[3]
 
@@ -70,7 +70,7 @@ def test_boto3_is_imported_for_a_lake_in_s3_only():
     code = """
 import sys
 from pipeline.errors import UsageError
-from pipeline.storage import open_lake
+from pipeline.lake import open_lake
 open_lake("lake")
 try:
     open_lake("s3://Not/valid")

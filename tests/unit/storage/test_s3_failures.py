@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import EndpointConnectionError, ProxyConnectionError
 
-from pipeline.storage.s3_failures import explain
+from pipeline.lake.s3_failures import explain
 
 
 @pytest.mark.parametrize("url", ["http://user:planted@nowhere:9/x", "http://user:pl@anted@nowhere:9/x"])

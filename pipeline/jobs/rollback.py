@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pipeline import record
 from pipeline.errors import LakeError, UsageError
-from pipeline.load import snapshot
-from pipeline.load.snapshot import Snapshot
-from pipeline.record import Outcome, RunRecord, ScopeRecord, text_of
+from pipeline.jobs.run_context import Result, conclude, writing
+from pipeline.lake import Lake, open_lake, snapshot
+from pipeline.lake import run_record as record
+from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord, text_of
+from pipeline.lake.snapshot import Snapshot
 from pipeline.settings import Settings
-from pipeline.storage import Lake, open_lake
-from pipeline.writing import Result, conclude, writing
 
 
 def rollback(settings: Settings, snapshot_id: str | None) -> Result:

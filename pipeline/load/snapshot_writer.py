@@ -17,14 +17,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import BusyError, LakeError
+from pipeline.lake import POINTER, Lake, sha256
+from pipeline.lake.snapshot import FOLDER, FORMAT, MANIFEST, MEND, SINCE, PartSource, Snapshot, Source, is_published
 from pipeline.load import history
+from pipeline.load.parallel import ordered_map
 from pipeline.load.replacing import Replacing
-from pipeline.load.snapshot import FOLDER, FORMAT, MANIFEST, MEND, SINCE, PartSource, Snapshot, Source, is_published
-from pipeline.load.tables import TableFile, rows_of
+from pipeline.load.sorted_file import TableFile, rows_of
 from pipeline.model import TABLES, Table, declaration, history_of, parent_key, table, tables_of_part
 from pipeline.model.page import PARTS, Scope
-from pipeline.parallel import ordered_map
-from pipeline.storage import POINTER, Lake, sha256
 
 HISTORY = "history"
 LISTED_TABLES = tuple(one for one in TABLES if one.operation not in PARTS.values())

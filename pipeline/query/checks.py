@@ -11,7 +11,7 @@ import msgspec
 import pyarrow as pa
 
 from pipeline.errors import LakeError
-from pipeline.load import sqlfiles
+from pipeline.query import sqlfiles
 
 ON_DEMAND, EVERY_SYNC = "on demand", "every sync"
 """When a check is asked: only if somebody wants it, or even if the snapshot is one that was asked already."""
@@ -41,7 +41,7 @@ class CheckResult:
 
 
 def run(con: duckdb.DuckDBPyConnection) -> tuple[CheckResult, ...]:
-    """Run every check over a connection that holds a lake's views (`pipeline.load.warehouse`)."""
+    """Run every check over a connection that holds a lake's views (`pipeline.query.database`)."""
     return tuple(_run(con, file) for file in sqlfiles.read("checks"))
 
 

@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from pipeline.errors import PageError
-from pipeline.flatten import plain, tolerant
-from pipeline.flatten.answers import Answer
+from pipeline.flatten import lenient_json as tolerant
+from pipeline.flatten import validation as plain
 from pipeline.flatten.members import Members, Nested
+from pipeline.flatten.response_schema import Answer
 from pipeline.model import Table
 from pipeline.model.page import RawPage, Scope
 

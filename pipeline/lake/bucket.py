@@ -16,16 +16,8 @@ from boto3.s3.transfer import TransferConfig, create_transfer_manager
 from urllib3.exceptions import HTTPError
 
 from pipeline.errors import LakeError
-from pipeline.storage.s3_client import THREADS, make_client, own_endpoint
-from pipeline.storage.s3_failures import (
-    broken,
-    can_pass,
-    code_of,
-    explain,
-    explained,
-    is_denied,
-    was_turned_away,
-)
+from pipeline.lake.s3_client import THREADS, make_client, own_endpoint
+from pipeline.lake.s3_failures import broken, can_pass, code_of, explain, explained, is_denied, was_turned_away
 
 ROUNDS, ROUND_DELAY = 6, 0.5
 """Times that this is begun again, and seconds before the second, less a random part; each later wait is twice

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.flatten.answers import EXTRA_MEMBER, Answer, ListNode, StructNode
+from pipeline.flatten.response_schema import EXTRA_MEMBER, Answer, ListNode, StructNode
 
 MIN_SECONDS = -62_135_596_800
 MAX_SECONDS = 253_402_300_799

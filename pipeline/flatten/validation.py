@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.flatten import tolerant
-from pipeline.flatten.answers import EXTRA_MEMBER
+from pipeline.flatten import lenient_json as tolerant
 from pipeline.flatten.members import Columns
+from pipeline.flatten.response_schema import EXTRA_MEMBER
 from pipeline.model import Column, Origin, Table
 
 

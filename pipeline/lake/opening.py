@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.storage.base import Lake
-from pipeline.storage.local import LocalLake
+from pipeline.lake.base import Lake
+from pipeline.lake.local import LocalLake
 
 _BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 """Amazon S3 user guide, Rules for naming general purpose buckets; an access point's alias keeps them too."""
@@ -23,7 +23,7 @@ def open_lake(text: str, profile: str | None = None) -> Lake:
     if text.lower().startswith("s3:"):
         bucket, prefix = parts_of(text)
         # boto3 takes a third of a second to import, and only these lakes need it
-        from pipeline.storage.s3 import S3Lake
+        from pipeline.lake.s3 import S3Lake
 
         return S3Lake(bucket, prefix, profile=profile)
     if "://" in text:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from pipeline import landing, record
+from pipeline import landing
 from pipeline.errors import LakeError, UsageError
-from pipeline.load import snapshot, warehouse
-from pipeline.load.snapshot import Snapshot
+from pipeline.lake import Lake, LocalLake, open_lake, snapshot
+from pipeline.lake import run_record as record
+from pipeline.lake.snapshot import Snapshot
+from pipeline.query import database as warehouse
 from pipeline.settings import Settings
-from pipeline.storage import Lake, LocalLake, open_lake
 
 
 def pull(settings: Settings, folder: Path, snapshot_id: str | None = None) -> Snapshot:

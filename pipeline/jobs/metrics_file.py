@@ -11,17 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import record
 from pipeline.errors import ReklakeError, UsageError
-from pipeline.installed import software
-from pipeline.load import snapshot
-from pipeline.load.checks import CheckResult
-from pipeline.load.snapshot import Source
+from pipeline.jobs.run_context import Result
+from pipeline.lake import Lake, snapshot
+from pipeline.lake import run_record as record
+from pipeline.lake.local import sync
+from pipeline.lake.run_record import Outcome, RunRecord
+from pipeline.lake.snapshot import Source
+from pipeline.model.installed import software
 from pipeline.model.page import Scope
-from pipeline.record import Outcome, RunRecord
-from pipeline.storage import Lake
-from pipeline.storage.local import sync
-from pipeline.writing import Result
+from pipeline.query.checks import CheckResult
 
 HELP: Mapping[str, str] = {
     "reklake_build_info": "Always 1; the versions that ran are in the labels.",

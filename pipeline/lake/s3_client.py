@@ -12,7 +12,7 @@ import botocore.session
 from botocore.config import Config
 
 from pipeline.errors import UsageError
-from pipeline.storage.s3_failures import NO_CREDENTIALS
+from pipeline.lake.s3_failures import NO_CREDENTIALS
 
 ATTEMPTS = 5
 """Of one call by botocore, the first included."""

@@ -7,13 +7,13 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline import landing, record
+from pipeline import landing
 from pipeline.errors import LakeError
+from pipeline.lake import Lake, snapshot
+from pipeline.lake import run_record as record
+from pipeline.lake.snapshot import Snapshot
 from pipeline.landing import LandedScope
-from pipeline.load import snapshot
-from pipeline.load.snapshot import Snapshot
 from pipeline.model.page import Scope
-from pipeline.storage import Lake
 
 LIVING = timedelta(days=1)
 """How old something must be on S3, where no lock tells the dead from the living, before it is taken for left over."""

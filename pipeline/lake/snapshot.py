@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import LakeError, UsageError
+from pipeline.lake import POINTER, Lake, Pointer, sha256
 from pipeline.model.page import Scope
-from pipeline.storage import POINTER, Lake, Pointer, sha256
 
 FORMAT = 3
 """Of the layout; a reader refuses what is newer than itself.

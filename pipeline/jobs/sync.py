@@ -7,22 +7,31 @@ from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 
-from pipeline import landing, memory, tidy
+from pipeline import landing
 from pipeline.arrivals import Arrivals, Arriving, Landed
 from pipeline.errors import BusyError, LakeError, ScopeError
-from pipeline.events import Event, Observer, Outlook
 from pipeline.extract import Lister, Sessions, plan
+from pipeline.jobs import recovery as tidy
+from pipeline.jobs.events import Event, Observer, Outlook
+from pipeline.jobs.run_context import Result, conclude, writing
+from pipeline.lake import Lake, memory, open_lake, snapshot
+from pipeline.lake.run_record import (
+    Outcome,
+    PartRecord,
+    RunRecord,
+    ScopeRecord,
+    documents,
+    has_published,
+    last_calls,
+    now,
+)
+from pipeline.lake.snapshot import Snapshot, Source
 from pipeline.landing import LandedScope
-from pipeline.load import snapshot
-from pipeline.load.snapshot import Snapshot, Source
-from pipeline.load.writer import writer
+from pipeline.load.snapshot_writer import writer
 from pipeline.model.page import DEFAULT_PARTS, Scope
-from pipeline.record import Outcome, PartRecord, RunRecord, ScopeRecord, documents, has_published, last_calls, now
 from pipeline.scope import write_scope
 from pipeline.settings import Settings
-from pipeline.storage import Lake, open_lake
 from pipeline.unchanged import Published
-from pipeline.writing import Result, conclude, writing
 
 
 def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Result:

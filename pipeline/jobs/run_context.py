@@ -7,13 +7,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from pipeline.errors import LakeError, ReklakeError
-from pipeline.load import checks, snapshot, warehouse
-from pipeline.load.checks import CheckResult
-from pipeline.load.snapshot import Snapshot
-from pipeline.record import FOLDER as RUNS
-from pipeline.record import Outcome, RunRecord
+from pipeline.lake import Lake, snapshot
+from pipeline.lake.run_record import FOLDER as RUNS
+from pipeline.lake.run_record import Outcome, RunRecord
+from pipeline.lake.snapshot import Snapshot
+from pipeline.query import checks
+from pipeline.query import database as warehouse
+from pipeline.query.checks import CheckResult
 from pipeline.settings import Settings
-from pipeline.storage import Lake
 
 CHECK_MEMORY = "96MB"
 """What the data checks may take; DuckDB's own limit is most of the machine."""

@@ -6,14 +6,19 @@ import shutil
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
-from pipeline import landing, record, retention, software, tidy
+from pipeline import landing
 from pipeline.errors import LakeError, UsageError
 from pipeline.extract import probe
-from pipeline.findings import Finding, Level, parted
-from pipeline.load import inspection, snapshot, warehouse
-from pipeline.load.snapshot import Snapshot
+from pipeline.jobs import gc as retention
+from pipeline.jobs import recovery as tidy
+from pipeline.jobs import software
+from pipeline.lake import Lake, open_lake, snapshot
+from pipeline.lake import run_record as record
+from pipeline.lake.snapshot import Snapshot
+from pipeline.load import inspection
+from pipeline.model.finding import Finding, Level, parted
+from pipeline.query import database as warehouse
 from pipeline.settings import AwsSettings, Settings
-from pipeline.storage import Lake, open_lake
 
 SYNCS_FREE = 3
 """Snapshots of the current one's size that should fit beside it: while one is written, two are there."""

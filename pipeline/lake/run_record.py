@@ -13,9 +13,9 @@ from enum import StrEnum
 from typing import Any
 
 from pipeline.errors import ReklakeError, ScopeError
-from pipeline.installed import software
+from pipeline.lake import Lake
+from pipeline.model.installed import software
 from pipeline.model.page import Scope
-from pipeline.storage import Lake
 
 FOLDER, SUFFIX = "runs", ".json"
 ID_TIME, ID_TIME_LENGTH = "%Y%m%dT%H%M%SZ", 16

@@ -11,14 +11,13 @@ import pyarrow.dataset as ds
 
 from pipeline import landing
 from pipeline.errors import LakeError
-from pipeline.flatten.counting import Counting, PageHead, counting
+from pipeline.flatten.effective_pages import Counting, PageHead, counting
+from pipeline.flatten.rebuild import Key, described, differences, rebuild, tables_of
+from pipeline.lake import Lake, snapshot
+from pipeline.lake.snapshot import MEND, Snapshot
 from pipeline.landing import LandedScope
-from pipeline.load import snapshot
-from pipeline.load.snapshot import MEND, Snapshot
 from pipeline.model import tables_of_part
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RawPage
-from pipeline.rebuild import Key, described, differences, rebuild, tables_of
-from pipeline.storage import Lake
 
 BATCH_PAGES = 100
 """Pages whose projects are compared at a time, so that memory stays flat."""

@@ -20,8 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import LakeError
-from pipeline.load import sqlfiles
-from pipeline.load.snapshot import MANIFEST, SINCE
+from pipeline.lake.snapshot import MANIFEST, SINCE
 from pipeline.model import (
     ADDED,
     APPEARED,
@@ -39,6 +38,7 @@ from pipeline.model import (
     history_of,
     is_told,
 )
+from pipeline.query import sqlfiles
 
 if TYPE_CHECKING:
     from pipeline.settings import Prices

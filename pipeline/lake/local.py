@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import BusyError
-from pipeline.storage.base import POINTER, Facts, Lake, NewFolder, Pointer, sha256
+from pipeline.lake.base import POINTER, Facts, Lake, NewFolder, Pointer, sha256
 
 LOCK = ".lock"
 TEMPORARY = ".*.tmp*"

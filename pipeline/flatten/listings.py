@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from pipeline.errors import PageError
 from pipeline.flatten import uniform
-from pipeline.flatten.answers import EXTRA_MEMBER, Answer, answer
+from pipeline.flatten.fast_json import read
 from pipeline.flatten.members import Columns, Nested, Taken
-from pipeline.flatten.reader import read
+from pipeline.flatten.response_schema import EXTRA_MEMBER, Answer, answer
 from pipeline.model import Column, Origin, Table, table
 from pipeline.model.arn import NAME_SEGMENTS, SEPARATOR
 from pipeline.model.order import in_key_order

@@ -12,10 +12,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from pipeline.errors import BusyError, LakeError, ReklakeError
-from pipeline.storage.base import POINTER, Facts, Lake, NewFolder, Pointer
-from pipeline.storage.bucket import Bucket, Content, Upload
-from pipeline.storage.mirror import RAW, SNAPSHOTS, Mirror, check, discard
-from pipeline.storage.s3_client import THREADS
+from pipeline.lake.base import POINTER, Facts, Lake, NewFolder, Pointer
+from pipeline.lake.bucket import Bucket, Content, Upload
+from pipeline.lake.mirror import RAW, SNAPSHOTS, Mirror, check, discard
+from pipeline.lake.s3_client import THREADS
 
 MANIFEST = "manifest.json"
 """Uploaded last and deleted first: a snapshot's folder is whole when it has one."""

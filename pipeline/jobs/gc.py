@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline import landing, record, tidy
+from pipeline import landing
 from pipeline.errors import LakeError
+from pipeline.jobs import recovery as tidy
+from pipeline.lake import Lake, open_lake, snapshot
+from pipeline.lake import run_record as record
+from pipeline.lake.snapshot import Snapshot
 from pipeline.landing import LandedScope
-from pipeline.load import inspection, snapshot, warehouse
-from pipeline.load.snapshot import Snapshot
+from pipeline.load import inspection
+from pipeline.query import database as warehouse
 from pipeline.settings import Retention, Settings
-from pipeline.storage import Lake, open_lake
 
 
 @dataclass(frozen=True, slots=True)

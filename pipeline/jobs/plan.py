@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline import record
 from pipeline.extract import Plan, Sessions, plan
 from pipeline.extract.organization import LeftOut
 from pipeline.extract.pacing import BURST_SECONDS
 from pipeline.extract.targets import Target
+from pipeline.lake import Lake, open_lake
+from pipeline.lake import run_record as record
+from pipeline.lake.run_record import Outcome
 from pipeline.model.page import DEFAULT_PARTS, DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, Scope
-from pipeline.record import Outcome
 from pipeline.settings import AwsSettings, Settings
-from pipeline.storage import Lake, open_lake
 
 RECORDS = 200
 """So many of the last runs are looked at: a scope that none of them listed counts as never listed."""

@@ -1,6 +1,6 @@
 """The DuckDB side of a lake: its `lake.duckdb`, and connections for queries with the same views and macros.
 
-`lake.duckdb` holds no rows, only what `pipeline.load.definitions` says, so it is small and is rebuilt at each
+`lake.duckdb` holds no rows, only what `pipeline.query.views` says, so it is small and is rebuilt at each
 publication. A lake that was moved or copied is read through `connect`, which defines the same over the files where they
 are now, or gets a new `lake.duckdb` at its next sync.
 
@@ -20,9 +20,10 @@ import duckdb
 import msgspec
 
 from pipeline.errors import LakeError
-from pipeline.load import definitions, guard
-from pipeline.load.definitions import literal, named
-from pipeline.storage import LocalLake, sha256
+from pipeline.lake import LocalLake, sha256
+from pipeline.query import guard
+from pipeline.query import views as definitions
+from pipeline.query.views import literal, named
 
 if TYPE_CHECKING:
     from pipeline.settings import Prices
@@ -109,7 +110,7 @@ def connect(
     """Return an in-memory connection with the lake's views, for queries that people write.
 
     Names are looked up in `main`, then in `marts`; times are shown in UTC. Unless `allow_write`, the
-    connection reads files under `lake` only and loads nothing; see `pipeline.load.guard` for statements. Beyond
+    connection reads files under `lake` only and loads nothing; see `pipeline.query.guard` for statements. Beyond
     `memory` ("256MB"; None: DuckDB's own limit) queries spill to disk.
 
     Raises LakeError as `definitions.statements` does.
