@@ -14,9 +14,9 @@ from pipeline.extract import Listed
 from pipeline.feed import Arrived, Feed
 from pipeline.jobs.events import Event, Observer
 from pipeline.lake import Lake
-from pipeline.lake.run_record import Outcome, PartRecord, ScopeRecord, now
+from pipeline.lake.run_record import DetailRecord, Outcome, ScopeRecord, now
 from pipeline.landing import LandedScope
-from pipeline.model.page import DEFAULT_PARTS, RawPage, Scope
+from pipeline.model.page import DEFAULT_DETAILS, RawPage, Scope
 from pipeline.unchanged import Before, Comparison
 
 Extracted: TypeAlias = tuple[LandedScope | None, ScopeRecord]
@@ -31,8 +31,8 @@ class Arriving(Protocol):
         """The scope."""
 
     @property
-    def parts(self) -> Collection[str]:
-        """The parts that its resources are asked about."""
+    def details(self) -> Collection[str]:
+        """The details that its resources are asked about."""
 
     @property
     def waited(self) -> float:
@@ -63,7 +63,7 @@ class Landed:
 
     def __init__(self, landed: LandedScope | None, record: ScopeRecord) -> None:
         self.scope = record.scope
-        self.parts = landed.parts if landed else frozenset[str]()
+        self.details = landed.details if landed else frozenset[str]()
         self._extracted = landed, record
 
     def unchanged(self) -> Before | None:
@@ -92,18 +92,18 @@ class Arrivals:
         observe: Observer,
         hand: landing.Hand,
         *,
-        parts: Collection[str] | None = None,
+        details: Collection[str] | None = None,
         before: Before | None = None,
     ) -> None:
-        """`parts` are those that were asked for; None: those of the default are taken."""
+        """`details` are those that were asked for; None: those of the default are taken."""
         self.scope = scope
-        self.parts = DEFAULT_PARTS if parts is None else parts
+        self.details = DEFAULT_DETAILS if details is None else details
         self._lake = lake
         self._hand = hand
         self._run_id = run_id
         self._record = ScopeRecord.of(scope)
         self._observe = observe
-        self._is_asked_by_name = parts is not None
+        self._is_asked_by_name = details is not None
         self._open = ExitStack()
         self._file: landing.Writer | None = None
         self._feed = Feed()
@@ -131,10 +131,12 @@ class Arrivals:
     def end(self, listed: Listed) -> Extracted:
         """Close the landed file, and tell how the listing went."""
         record = self._record
-        record.parts = [self._part(name, error) for name, error in listed.parts.items()] if not listed.error else []
+        record.details = (
+            [self._detail(name, error) for name, error in listed.details.items()] if not listed.error else []
+        )
         if self._file:
             self._file.is_whole = listed.error is None
-            self._file.parts.update(one.part for one in record.parts if one.outcome is Outcome.COMPLETE)
+            self._file.details.update(one.detail for one in record.details if one.outcome is Outcome.COMPLETE)
         self._open.close()
         if listed.error:
             record.fail(listed.error)
@@ -152,18 +154,18 @@ class Arrivals:
             "calls": record.calls,
             "throttles": record.throttles,
             "seconds": record.seconds,
-            **{one.part: str(one.outcome) for one in record.parts},
-            **{f"{one.part}_error": one.error for one in record.parts if one.error},
+            **{one.detail: str(one.outcome) for one in record.details},
+            **{f"{one.detail}_error": one.error for one in record.details if one.error},
         }
         self._observe(Event("scope", record.scope, told, is_whole=record.outcome is Outcome.COMPLETE, facts=facts))
         landed = None if listed.error else landing.scope_file(self._lake, self._run_id, record.scope)
         return landed, record
 
-    def _part(self, name: str, error: ScopeError | None) -> PartRecord:
+    def _detail(self, name: str, error: ScopeError | None) -> DetailRecord:
         if error is None:
-            return PartRecord(name, Outcome.COMPLETE)
+            return DetailRecord(name, Outcome.COMPLETE)
         is_optional = not self._is_asked_by_name and error.kind in {"denied", "unsupported"}
-        return PartRecord(name, Outcome.SKIPPED if is_optional else Outcome.FAILED, error.kind, str(error))
+        return DetailRecord(name, Outcome.SKIPPED if is_optional else Outcome.FAILED, error.kind, str(error))
 
     # -- for whoever flattens
 
@@ -191,7 +193,7 @@ class Arrivals:
         with self._waiting():
             is_same = self._comparison.is_same()
         landed = self.result()[0] if is_same else None
-        return self.before if landed and self.before and landed.parts == self.before.parts else None
+        return self.before if landed and self.before and landed.details == self.before.details else None
 
     def pages(self) -> Iterator[Arrived] | None:
         """Return the pages as they come, if they are held from the first one on."""

@@ -10,10 +10,10 @@ from itertools import accumulate, chain
 import pyarrow as pa
 
 from pipeline.feed import Arrived
-from pipeline.flatten import Flat, flatten, flatten_part
+from pipeline.flatten import Flat, flatten, flatten_detail
 from pipeline.flatten.effective_pages import HTTP_ERROR
 from pipeline.load.parallel import ordered_map
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RawPage, Scope
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, RawPage, Scope
 
 PIECE_BYTES = 3 << 20
 """Bodies flattened at a time while pages come: about 1,000 versions. A piece costs as much as 200 versions do, but
@@ -36,8 +36,8 @@ class Piece:
     """Pages that are flattened together.
 
     The rows of later pieces have no key below `settled`; None for the last piece. `cut` is the project that the piece
-    is a part of, if it was too large for one; "" if the piece holds whole projects. `is_end` says that it is the last
-    part of that project.
+    is a detail of, if it was too large for one; "" if the piece holds whole projects. `is_end` says that it is the last
+    detail of that project.
     """
 
     pages: list[RawPage]
@@ -63,12 +63,12 @@ class Projects:
 
 
 def flatten_scope(
-    scope: Scope, arrivals: Iterable[Arrived], parts: Collection[str], *, portions: int = PORTIONS
+    scope: Scope, arrivals: Iterable[Arrived], details: Collection[str], *, portions: int = PORTIONS
 ) -> Iterator[tuple[Flat, str | None]]:
-    """Yield a scope as tables: its versions in about the order they came, then its projects, then each of `parts`.
+    """Yield a scope as tables: its versions in about the order they came, then its projects, then each of `details`.
 
     With each piece comes its `settled`. The pages of DescribeProjects come first. No key comes twice: of a version that
-    stands on two pages the later counts, but where a project was cut between them, the earlier. Of a part, rows come
+    stands on two pages the later counts, but where a project was cut between them, the earlier. Of a detail, rows come
     about the datasets, projects and versions of this listing only; it is not said whether all were asked about.
 
     OvertakenError if what was yielded has turned out not to count: begin again with the landed pages.
@@ -85,7 +85,7 @@ def flatten_scope(
         pieces(answers.of_versions(), known, portions),
         ahead=portions,
     ):
-        if "tags" in parts:
+        if "tags" in details:
             resources.append(flat.arns)
         if piece.cut:
             known_before = seen.pop(piece.cut, [])
@@ -96,10 +96,10 @@ def flatten_scope(
         else:
             yield flat, piece.settled
     yield flatten(DESCRIBE_PROJECTS, scope, project_pages, gone=known.gone) if known.gone else projects, None
-    for part, operation in PARTS.items():
-        if part in parts:
-            pages = answers.of_part(operation, known.gone)
-            yield flatten_part(operation, scope, pages).only(pa.concat_arrays(resources)), None
+    for detail, operation in DETAILS.items():
+        if detail in details:
+            pages = answers.of_detail(operation, known.gone)
+            yield flatten_detail(operation, scope, pages).only(pa.concat_arrays(resources)), None
 
 
 def projects_first(stream: Iterator[Arrived]) -> tuple[list[RawPage], list[Arrived]]:
@@ -117,11 +117,11 @@ def projects_first(stream: Iterator[Arrived]) -> tuple[list[RawPage], list[Arriv
 
 
 class Answers:
-    """The pages of versions on their way, and beside them those of parts, kept until they are asked for."""
+    """The pages of versions on their way, and beside them those of details, kept until they are asked for."""
 
     def __init__(self, arrivals: Iterable[Arrived]) -> None:
         self._arrivals = arrivals
-        self._of_parts: dict[str, dict[str, list[RawPage]]] = defaultdict(dict)
+        self._of_details: dict[str, dict[str, list[RawPage]]] = defaultdict(dict)
 
     def of_versions(self) -> Iterator[Arrived]:
         """Yield the pages of versions; the others are kept."""
@@ -130,15 +130,15 @@ class Answers:
             if page.operation == DESCRIBE_PROJECT_VERSIONS:
                 yield arrived
             elif page.operation != DESCRIBE_PROJECTS:
-                asked = self._of_parts[page.operation]
+                asked = self._of_details[page.operation]
                 before = [one for one in asked.get(page.resource_arn, []) if one.listing == page.listing]
                 asked[page.resource_arn] = [*before, page]
 
-    def of_part(self, operation: str, gone: Collection[str]) -> list[RawPage]:
-        """Return the pages of a part about resources that have not vanished, nor their project."""
+    def of_detail(self, operation: str, gone: Collection[str]) -> list[RawPage]:
+        """Return the pages of a detail about resources that have not vanished, nor their project."""
         return [
             page
-            for pages in self._of_parts[operation].values()
+            for pages in self._of_details[operation].values()
             if all(page.http_status < HTTP_ERROR and page.project_arn not in gone for page in pages)
             for page in pages
         ]

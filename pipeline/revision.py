@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.feed import Arrived
-from pipeline.flatten import Flat, flatten, flatten_part, texts_in
+from pipeline.flatten import Flat, flatten, flatten_detail, texts_in
 from pipeline.landing import NEVER, Bodies
 from pipeline.model import TABLES, table
 from pipeline.model.order import in_key_order
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RESULT_KEYS, RawPage, Scope
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, RESULT_KEYS, RawPage, Scope
 from pipeline.pieces import PIECE_BYTES, Answers, OvertakenError, projects_first
 from pipeline.unchanged import LISTINGS, Before, Place, place_of
 
@@ -53,7 +53,7 @@ class Revision:
     kept: list[str]
     replaced: dict[str, tuple[pa.Array, pa.Table]]
     gone: pa.Array
-    parts: dict[str, Flat]
+    details: dict[str, Flat]
 
     @property
     def more_versions(self) -> int:
@@ -62,11 +62,11 @@ class Revision:
 
 
 def revise(
-    scope: Scope, arrivals: Iterable[Arrived], before: Before, parts: Collection[str], versions: Iterable[pa.Array]
+    scope: Scope, arrivals: Iterable[Arrived], before: Before, details: Collection[str], versions: Iterable[pa.Array]
 ) -> Revision:
     """Compare the pages of a listing, which come as flatten_scope takes them, with those `before`.
 
-    `versions` are the ARNs of the versions there were; they are asked for if a part is about versions.
+    `versions` are the ARNs of the versions there were; they are asked for if a detail is about versions.
 
     OvertakenError where all pages have to be looked at: something happened while they were listed, some of it cannot be
     read, or too much is new.
@@ -85,13 +85,13 @@ def revise(
     versions_of = comparison.sides
     versions_of.flatten()
     resources = new.resources
-    if "tags" in parts:
+    if "tags" in details:
         still = pa.concat_arrays([pa.array([], pa.string()), *versions])
         resources += [still.filter(pc.invert(pc.is_in(still, versions_of.arns[0]))), versions_of.arns[1]]
     found = {
-        part: flatten_part(operation, scope, answers.of_part(operation, ())).only(pa.concat_arrays(resources))
-        for part, operation in PARTS.items()
-        if part in parts
+        detail: flatten_detail(operation, scope, answers.of_detail(operation, ())).only(pa.concat_arrays(resources))
+        for detail, operation in DETAILS.items()
+        if detail in details
     }
     was, there = (
         pa.concat_arrays([*flat.resources, arns]) for flat, arns in zip((old, new), versions_of.arns, strict=True)
@@ -106,7 +106,7 @@ def revise(
         kept=[one.name for one in TABLES if one.operation in LISTINGS and one.name not in differing],
         replaced=differing,
         gone=was.filter(pc.invert(pc.is_in(was, there))),
-        parts=found,
+        details=found,
     )
 
 

@@ -1,7 +1,7 @@
-"""One listed scope into the snapshot: its projects and versions, and what its parts told of them.
+"""One listed scope into the snapshot: its projects and versions, and what its details told of them.
 
 Its pages are flattened while others are still on their way; should the listing then break off, the rows are taken out
-again. A part is not all or nothing with its scope: one that was not asked, or failed, keeps its last rows of what is
+again. A detail is not all or nothing with its scope: one that was not asked, or failed, keeps its last rows of what is
 still there.
 """
 
@@ -22,12 +22,12 @@ from pipeline.lake import memory
 from pipeline.lake.run_record import ScopeRecord, text_of
 from pipeline.landing import LandedScope
 from pipeline.load.snapshot_writer import SnapshotWriter
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, Scope
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, Scope
 from pipeline.pieces import PORTIONS, OvertakenError, flatten_scope
 from pipeline.revision import Revision, revise
 from pipeline.unchanged import Before
 
-PART_OF = {operation: part for part, operation in PARTS.items()}
+DETAIL_OF = {operation: detail for detail, operation in DETAILS.items()}
 VERSIONS = "project_versions"
 PIECES_BETWEEN = 40
 """Pieces after which what was freed is given back: over a million versions what C's allocator keeps grows by 50 MB."""
@@ -35,16 +35,16 @@ PIECES_BETWEEN = 40
 
 @dataclass(slots=True)
 class _Written:
-    """What was written of a scope: counts, pages that could not be read whole, and its parts.
+    """What was written of a scope: counts, pages that could not be read whole, and its details.
 
-    `resources` are the ARNs of what is there, and had rows in parts before.
+    `resources` are the ARNs of what is there, and had rows in details before.
     """
 
     projects: int = 0
     versions: int = 0
     unknown_members: int = 0
     problems: list[PageError] = field(default_factory=list)
-    parts: dict[str, Flat] = field(default_factory=dict)
+    details: dict[str, Flat] = field(default_factory=dict)
     resources: list[pa.Array] = field(default_factory=list)
 
 
@@ -65,7 +65,7 @@ def write_scope(new: SnapshotWriter, arriving: Arriving) -> ScopeRecord:
         new.carry(arriving.scope)
         return record
     if written is None:
-        written = _write(new, listed.scope, landed.arrivals(listed), listed.parts)
+        written = _write(new, listed.scope, landed.arrivals(listed), listed.details)
     _finish(new, listed, record, written)
     return record
 
@@ -73,28 +73,28 @@ def write_scope(new: SnapshotWriter, arriving: Arriving) -> ScopeRecord:
 def _write_revision(new: SnapshotWriter, arriving: Arriving, before: Before) -> ScopeRecord:
     """Write what is new since the listing before, once all of it is there; everything if that cannot be told apart."""
     pages = arriving.pages()
-    revision = _revise(new, arriving, before, pages, arriving.parts) if pages else None
+    revision = _revise(new, arriving, before, pages, arriving.details) if pages else None
     listed, record = arriving.result()
     if listed is None:
         new.carry(arriving.scope)
         return record
     if pages is None:
-        revision = _revise(new, arriving, before, landed.arrivals(listed, before), listed.parts)
+        revision = _revise(new, arriving, before, landed.arrivals(listed, before), listed.details)
     written = None
     if revision and record.descriptions == before.versions + revision.more_versions:  # each stood on one page only
         written = _replace(new, arriving.scope, before, revision)
     if written is None:
-        written = _write(new, listed.scope, landed.arrivals(listed), listed.parts)
+        written = _write(new, listed.scope, landed.arrivals(listed), listed.details)
     _finish(new, listed, record, written)
     return record
 
 
 def _revise(
-    new: SnapshotWriter, arriving: Arriving, before: Before, pages: Iterable[Arrived], parts: Collection[str]
+    new: SnapshotWriter, arriving: Arriving, before: Before, pages: Iterable[Arrived], details: Collection[str]
 ) -> Revision | None:
     """Return what is new on these pages since the listing before; None if that cannot be told."""
     try:
-        return revise(arriving.scope, pages, before, parts, new.arns_before(arriving.scope, VERSIONS))
+        return revise(arriving.scope, pages, before, details, new.arns_before(arriving.scope, VERSIONS))
     except (OvertakenError, LakeError):  # the pages before may have been damaged, or cleared away
         return None
     finally:
@@ -113,7 +113,7 @@ def _replace(new: SnapshotWriter, scope: Scope, before: Before, revision: Revisi
         projects=revision.projects,
         versions=before.versions + revision.more_versions,
         unknown_members=before.unknown_members + revision.more_unknown,
-        parts=revision.parts,
+        details=revision.details,
         resources=[asked_before.filter(pc.invert(pc.is_in(asked_before, revision.gone)))],
     )
 
@@ -122,11 +122,11 @@ def _keep(new: SnapshotWriter, arriving: Arriving, before: Before) -> ScopeRecor
     listed, record = arriving.result()
     new.carry(arriving.scope)
     record.projects, record.versions = before.projects, before.versions
-    record.unknown_members = before.unknown_members + sum(before.unknown_in_parts.values())
-    for one in record.parts:
-        one.unknown_members = before.unknown_in_parts.get(one.part, 0)
+    record.unknown_members = before.unknown_members + sum(before.unknown_in_details.values())
+    for one in record.details:
+        one.unknown_members = before.unknown_in_details.get(one.detail, 0)
     if listed:
-        instant = new.listed(listed.scope, listed.run_id, listed.listed_at, parts=listed.parts)
+        instant = new.listed(listed.scope, listed.run_id, listed.listed_at, details=listed.details)
         record.listed_at = text_of(instant)
     return record
 
@@ -137,7 +137,7 @@ def _write_while_listed(new: SnapshotWriter, arriving: Arriving) -> _Written | N
     if pages is None:
         return None
     try:
-        return _write(new, arriving.scope, pages, arriving.parts, portions=1)
+        return _write(new, arriving.scope, pages, arriving.details, portions=1)
     except OvertakenError:
         new.undo(arriving.scope)
         return None
@@ -149,18 +149,18 @@ def _write(
     new: SnapshotWriter,
     scope: Scope,
     pages: Iterable[Arrived],
-    parts: Iterable[str],
+    details: Iterable[str],
     *,
     portions: int = PORTIONS,
 ) -> _Written:
-    """Write projects and versions; the rows of parts are returned, as it takes more to know which of them count."""
+    """Write projects and versions; the rows of details are returned, as it takes more to know which of them count."""
     written = _Written()
     asked_before = new.asked_before(scope)
-    for number, (flat, settled) in enumerate(flatten_scope(scope, pages, frozenset(parts), portions=portions), 1):
+    for number, (flat, settled) in enumerate(flatten_scope(scope, pages, frozenset(details), portions=portions), 1):
         if number % PIECES_BETWEEN == 0:
             memory.give_back()
-        if flat.operation in PART_OF:
-            written.parts[PART_OF[flat.operation]] = flat
+        if flat.operation in DETAIL_OF:
+            written.details[DETAIL_OF[flat.operation]] = flat
             continue
         new.add(flat.tables, settled)
         written.unknown_members += flat.unknown
@@ -172,17 +172,19 @@ def _write(
 
 
 def _finish(new: SnapshotWriter, listed: LandedScope, record: ScopeRecord, written: _Written) -> None:
-    """Fill the gaps that unreadable pages left with the previous rows, write the parts, and note the listing."""
+    """Fill the gaps that unreadable pages left with the previous rows, write the details, and note the listing."""
     gap = pa.array([], pa.string())
     if written.problems:
         gap = new.carry_beneath(listed.scope, _present(listed))
         record.fail(_in_one(written.problems))
-    parts = {part: flat for part, flat in written.parts.items() if part in listed.parts}
+    details = {detail: flat for detail, flat in written.details.items() if detail in listed.details}
     resources = pa.concat_arrays([*written.resources, gap])
-    whole_parts = _write_parts(new, listed.scope, parts, record, gap=gap, resources=resources)
+    whole_details = _write_details(new, listed.scope, details, record, gap=gap, resources=resources)
     record.projects, record.versions = written.projects, written.versions
-    record.unknown_members = written.unknown_members + sum(flat.unknown for flat in parts.values())
-    instant = new.listed(listed.scope, listed.run_id, listed.listed_at, whole=not written.problems, parts=whole_parts)
+    record.unknown_members = written.unknown_members + sum(flat.unknown for flat in details.values())
+    instant = new.listed(
+        listed.scope, listed.run_id, listed.listed_at, whole=not written.problems, details=whole_details
+    )
     record.listed_at = text_of(instant)
 
 
@@ -195,31 +197,31 @@ def _present(listed: LandedScope) -> dict[str, pa.Array]:
     return {operation: pa.concat_arrays(arns) for operation, arns in present.items()}
 
 
-def _write_parts(
+def _write_details(
     new: SnapshotWriter,
     scope: Scope,
-    parts: Mapping[str, Flat],
+    details: Mapping[str, Flat],
     record: ScopeRecord,
     *,
     gap: pa.Array,
     resources: pa.Array,
 ) -> list[str]:
-    """Write the rows of each part, or keep its last ones, and return the parts that were written.
+    """Write the rows of each detail, or keep its last ones, and return the details that were written.
 
     `gap` holds the ARNs of what was taken over because a page could not be read, `resources` those of all that is
     there and had rows before.
     """
     written = []
-    for part in PARTS:
-        flat = parts.get(part)
+    for detail in DETAILS:
+        flat = details.get(detail)
         if flat and flat.problems:
-            record.fail_part(part, _in_one(flat.problems))
+            record.fail_detail(detail, _in_one(flat.problems))
             flat = None
         if flat:
             new.add(flat.tables)
-            written.append(part)
-            record.part(part).unknown_members = flat.unknown
-        new.carry_part(scope, part, gap if flat else resources)
+            written.append(detail)
+            record.detail(detail).unknown_members = flat.unknown
+        new.carry_detail(scope, detail, gap if flat else resources)
     return written
 
 

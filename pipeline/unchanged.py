@@ -12,11 +12,11 @@ from pipeline import landing
 from pipeline.errors import LakeError
 from pipeline.flatten.effective_pages import PageHead, counting
 from pipeline.lake import Lake
+from pipeline.lake.installed import version
 from pipeline.lake.run_record import Outcome, has_published
 from pipeline.lake.snapshot import Snapshot, Source
 from pipeline.model import declaration
-from pipeline.model.installed import version
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RawPage, Scope
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, RawPage, Scope
 
 Place: TypeAlias = tuple[str, str, str, int]
 """Operation, project, resource and number of a page."""
@@ -25,18 +25,18 @@ LISTINGS = frozenset({DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS})
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """The pages that a scope's rows are from: their digests, the parts among them, and what was counted on them."""
+    """The pages that a scope's rows are from: their digests, the details among them, and what was counted on them."""
 
     path: Path
     digests: Mapping[Place, bytes]
     positions: Mapping[Place, int]
     """Where each page stands in the landed file at `path`, 0-based."""
-    parts: frozenset[str]
+    details: frozenset[str]
     projects: int
     versions: int
     unknown_members: int
     """On the pages of projects and versions."""
-    unknown_in_parts: Mapping[str, int]
+    unknown_in_details: Mapping[str, int]
     has_repeats: bool = False
     """Whether a version may stand on two of the pages, because others were made or deleted meanwhile."""
 
@@ -63,7 +63,7 @@ class Published:
     def before(self, scope: Scope) -> Before | None:
         """Return the pages that a scope's rows are from; None if the rows may not be kept as they are.
 
-        They may be if they are all from one listing, whole and with every part it had, if its pages and its record are
+        They may be if they are all from one listing, whole and with every detail, if its pages and its record are
         still there, and if flattening those again would give the same rows.
         """
         source = self._sources.get(scope)
@@ -71,18 +71,18 @@ class Published:
             return None
         record = self._records.get((source.run_id, scope.account_id, scope.region))
         is_complete = record is not None and record["outcome"] == Outcome.COMPLETE
-        if record is None or not is_complete or not all(one.whole for one in source.parts.values()):
+        if record is None or not is_complete or not all(one.whole for one in source.details.values()):
             return None
         counts = {name: record[name] for name in ("projects", "versions", "unknown_members")}
-        unknown = {one["part"]: one.get("unknown_members", 0) for one in record["parts"]}
+        unknown = {one["detail"]: one.get("unknown_members", 0) for one in record["details"]}
         counts["unknown_members"] -= sum(unknown.values())
-        counts["unknown_in_parts"] = unknown
+        counts["unknown_in_details"] = unknown
         counts["has_repeats"] = record.get("descriptions") != record["versions"]
         return self._landed(scope, source, counts)
 
     def _landed(self, scope: Scope, source: Source, counts: Mapping[str, Any]) -> Before | None:
         """Return the landed pages that count, with what was counted on them; None if they are gone, or damaged."""
-        asked = {PARTS[part] for part in source.parts}
+        asked = {DETAILS[detail] for detail in source.details}
         try:
             path = landing.scope_file(self._lake, source.run_id, scope).path
             pages = landing.digests(path)
@@ -97,7 +97,7 @@ class Published:
             if decided.counts(head) and (head.operation in LISTINGS or head.operation in asked)
         }
         known = {place: digests[position] for place, position in positions.items()}
-        return Before(path, known, positions, frozenset(source.parts), **counts) if known else None
+        return Before(path, known, positions, frozenset(source.details), **counts) if known else None
 
 
 def _is_made_as_now(previous: Snapshot) -> bool:

@@ -12,7 +12,7 @@ import typer
 from pipeline.cli.commands import Commands
 from pipeline.cli.exits import Exit
 from pipeline.errors import BusyError, ReklakeError, UsageError
-from pipeline.model.installed import version as version_of
+from pipeline.lake.installed import version as version_of
 
 FILE_LIBRARIES = frozenset({"pyarrow", "duckdb", "_duckdb"})
 """Libraries whose errors, where they come this far, are about a file of the lake that is damaged."""

@@ -33,7 +33,7 @@ def doctor(
     external_id: of.ExternalId = None,
     session_name: of.SessionName = None,
     profile: of.Profile = None,
-    parts: of.With = None,
+    details: of.With = None,
     rate: of.Rate = None,
     no_aws: Annotated[bool, typer.Option("--no-aws", help="Ask AWS nothing; look at the lake only.")] = False,
     no_lake: Annotated[bool, typer.Option("--no-lake", help="Do not look at the lake; ask AWS only.")] = False,
@@ -73,7 +73,7 @@ def doctor(
         external_id=external_id,
         session_name=session_name,
         profiles=profile,
-        parts=parts,
+        details=details,
         rate=rate,
     )
     findings = examine(chosen, is_aws=not no_aws, is_lake=not no_lake)

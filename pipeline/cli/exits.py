@@ -53,7 +53,7 @@ class FailOn:
 
         scopes = result.record.scopes
         kinds = {one.error_kind for one in scopes if one.outcome is Outcome.FAILED}
-        kinds |= {part.error_kind for one in scopes for part in one.parts if part.outcome is Outcome.FAILED}
+        kinds |= {detail.error_kind for one in scopes for detail in one.details if detail.outcome is Outcome.FAILED}
         is_of_kind = not self.kinds.isdisjoint(kinds)
         is_other = self.is_any and (result.record.outcome is not Outcome.COMPLETE or result.warning is not None)
         return is_of_kind or is_other

@@ -149,7 +149,7 @@ With = Annotated[
         "--with",
         help="What to ask for beside projects and versions, with commas: datasets, tags, policies; or none.  (default: "
         "datasets, where that is permitted)",
-        metavar="PARTS",
+        metavar="DETAILS",
         show_default=False,
     ),
 ]

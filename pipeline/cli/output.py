@@ -13,14 +13,14 @@ from pipeline.cli.render import Format
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipeline.load.result import Result
+    from pipeline.query.result import Result
 
 
 def table_of(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Result:
     """Return rows of Python values as a result; a column without any value is text."""
     import pyarrow as pa
 
-    from pipeline.load.result import Result
+    from pipeline.query.result import Result
 
     columns = [pa.array([row[at] for row in rows]) for at in range(len(names))]
     columns = [column.cast(pa.string()) if pa.types.is_null(column.type) else column for column in columns]

@@ -40,7 +40,7 @@ def plan(
     external_id: of.ExternalId = None,
     session_name: of.SessionName = None,
     profile: of.Profile = None,
-    parts: of.With = None,
+    details: of.With = None,
     rate: of.Rate = None,
     burst: of.Burst = None,
     form: of.AsFormat = Format.table,
@@ -75,7 +75,7 @@ def plan(
         external_id=external_id,
         session_name=session_name,
         profiles=profile,
-        parts=parts,
+        details=details,
         rate=rate,
         burst=burst,
     )

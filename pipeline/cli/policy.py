@@ -26,11 +26,11 @@ class PolicyFormat(StrEnum):
 
 
 def iam_policy(
-    parts: Annotated[
+    details: Annotated[
         str | None,
         typer.Option(
             "--with",
-            metavar="PARTS",
+            metavar="DETAILS",
             help="What is listed beside projects and versions: datasets, tags, policies, divided by commas, or none."
             "  (default: datasets)",
             show_default=False,
@@ -107,7 +107,7 @@ def iam_policy(
         raise UsageError("--external-id goes with --trust: it stands in the trust policy of the role.")
     if bucket and not evidence:
         raise UsageError("--bucket goes with --evidence: it names where evidence may be read.")
-    of_listing: dict[str, object] = {"--with": parts, "--evidence": evidence, "--regions": regions}
+    of_listing: dict[str, object] = {"--with": details, "--evidence": evidence, "--regions": regions}
     of_caller: dict[str, object] = {"--role": role, "--organization": organization, "--lake": lake}
     if trust is not None:
         _alone("--trust", "is a policy of its own", of_listing | of_caller)
@@ -116,7 +116,7 @@ def iam_policy(
         statements = []
         if role is None:
             statements += policy.listing(
-                parts=_parts(parts),
+                details=_details(details),
                 evidence=evidence,
                 buckets=bucket or (),
                 regions=_divided(regions or []),
@@ -136,16 +136,16 @@ def _alone(option: str, reason: str, others: dict[str, object]) -> None:
         raise UsageError(f"{option} {reason}: leave out {', '.join(given)}, or ask for it in a second call.")
 
 
-def _parts(text: str | None) -> tuple[str, ...]:
-    from pipeline.model.page import DEFAULT_PARTS, PARTS
+def _details(text: str | None) -> tuple[str, ...]:
+    from pipeline.model.page import DEFAULT_DETAILS, DETAILS
 
     if text is None:
-        return DEFAULT_PARTS
+        return DEFAULT_DETAILS
     named = _divided([text])
     if named == ("none",):
         return ()
-    if not named or not PARTS.keys() >= set(named):
-        raise UsageError(f"--with {text}: give some of {', '.join(PARTS)}, divided by commas, or none.")
+    if not named or not DETAILS.keys() >= set(named):
+        raise UsageError(f"--with {text}: give some of {', '.join(DETAILS)}, divided by commas, or none.")
     return named
 
 

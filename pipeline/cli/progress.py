@@ -151,5 +151,5 @@ def _as_text(at: str, event: Event) -> str:
 
 
 def _is_failure(event: Event) -> bool:
-    """Whether a scope failed, or a part of it: facts tell each part's outcome."""
+    """Whether a scope failed, or a detail of it: facts tell each detail's outcome."""
     return event.name == "scope" and (not event.is_whole or "failed" in event.facts.values())

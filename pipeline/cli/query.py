@@ -22,8 +22,8 @@ from pipeline.errors import UsageError
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from pipeline.load.result import Result
     from pipeline.query.checks import CheckResult
+    from pipeline.query.result import Result
     from pipeline.settings import Settings
 
 ONE_RESULT = (Format.csv, Format.json, Format.jsonl, Format.parquet)
@@ -303,6 +303,6 @@ def _print_json(results: tuple[CheckResult, ...]) -> None:
 
 
 def _sample(result: CheckResult) -> Result:
-    from pipeline.load.result import Result
+    from pipeline.query.result import Result
 
     return Result(result.sample.schema, iter(result.sample.to_batches()))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import Console
 
-    from pipeline.load.result import Result
+    from pipeline.query.result import Result
 
 
 class Format(StrEnum):

@@ -36,7 +36,7 @@ def sync(
     external_id: of.ExternalId = None,
     session_name: of.SessionName = None,
     profile: of.Profile = None,
-    parts: of.With = None,
+    details: of.With = None,
     rate: of.Rate = None,
     burst: of.Burst = None,
     resume_within: Annotated[
@@ -108,7 +108,7 @@ def sync(
             external_id=external_id,
             session_name=session_name,
             profiles=profile,
-            parts=parts,
+            details=details,
             rate=rate,
             burst=burst,
         )

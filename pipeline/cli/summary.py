@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.jobs.run_context import Result
-    from pipeline.lake.run_record import PartRecord, ScopeRecord
+    from pipeline.lake.run_record import DetailRecord, ScopeRecord
 
 FEW_SCOPES = 12
 """Up to so many scopes have a line each."""
@@ -35,7 +35,7 @@ def lines(result: Result) -> Iterator[str]:
                 told.add(one.error)
     else:
         yield from _in_sum(record.run_id, scopes, failed)
-    yield from _parts(scopes)
+    yield from _details(scopes)
     yield from _left_out(record.left_out)
     if result.is_published:
         rows = ", ".join(f"{name} {count:,}" for name, count in result.rows.items())
@@ -104,15 +104,15 @@ def _groups(
         yield str(one.scope), [one]
 
 
-def _parts(scopes: Sequence[ScopeRecord]) -> Iterator[str]:
-    """Yield what could not be had beside the listings, a line for each part and reason."""
+def _details(scopes: Sequence[ScopeRecord]) -> Iterator[str]:
+    """Yield what could not be had beside the listings, a line for each detail and reason."""
     from pipeline.lake.run_record import Outcome
 
-    alike: dict[tuple[str, Outcome, str | None], list[tuple[ScopeRecord, PartRecord]]] = defaultdict(list)
+    alike: dict[tuple[str, Outcome, str | None], list[tuple[ScopeRecord, DetailRecord]]] = defaultdict(list)
     for scope in scopes:
-        for part in scope.parts:
-            if part.outcome is not Outcome.COMPLETE:
-                alike[part.part, part.outcome, part.error_kind].append((scope, part))
+        for detail in scope.details:
+            if detail.outcome is not Outcome.COMPLETE:
+                alike[detail.detail, detail.outcome, detail.error_kind].append((scope, detail))
     for (name, outcome, _), group in alike.items():
         kept = "; its last rows are kept" if outcome is Outcome.FAILED else " and not asked for by name (--with)"
         yield f"  {name} {outcome} in {_count(len(group), 'scope')}{kept}: {_such_as(group)}{group[0][1].error}"

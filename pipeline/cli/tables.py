@@ -71,7 +71,7 @@ def tables(
 
 def version() -> None:
     """Show the versions of reklake and of what it stands on."""
-    from pipeline.model.installed import software
+    from pipeline.lake.installed import software
 
     for name, number in software().items():
         typer.echo(f"{name} {number}")

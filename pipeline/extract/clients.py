@@ -25,7 +25,7 @@ from pipeline.extract.response import attach
 from pipeline.extract.sessions import Sessions
 from pipeline.extract.targets import Caller, Target
 from pipeline.extract.wire import Wire
-from pipeline.model.installed import version
+from pipeline.lake.installed import version
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
 """Seconds; a page takes well under one."""

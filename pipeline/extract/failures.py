@@ -9,7 +9,7 @@ import botocore.exceptions as aws
 from botocore.parsers import ResponseParserError
 
 from pipeline.errors import ScopeError
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, Scope
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, Scope
 
 THROTTLES = frozenset(
     {
@@ -73,7 +73,7 @@ _MODELED = frozenset(
         "LimitExceededException",
     }
 )
-"""What the parts' operations answer by their own account (botocore's model)."""
+"""What the details' operations answer by their own account (botocore's model)."""
 
 
 def code_of(error: Exception) -> str:
@@ -107,9 +107,9 @@ def _is_unknown_there(error: aws.ClientError) -> bool:
     code = code_of(error)
     if code in _UNSUPPORTED or (_status(error) in _NO_SUCH_OPERATION and not code.endswith("Exception")):
         return True
-    # what asks of parts must never cost the listing its good end because an endpoint has other words for "no"
+    # what asks of details must never cost the listing its good end because an endpoint has other words for "no"
     is_of_ours = code in _DENIED | _CREDENTIALS | THROTTLES | _TRANSIENT or code in _MODELED
-    return error.operation_name in PARTS.values() and _status(error) < HTTP_SERVER_ERROR and not is_of_ours
+    return error.operation_name in DETAILS.values() and _status(error) < HTTP_SERVER_ERROR and not is_of_ours
 
 
 def explain(

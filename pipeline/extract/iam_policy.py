@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.errors import UsageError
-from pipeline.model.page import DEFAULT_PARTS, PARTS
+from pipeline.model.page import DEFAULT_DETAILS, DETAILS
 
 PARTITIONS = ("aws", "aws-us-gov", "aws-cn")
 VERSION = "2012-10-17"
@@ -61,13 +61,13 @@ class Statement:
 
 def listing(
     *,
-    parts: Sequence[str] = DEFAULT_PARTS,
+    details: Sequence[str] = DEFAULT_DETAILS,
     evidence: bool = False,
     buckets: Sequence[str] = (),
     regions: Sequence[str] = (),
     partition: str = "aws",
 ) -> Iterator[Statement]:
-    """Yield what reading one account takes: its projects, versions and `parts`, and with `evidence` files in S3.
+    """Yield what reading one account takes: its projects, versions and `details`, and with `evidence` files in S3.
 
     Evidence is in `buckets`, or in any bucket if none are named. UsageError for names that cannot be.
     """
@@ -80,12 +80,12 @@ def listing(
     within = f"arn:{partition}:rekognition:*:*:project/*"  # IAM's * matches slashes: versions and datasets, too
     yield Statement("ListProjects", ["rekognition:DescribeProjects"], ["*"], where)
     yield Statement("ListVersions", ["rekognition:DescribeProjectVersions"], [within], where)
-    if "datasets" in parts:
-        yield Statement("DescribeDatasets", [f"rekognition:{PARTS['datasets']}"], [f"{within}/dataset/*/*"], where)
-    if "tags" in parts:
-        yield Statement("ListTags", [f"rekognition:{PARTS['tags']}"], [within], where)
-    if "policies" in parts:
-        yield Statement("ListPolicies", [f"rekognition:{PARTS['policies']}"], [within], where)
+    if "datasets" in details:
+        yield Statement("DescribeDatasets", [f"rekognition:{DETAILS['datasets']}"], [f"{within}/dataset/*/*"], where)
+    if "tags" in details:
+        yield Statement("ListTags", [f"rekognition:{DETAILS['tags']}"], [within], where)
+    if "policies" in details:
+        yield Statement("ListPolicies", [f"rekognition:{DETAILS['policies']}"], [within], where)
     if evidence:
         objects = [f"arn:{partition}:s3:::{bucket}/*" for bucket in buckets or ("*",)]
         yield Statement("ReadEvidence" if buckets else "ReadEvidenceInAnyBucket", ["s3:GetObject"], objects, where)

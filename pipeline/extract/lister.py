@@ -15,7 +15,7 @@ from pipeline.extract.crew import Crew
 from pipeline.extract.listing import Listing, Sink
 from pipeline.extract.sessions import Sessions
 from pipeline.extract.targets import Target
-from pipeline.model.page import DEFAULT_PARTS, Scope
+from pipeline.model.page import DEFAULT_DETAILS, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class Lister:
         A scope that fails has ended all the same; the future raises only what the sink raised.
         """
         future: Future[Any] = Future()
-        parts = DEFAULT_PARTS if self._settings.parts is None else self._settings.parts
-        listing = Listing(target.scope, self._clients.of(target), self._crew, self._settings, sink, parts)
+        details = DEFAULT_DETAILS if self._settings.details is None else self._settings.details
+        listing = Listing(target.scope, self._clients.of(target), self._crew, self._settings, sink, details)
         with self._lock:
             self._listings.append(listing)
             self._waiting.append((listing, future))

@@ -1,4 +1,4 @@
-"""List one scope: its projects, every project's versions, and what parts ask of each resource, call by call.
+"""List one scope: its projects, every project's versions, and what details ask of each resource, call by call.
 
 Every answer decides what is asked next, so a listing is a state that answers move on; it never waits.
 """
@@ -20,16 +20,16 @@ from pipeline.extract.clients import Client
 from pipeline.extract.crew import Crew, Lane
 from pipeline.extract.failures import bad_answer, code_of, explain, is_passing, is_throttle
 from pipeline.extract.pacing import TokenBucket
-from pipeline.extract.request import PART_OF, Request
+from pipeline.extract.request import DETAIL_OF, Request
 from pipeline.extract.resources import projects_on, versions_on
 from pipeline.extract.response import BODY, PAGE, Examined
 from pipeline.model.page import (
     DESCRIBE_DATASET,
     DESCRIBE_PROJECT_VERSIONS,
     DESCRIBE_PROJECTS,
+    DETAILS,
     LIST_PROJECT_POLICIES,
     LIST_TAGS_FOR_RESOURCE,
-    PARTS,
     RawPage,
     Scope,
 )
@@ -61,11 +61,11 @@ class Counters:
 
 @dataclass(slots=True)
 class Listed:
-    """How a scope's listing ended: with an error, or whole. `parts` maps each part asked for to its error, if any."""
+    """How a scope's listing ended; `details` maps each detail asked for to its error, if any."""
 
     error: ScopeError | None
     counters: Counters
-    parts: dict[str, ScopeError | None]
+    details: dict[str, ScopeError | None]
     seconds: float
 
 
@@ -83,10 +83,10 @@ class Sink(Protocol):
 
 
 class Listing:
-    """One scope on its way. `parts` are asked too; their failures are their own."""
+    """One scope on its way. `details` are asked too; their failures are their own."""
 
     def __init__(
-        self, scope: Scope, client: Client, crew: Crew, settings: AwsSettings, sink: Sink, parts: Collection[str]
+        self, scope: Scope, client: Client, crew: Crew, settings: AwsSettings, sink: Sink, details: Collection[str]
     ) -> None:
         self.scope = scope
         self.counters = Counters()
@@ -97,9 +97,9 @@ class Listing:
         self._lock = threading.Lock()
         self._lanes: dict[str, Lane] = {}
         self._answered_at: dict[str, float] = {}
-        self._open: dict[str | None, int] = dict.fromkeys([None, *parts], 0)
-        """Requests that are waiting or under way: of the scope itself (None), and of each part."""
-        self._parts: dict[str, ScopeError | None] = dict.fromkeys(parts)
+        self._open: dict[str | None, int] = dict.fromkeys([None, *details], 0)
+        """Requests that are waiting or under way: of the scope itself (None), and of each detail."""
+        self._details: dict[str, ScopeError | None] = dict.fromkeys(details)
         self._started = 0.0
         self._on_end: Callable[[Any, BaseException | None], None] = lambda *_: None
         self._asked: set[tuple[str, str]] = set()
@@ -144,18 +144,18 @@ class Listing:
     # -- asking
 
     def _ask(self, request: Request, *, is_next: bool = False) -> None:
-        if request.part and self._parts[request.part]:
+        if request.detail and self._details[request.detail]:
             return  # it has failed already
-        self._open[request.part] += 1
+        self._open[request.detail] += 1
         self._lane(request.operation).add(partial(self._make, request), is_next=is_next)
 
     def _ask_about(self, operation: str, project_arn: str, resources: Iterable[str]) -> None:
-        """Ask about each resource, unless its part is not wanted or it has been asked about."""
-        part = PART_OF.get(operation)
-        for arn in resources if part is None or part in self._parts else ():
+        """Ask about each resource, unless its detail is not wanted or it has been asked about."""
+        detail = DETAIL_OF.get(operation)
+        for arn in resources if detail is None or detail in self._details else ():
             if (operation, arn) not in self._asked:
                 self._asked.add((operation, arn))
-                self._ask(Request(operation, project_arn, resource_arn=arn if part else ""))
+                self._ask(Request(operation, project_arn, resource_arn=arn if detail else ""))
 
     def _lane(self, operation: str) -> Lane:
         if operation not in self._lanes:
@@ -185,17 +185,17 @@ class Listing:
     ) -> None:
         self.counters.by_operation[request.operation] += 1
         self.counters.retries += request.attempts > 0
-        if request.part and self._parts[request.part]:
-            return  # its part has failed meanwhile
+        if request.detail and self._details[request.detail]:
+            return  # its detail has failed meanwhile
         try:
             if failure is not None:
                 self._settle_failure(request, failure, sent_at)
             elif answer is not None:
                 self._settle_answer(request, answer, sent_at)
         except ScopeError as error:
-            if request.part is None:
+            if request.detail is None:
                 raise
-            self._fail_part(request.part, error)
+            self._fail_detail(request.detail, error)
         self._end_if_done()
 
     def _settle_answer(self, request: Request, answer: Mapping[str, Any], sent_at: float) -> None:
@@ -276,7 +276,7 @@ class Listing:
                 self._projects = known | dict(projects_on(page))
                 if is_last:
                     self._ask_about_projects()
-            elif request.operation == DESCRIBE_PROJECT_VERSIONS and "tags" in self._parts:
+            elif request.operation == DESCRIBE_PROJECT_VERSIONS and "tags" in self._details:
                 self._ask_about(LIST_TAGS_FOR_RESOURCE, request.project_arn, versions_on(page))
         except ValueError as error:  # JSON all the same, such as a number of 5,000 digits
             raise bad_answer(self.scope, request.doing, f"what it lists cannot be read: {error}") from error
@@ -308,12 +308,12 @@ class Listing:
     # -- ending
 
     def _close(self, request: Request) -> None:
-        self._open[request.part] -= 1
+        self._open[request.detail] -= 1
 
-    def _fail_part(self, part: str, error: ScopeError) -> None:
-        self._parts[part] = error
-        self._open[part] = 0
-        self._lanes[PARTS[part]].clear()
+    def _fail_detail(self, detail: str, error: ScopeError) -> None:
+        self._details[detail] = error
+        self._open[detail] = 0
+        self._lanes[DETAILS[detail]].clear()
 
     def _end_if_done(self) -> None:
         if not any(self._open.values()):
@@ -324,4 +324,4 @@ class Listing:
         for lane in self._lanes.values():
             lane.clear()
         seconds = time.monotonic() - self._started
-        self._on_end(self._sink.end(Listed(error, self.counters, self._parts, seconds)), None)
+        self._on_end(self._sink.end(Listed(error, self.counters, self._details, seconds)), None)

@@ -19,13 +19,13 @@ from pipeline.extract.response import BODY, PAGE
 from pipeline.extract.targets import Target
 from pipeline.model.finding import Level, parted
 from pipeline.model.page import (
-    DEFAULT_PARTS,
+    DEFAULT_DETAILS,
     DESCRIBE_DATASET,
     DESCRIBE_PROJECT_VERSIONS,
     DESCRIBE_PROJECTS,
+    DETAILS,
     LIST_PROJECT_POLICIES,
     LIST_TAGS_FOR_RESOURCE,
-    PARTS,
     RawPage,
     Scope,
 )
@@ -73,8 +73,8 @@ class _Try:
         self._scope = target.scope
         self._client = client
         self._partition = partition
-        self._parts = DEFAULT_PARTS if settings.parts is None else settings.parts
-        self._is_by_name = settings.parts is not None
+        self._details = DEFAULT_DETAILS if settings.details is None else settings.details
+        self._is_by_name = settings.details is not None
         self._seen: tuple[str, list[str]] | None = None
 
     def calls(self) -> Iterator[Tried]:
@@ -94,8 +94,8 @@ class _Try:
         dataset = datasets[0] if datasets else f"{project.rsplit('/', 1)[0]}/dataset/train/1000000000000"
         about = {DESCRIBE_DATASET: dataset, LIST_TAGS_FOR_RESOURCE: project, LIST_PROJECT_POLICIES: project}
         yield Request(DESCRIBE_PROJECT_VERSIONS, project)
-        for part in self._parts:
-            yield Request(PARTS[part], project, resource_arn=about[PARTS[part]])
+        for detail in self._details:
+            yield Request(DETAILS[detail], project, resource_arn=about[DETAILS[detail]])
 
     def _is_made_up(self, request: Request) -> bool:
         project, datasets = self._seen or ("", [])
@@ -136,9 +136,9 @@ class _Try:
             if found.kind == "service":  # it may dislike the ARN, which says nothing of permissions
                 said = f"{message}: whether it is permitted is not known"
                 return Tried(scope, operation, Level.WARN, said, "look again when there is one", found.kind, ahead)
-        is_needed = operation not in PARTS.values() or self._is_by_name or found.kind != "denied"
+        is_needed = operation not in DETAILS.values() or self._is_by_name or found.kind != "denied"
         if not is_needed:
-            message += "; a sync goes on without that part"
+            message += "; a sync goes on without that detail"
         return Tried(scope, operation, Level.FAIL if is_needed else Level.WARN, message, mend, found.kind, ahead)
 
 

@@ -26,7 +26,7 @@ class Veil:
         self._secrets.update(one for one in secrets if one and len(one) >= _SHORTEST_SECRET)
 
     def hide_credentials(self, frozen: Any) -> None:
-        """Hide the parts of botocore's credentials."""
+        """Hide what is secret in botocore's credentials."""
         self.hide(frozen.access_key, frozen.secret_key, frozen.token)
 
     def over(self, text: str) -> str:

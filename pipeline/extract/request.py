@@ -9,9 +9,9 @@ from pipeline.model.page import (
     DESCRIBE_DATASET,
     DESCRIBE_PROJECT_VERSIONS,
     DESCRIBE_PROJECTS,
+    DETAILS,
     LIST_PROJECT_POLICIES,
     LIST_TAGS_FOR_RESOURCE,
-    PARTS,
 )
 
 PAGE_SIZE, POLICY_PAGE_SIZE = 100, 5
@@ -19,7 +19,7 @@ PAGE_SIZE, POLICY_PAGE_SIZE = 100, 5
 FEATURES = ("CUSTOM_LABELS", "CONTENT_MODERATION")
 """DescribeProjects leaves adapters out unless both are asked for."""
 
-PART_OF = {operation: part for part, operation in PARTS.items()}
+DETAIL_OF = {operation: detail for detail, operation in DETAILS.items()}
 _STATED_IN = {
     DESCRIBE_PROJECTS: "",
     DESCRIBE_PROJECT_VERSIONS: "ProjectArn",
@@ -45,9 +45,9 @@ class Request:
     failed_since: float | None = None
 
     @property
-    def part(self) -> str | None:
-        """The part that it is asked for; None: for the listing itself."""
-        return PART_OF.get(self.operation)
+    def detail(self) -> str | None:
+        """The detail that it is asked for; None: for the listing itself."""
+        return DETAIL_OF.get(self.operation)
 
     @property
     def parameters(self) -> dict[str, Any]:

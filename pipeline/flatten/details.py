@@ -1,4 +1,4 @@
-"""The answers of parts (model.page.PARTS) to their declared tables, row by row in plain Python: they are few and small.
+"""The answers of details (model.page.DETAILS) to their declared tables, row by row in plain Python: they are few.
 
 The same rules as for descriptions: what no column declares or holds goes to `extra` and is counted, and of a row that
 stands on two pages the later counts.
@@ -21,8 +21,8 @@ from pipeline.model.arn import resource_type
 from pipeline.model.page import RawPage, Scope
 
 
-def flatten_part(operation: str, scope: Scope, pages: Sequence[RawPage]) -> Flat:
-    """Flatten pages of a part's operation; pure, and independent of the order the pages arrived in."""
+def flatten_detail(operation: str, scope: Scope, pages: Sequence[RawPage]) -> Flat:
+    """Flatten pages of a detail's operation; pure, and independent of the order the pages arrived in."""
     shape = answer(operation)
     table = shape.root
     rows: dict[tuple[str, ...], dict[str, Any]] = {}

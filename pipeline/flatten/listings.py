@@ -42,7 +42,7 @@ class Flat:
 
     @property
     def resources(self) -> list[pa.Array]:
-        """The ARNs of what a part can be asked about: projects and their datasets, or versions."""
+        """The ARNs of what a detail can be asked about: projects and their datasets, or versions."""
         keys = {name: table(name).key for name in self.tables}
         return [self.tables[name].column(key[0]).combine_chunks() for name, key in keys.items() if len(key) == 1]
 

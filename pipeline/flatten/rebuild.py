@@ -19,7 +19,7 @@ from pipeline.model import TABLES, Column, Origin, Result, Table
 from pipeline.model.page import RawPage
 
 Key: TypeAlias = tuple[str, ...]
-"""What tells a description, or a part's row, from the others of its table."""
+"""What tells a description, or a detail's row, from the others of its table."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YEAR_ONE, YEAR_TEN_THOUSAND = -62_135_596_800, 253_402_300_800
@@ -39,7 +39,7 @@ def decode(body: bytes) -> Any:
 
 
 def described(page: RawPage) -> Iterator[tuple[Key | None, Any]]:
-    """Yield a page's descriptions, or a part's items, by the keys of their rows; None and a sentence for what is none.
+    """Yield a page's items by the keys of their rows; None and a sentence for what is none.
 
     An entry of an object is an item with `key` and `value`.
     """
@@ -64,7 +64,7 @@ def described(page: RawPage) -> Iterator[tuple[Key | None, Any]]:
 
 
 def rebuild(operation: str, rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> dict[Key, Any]:
-    """Rebuild the operation's descriptions, or a part's items, by key, from the rows of its tables."""
+    """Rebuild the operation's descriptions, or a detail's items, by key, from the rows of its tables."""
     root, nested = tables_of(operation)
     descriptions = {tuple(row[name] for name in root.key): _item(root, row) for row in rows[root.name]}
     for table in nested:

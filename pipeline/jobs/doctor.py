@@ -15,9 +15,9 @@ from pipeline.jobs import software
 from pipeline.lake import Lake, open_lake, snapshot
 from pipeline.lake import run_record as record
 from pipeline.lake.snapshot import Snapshot
-from pipeline.load import inspection
 from pipeline.model.finding import Finding, Level, parted
 from pipeline.query import database as warehouse
+from pipeline.query import inspection
 from pipeline.settings import AwsSettings, Settings
 
 SYNCS_FREE = 3

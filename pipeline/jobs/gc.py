@@ -14,8 +14,8 @@ from pipeline.lake import Lake, open_lake, snapshot
 from pipeline.lake import run_record as record
 from pipeline.lake.snapshot import Snapshot
 from pipeline.landing import LandedScope
-from pipeline.load import inspection
 from pipeline.query import database as warehouse
+from pipeline.query import inspection
 from pipeline.settings import Retention, Settings
 
 

@@ -15,10 +15,10 @@ from pipeline.errors import ReklakeError, UsageError
 from pipeline.jobs.run_context import Result
 from pipeline.lake import Lake, snapshot
 from pipeline.lake import run_record as record
+from pipeline.lake.installed import software
 from pipeline.lake.local import sync
 from pipeline.lake.run_record import Outcome, RunRecord
 from pipeline.lake.snapshot import Source
-from pipeline.model.installed import software
 from pipeline.model.page import Scope
 from pipeline.query.checks import CheckResult
 
@@ -31,7 +31,7 @@ HELP: Mapping[str, str] = {
     "reklake_rows": "Rows of each table of the published snapshot.",
     "reklake_scopes": "Scopes (account and region) that the last run asked, by how they ended.",
     "reklake_scope_failed": "1 for each scope that the last run could not list to its end.",
-    "reklake_part_failed": "1 for each part of a scope (datasets, tags, policies) that the last run could not take.",
+    "reklake_detail_failed": "1 for each detail of a scope (datasets, tags, policies) that the last run lacks.",
     "reklake_scope_last_complete_timestamp_seconds": "When the listing ended that a scope's rows were last known from.",
     "reklake_scopes_stale": "Scopes whose last attempt did not complete; they keep the rows they had.",
     "reklake_api_calls": "Calls of the last run to AWS, each attempt counted.",
@@ -230,9 +230,9 @@ def _add_run(add: Any, run: RunRecord | None, ended_at: datetime | None, seconds
         labels = _labels(scope.scope)
         if scope.outcome == Outcome.FAILED:
             add("reklake_scope_failed", 1, **labels, error_kind=scope.error_kind or UNKNOWN)
-        for part in scope.parts:
-            if part.outcome not in {Outcome.COMPLETE, Outcome.SKIPPED}:
-                add("reklake_part_failed", 1, **labels, part=part.part, error_kind=part.error_kind or UNKNOWN)
+        for detail in scope.details:
+            if detail.outcome not in {Outcome.COMPLETE, Outcome.SKIPPED}:
+                add("reklake_detail_failed", 1, **labels, detail=detail.detail, error_kind=detail.error_kind or UNKNOWN)
     add("reklake_api_calls", sum(scope.calls for scope in run.scopes))
     add("reklake_api_retries", sum(scope.retries for scope in run.scopes))
     add("reklake_api_throttles", sum(scope.throttles for scope in run.scopes))

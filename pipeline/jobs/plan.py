@@ -13,7 +13,7 @@ from pipeline.extract.targets import Target
 from pipeline.lake import Lake, open_lake
 from pipeline.lake import run_record as record
 from pipeline.lake.run_record import Outcome
-from pipeline.model.page import DEFAULT_PARTS, DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, Scope
+from pipeline.model.page import DEFAULT_DETAILS, DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, Scope
 from pipeline.settings import AwsSettings, Settings
 
 RECORDS = 200
@@ -70,7 +70,7 @@ class Forecast:
 
     @property
     def calls_bound(self) -> Bound:
-        """At least so many, if a scope or a part was not counted."""
+        """At least so many, if a scope or a detail was not counted."""
         return Bound(is_low=self.unknown > 0 or any(one.bound.is_low for one in self.scopes))
 
     @property
@@ -139,13 +139,13 @@ def _calls(listed: Mapping[str, Any]) -> int:
 def _expected(target: Target, listed: Mapping[str, Any] | None, settings: AwsSettings) -> Expected:
     if listed is None:
         return Expected(target)
-    wanted = DEFAULT_PARTS if settings.parts is None else settings.parts
-    told = {one["part"] for one in listed.get("parts") or ()}
+    wanted = DEFAULT_DETAILS if settings.details is None else settings.details
+    told = {one["detail"] for one in listed.get("details") or ()}
     needed, made = _calls(listed), int(listed.get("calls", 0))
     by_operation = listed.get("calls_by_operation") or {}
     if by_operation:
         share = needed / made if made > needed else 1.0  # which calls were repeated is not told by operation
-        operations = {DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS, *(PARTS[part] for part in wanted)}
+        operations = {DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS, *(DETAILS[detail] for detail in wanted)}
         counts = [round(count * share) for name, count in by_operation.items() if name in operations]
     else:
         counts = [needed]

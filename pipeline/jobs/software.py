@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from importlib import metadata
 
 from pipeline.extract import gives_bodies_early
+from pipeline.lake.installed import software
 from pipeline.model.finding import Finding, Level
-from pipeline.model.installed import software
 
 _REQUIREMENT = re.compile(
     r"(?P<name>[A-Za-z0-9._-]+)\s*(?:\[[^]]*\])?\s*\(?(?P<range>[^;)]*)\)?\s*(?:;(?P<marker>.*))?"

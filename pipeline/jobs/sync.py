@@ -16,8 +16,8 @@ from pipeline.jobs.events import Event, Observer, Outlook
 from pipeline.jobs.run_context import Result, conclude, writing
 from pipeline.lake import Lake, memory, open_lake, snapshot
 from pipeline.lake.run_record import (
+    DetailRecord,
     Outcome,
-    PartRecord,
     RunRecord,
     ScopeRecord,
     documents,
@@ -28,7 +28,7 @@ from pipeline.lake.run_record import (
 from pipeline.lake.snapshot import Snapshot, Source
 from pipeline.landing import LandedScope
 from pipeline.load.snapshot_writer import writer
-from pipeline.model.page import DEFAULT_PARTS, Scope
+from pipeline.model.page import DEFAULT_DETAILS, Scope
 from pipeline.scope import write_scope
 from pipeline.settings import Settings
 from pipeline.unchanged import Published
@@ -65,7 +65,9 @@ def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Resu
         for target in sorted(targets, key=lambda target: target.scope):
             if target.scope not in arriving:
                 known = published.before(target.scope)
-                sink = Arrivals(lake, run.run_id, target.scope, observe, hand, parts=settings.aws.parts, before=known)
+                sink = Arrivals(
+                    lake, run.run_id, target.scope, observe, hand, details=settings.aws.details, before=known
+                )
                 if not arriving:
                     sink.hold()  # it is the first to be flattened, from now on
                 arriving[target.scope] = sink.follow(lister.begin(target, sink))
@@ -118,9 +120,9 @@ def _resume(
     settings: Settings, lake: Lake, run: RunRecord, previous: Snapshot | None, wanted: list[Scope], observe: Observer
 ) -> dict[Scope, Arriving]:
     """Take over what runs have listed and did not live to publish, and clear the rest of what they left."""
-    parts = set(DEFAULT_PARTS if settings.aws.parts is None else settings.aws.parts)
+    details = set(DEFAULT_DETAILS if settings.aws.details is None else settings.aws.details)
     resumable = tidy.resumable(lake, timedelta(seconds=settings.resume_within), previous)
-    found = {scope: one for scope, one in resumable.items() if parts <= one.parts}
+    found = {scope: one for scope, one in resumable.items() if details <= one.details}
     taken: dict[Scope, Arriving] = {}
     for scope in [scope for scope in wanted if scope in found]:
         left = found.pop(scope)
@@ -134,12 +136,12 @@ def _resumed(landed: LandedScope, of_run: str) -> Landed:
     record = ScopeRecord.of(landed.scope)
     record.outcome = Outcome.COMPLETE
     record.resumed_from = of_run
-    record.parts = _parts_of(landed)
+    record.details = _details_of(landed)
     return Landed(landed, record)
 
 
-def _parts_of(landed: LandedScope) -> list[PartRecord]:
-    return [PartRecord(part, Outcome.COMPLETE) for part in sorted(landed.parts)]
+def _details_of(landed: LandedScope) -> list[DetailRecord]:
+    return [DetailRecord(detail, Outcome.COMPLETE) for detail in sorted(landed.details)]
 
 
 def _replayed(found: LandedScope, shown: Source | None) -> Landed:
@@ -158,7 +160,7 @@ def _replayed(found: LandedScope, shown: Source | None) -> Landed:
         record.fail(ScopeError(why, kind="older"))
         return Landed(None, record)
     record.outcome = Outcome.COMPLETE
-    record.parts = _parts_of(found)
+    record.details = _details_of(found)
     return Landed(found, record)
 
 
@@ -202,7 +204,7 @@ def _publish(
 def _outcome(run: RunRecord) -> Outcome:
     """Complete, partial, or failed: nothing to publish because no scope was listed to its end."""
     whole = all(scope.outcome is Outcome.COMPLETE for scope in run.scopes)
-    if whole and not any(part.outcome is Outcome.FAILED for scope in run.scopes for part in scope.parts):
+    if whole and not any(detail.outcome is Outcome.FAILED for scope in run.scopes for detail in scope.details):
         return Outcome.COMPLETE
     listed = any(scope.outcome is Outcome.COMPLETE or scope.versions or scope.projects for scope in run.scopes)
     return Outcome.PARTIAL if listed else Outcome.FAILED

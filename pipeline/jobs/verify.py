@@ -16,13 +16,13 @@ from pipeline.flatten.rebuild import Key, described, differences, rebuild, table
 from pipeline.lake import Lake, snapshot
 from pipeline.lake.snapshot import MEND, Snapshot
 from pipeline.landing import LandedScope
-from pipeline.model import tables_of_part
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RawPage
+from pipeline.model import tables_of_detail
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, RawPage
 
 BATCH_PAGES = 100
 """Pages whose projects are compared at a time, so that memory stays flat."""
 RESOURCES = (("projects", "project_arn"), ("datasets", "dataset_arn"), ("project_versions", "project_version_arn"))
-"""What parts are asked about: tables, and the column with the ARN."""
+"""What details are asked about: tables, and the column with the ARN."""
 
 
 @dataclass(slots=True)
@@ -46,13 +46,13 @@ def verify(lake: Lake) -> Report:
         report.is_whole = source.whole
         landed = landing.scope_file(lake, source.run_id, scope)
         _verify_scope(published, landed, report)
-        for part in PARTS:
-            came_on = source.parts.get(part)
+        for detail in DETAILS:
+            came_on = source.details.get(detail)
             report.is_whole = came_on is None or came_on.whole
             if came_on and came_on.run_id != landed.run_id:
-                _verify_part(published, landing.scope_file(lake, came_on.run_id, scope), part, report)
-            elif all(published.has(table.name) for table in tables_of_part(part)):
-                _verify_part(published, landed, part, report, was_listed=came_on is not None)
+                _verify_detail(published, landing.scope_file(lake, came_on.run_id, scope), detail, report)
+            elif all(published.has(table.name) for table in tables_of_detail(detail)):
+                _verify_detail(published, landed, detail, report, was_listed=came_on is not None)
     return report
 
 
@@ -69,14 +69,14 @@ def _verify_scope(published: Snapshot, landed: LandedScope, report: Report) -> N
         _compare(DESCRIBE_PROJECT_VERSIONS, landed, pages, rows, frozenset(), report)
 
 
-def _verify_part(
-    published: Snapshot, landed: LandedScope, part: str, report: Report, *, was_listed: bool = True
+def _verify_detail(
+    published: Snapshot, landed: LandedScope, detail: str, report: Report, *, was_listed: bool = True
 ) -> None:
-    """Compare a part's rows with the pages that they came on, as far as they are about what is still there.
+    """Compare a detail's rows with the pages that they came on, as far as they are about what is still there.
 
     Those may be pages of an earlier run than the scope's; without any that `was_listed` there should be no row.
     """
-    operation = PARTS[part]
+    operation = DETAILS[detail]
     heads = [PageHead(**head) for head in landing.heads(landed.path)] if was_listed else []
     existing = {arn for table, key in RESOURCES for arn in _read(published, landed, table, [key])[key].to_pylist()}
     pages = _pages(landed, heads, counting(heads), operation, existing) if was_listed else []
@@ -163,7 +163,7 @@ def _compare(
         if key in tabled:
             different = differences(operation, description, rebuilt[key])
             report.differences.extend(f"{where}: {_named(key)}: {one}" for one in different)
-        elif report.is_whole or operation not in PARTS.values():
+        elif report.is_whole or operation not in DETAILS.values():
             report.differences.append(f"{where}: {_named(key)} is not in the tables")
     if report.is_whole:
         report.differences.extend(

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.errors import ReklakeError, ScopeError
 from pipeline.lake import Lake
-from pipeline.model.installed import software
+from pipeline.lake.installed import software
 from pipeline.model.page import Scope
 
 FOLDER, SUFFIX = "runs", ".json"
@@ -31,14 +31,14 @@ class Outcome(StrEnum):
 
 
 @dataclass(slots=True)
-class PartRecord:
-    """How one part of a scope ended (model.page.PARTS): what was asked about its resources, one by one.
+class DetailRecord:
+    """How one detail of a scope ended (model.page.DETAILS): what was asked about its resources, one by one.
 
-    Skipped is a part that was not asked for by name and is not permitted; a part that did not complete keeps its last
+    Skipped is a detail that is not asked for by name and not permitted; a detail that did not complete keeps its last
     rows.
     """
 
-    part: str
+    detail: str
     outcome: Outcome
     error_kind: str | None = None
     error: str | None = None
@@ -77,7 +77,7 @@ class ScopeRecord:
     descriptions: int = 0
     unknown_members: int = 0
     seconds: float = 0.0
-    parts: list[PartRecord] = field(default_factory=list)
+    details: list[DetailRecord] = field(default_factory=list)
 
     @classmethod
     def of(cls, scope: Scope) -> ScopeRecord:
@@ -95,17 +95,17 @@ class ScopeRecord:
         self.error_kind = _kind(error)
         self.error = str(error)
 
-    def part(self, name: str) -> PartRecord:
-        """Return the record of a part, which has failed until it is known to be complete."""
-        found = next((one for one in self.parts if one.part == name), None)
+    def detail(self, name: str) -> DetailRecord:
+        """Return the record of a detail, which has failed until it is known to be complete."""
+        found = next((one for one in self.details if one.detail == name), None)
         if found is None:
-            found = PartRecord(name, Outcome.FAILED)
-            self.parts.append(found)
+            found = DetailRecord(name, Outcome.FAILED)
+            self.details.append(found)
         return found
 
-    def fail_part(self, part: str, error: ReklakeError) -> None:
-        """Note the error that ended one part; the scope goes on without it."""
-        found = self.part(part)
+    def fail_detail(self, detail: str, error: ReklakeError) -> None:
+        """Note the error that ended one detail; the scope goes on without it."""
+        found = self.detail(detail)
         found.outcome = Outcome.FAILED
         found.error_kind = _kind(error)
         found.error = str(error)

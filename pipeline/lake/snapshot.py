@@ -29,8 +29,8 @@ MEND = "`reklake doctor` says what is damaged, and `reklake rollback` returns to
 
 
 @dataclass(frozen=True, slots=True)
-class PartSource:
-    """The run whose landed pages a part's rows of a scope come from, and when that listing ended.
+class DetailSource:
+    """The run whose landed pages a detail's rows of a scope come from, and when that listing ended.
 
     `whole` is False where they are not all the rows of those pages, or not only theirs: some have ended since, with
     what they were about, or are older and fill a gap.
@@ -45,19 +45,19 @@ class PartSource:
 class Source:
     """The run whose landed pages a scope's rows come from, and when that listing ended.
 
-    `whole` is False where a page of it could not be read: rows of the snapshot before it fill that gap. `parts` says
-    where the rows of each part come from that was ever listed (model.page.PARTS); it may be an earlier run.
+    `whole` is False where a page of it could not be read: rows of the snapshot before it fill that gap. `details` says
+    where the rows of each detail come from that was ever listed (model.page.DETAILS); it may be an earlier run.
     """
 
     run_id: str
     whole: bool
     listed_at: datetime
-    parts: Mapping[str, PartSource] = field(default_factory=dict)
+    details: Mapping[str, DetailSource] = field(default_factory=dict)
 
     @property
     def runs(self) -> frozenset[str]:
         """Every run on whose pages rows of the scope came."""
-        return frozenset({self.run_id, *(one.run_id for one in self.parts.values())})
+        return frozenset({self.run_id, *(one.run_id for one in self.details.values())})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,9 @@ class Snapshot:
                 one["run_id"],
                 whole=one["whole"],
                 listed_at=datetime.fromisoformat(one["listed_at"]) if "listed_at" in one else self.created_at,
-                parts={
-                    part: PartSource(of["run_id"], datetime.fromisoformat(of["listed_at"]), whole=of["whole"])
-                    for part, of in one.get("parts", {}).items()
+                details={
+                    detail: DetailSource(of["run_id"], datetime.fromisoformat(of["listed_at"]), whole=of["whole"])
+                    for detail, of in one.get("details", {}).items()
                 },
             )
             for one in self.manifest["scopes"]

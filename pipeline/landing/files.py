@@ -18,8 +18,8 @@ from pipeline.model.page import Scope
 
 FOLDER, SUFFIX = "raw", ".parquet"
 OUTCOME = b"reklake.outcome"
-LISTED_PARTS = b"reklake.parts"
-"""Metadata: the parts (model.page.PARTS) that were asked about every resource, divided by commas."""
+LISTED_DETAILS = b"reklake.details"
+"""Metadata: the details (model.page.DETAILS) that were asked about every resource, divided by commas."""
 COMPLETE, FAILED = "complete", "failed"
 _IN_A_NAME = re.compile(r"[A-Za-z0-9-]+")
 NEVER = datetime.fromtimestamp(0, UTC)
@@ -41,7 +41,7 @@ SCHEMA = pa.schema(
         _field("observed_at", pa.timestamp("us", tz="UTC"), "When the answer was there."),
         _field("request_id", pa.string(), "AWS's id of the request, for AWS support."),
         _field("body", pa.binary(), "The answer's body, byte for byte."),
-        _field("resource_arn", pa.string(), "Dataset, project or version a part asked about; empty in listings."),
+        _field("resource_arn", pa.string(), "Dataset, project or version a detail asked about; empty in listings."),
         _field("digest", pa.binary(), "SHA-256 of the items as they came, without the token; empty if not taken."),
     ]
 )
@@ -52,7 +52,7 @@ class LandedScope:
     """A scope's landed file, as found.
 
     `complete` says whether the scope was listed to its end; `listed_at` is when its last page came (1970 if none
-    did, which is no listing). `parts` are those of which every resource was asked about.
+    did, which is no listing). `details` are those of which every resource was asked about.
     """
 
     scope: Scope
@@ -60,7 +60,7 @@ class LandedScope:
     path: Path
     complete: bool
     listed_at: datetime
-    parts: frozenset[str] = frozenset()
+    details: frozenset[str] = frozenset()
 
 
 def folder(run_id: str) -> str:
@@ -98,8 +98,8 @@ def scope_file(lake: Lake, run_id: str, scope: Scope) -> LandedScope:
     listed_at = _listed_at(file)
     said = file.metadata.metadata or {}
     is_complete = said.get(OUTCOME) == COMPLETE.encode() and listed_at > NEVER
-    parts = frozenset(said.get(LISTED_PARTS, b"").decode().split(",")) - {""}
-    return LandedScope(scope, run_id, path, is_complete, listed_at, parts)
+    details = frozenset(said.get(LISTED_DETAILS, b"").decode().split(",")) - {""}
+    return LandedScope(scope, run_id, path, is_complete, listed_at, details)
 
 
 def is_sound(landed: LandedScope) -> bool:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.lake import Lake
-from pipeline.landing.files import COMPLETE, FAILED, LISTED_PARTS, OUTCOME, SCHEMA, name_of
+from pipeline.landing.files import COMPLETE, FAILED, LISTED_DETAILS, OUTCOME, SCHEMA, name_of
 from pipeline.model.page import RawPage, Scope
 
 ROW_GROUP_BYTES = 4 << 20
@@ -62,13 +62,13 @@ def one_hand() -> Iterator[Hand]:
 class Writer:
     """Takes one scope's pages in the order they come, and keeps few of them in memory.
 
-    Whoever adds the pages says whether they are all there: of the scope (`is_whole`), and of which parts (`parts`).
+    Whoever adds the pages says whether they are all there: of the scope (`is_whole`), and of which details (`details`).
     """
 
     def __init__(self, path: Path, scope: Scope, hand: Hand) -> None:
         self._hand = hand
         self.is_whole = True
-        self.parts: set[str] = set()
+        self.details: set[str] = set()
         self._path = path
         self._file: pq.ParquetWriter | None = None
         self._scope = scope
@@ -134,7 +134,9 @@ class Writer:
 
     def _close(self, outcome: str) -> None:
         file = self._opened()
-        file.add_key_value_metadata({OUTCOME: outcome.encode(), LISTED_PARTS: ",".join(sorted(self.parts)).encode()})
+        file.add_key_value_metadata(
+            {OUTCOME: outcome.encode(), LISTED_DETAILS: ",".join(sorted(self.details)).encode()}
+        )
         file.close()
 
 

@@ -18,17 +18,17 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import BusyError, LakeError
 from pipeline.lake import POINTER, Lake, sha256
-from pipeline.lake.snapshot import FOLDER, FORMAT, MANIFEST, MEND, SINCE, PartSource, Snapshot, Source, is_published
+from pipeline.lake.snapshot import FOLDER, FORMAT, MANIFEST, MEND, SINCE, DetailSource, Snapshot, Source, is_published
 from pipeline.load import history
 from pipeline.load.parallel import ordered_map
 from pipeline.load.replacing import Replacing
 from pipeline.load.sorted_file import TableFile, rows_of
-from pipeline.model import TABLES, Table, declaration, history_of, parent_key, table, tables_of_part
-from pipeline.model.page import PARTS, Scope
+from pipeline.model import TABLES, Table, declaration, history_of, parent_key, table, tables_of_detail
+from pipeline.model.page import DETAILS, Scope
 
 HISTORY = "history"
-LISTED_TABLES = tuple(one for one in TABLES if one.operation not in PARTS.values())
-"""The tables of the two listings; the others are the parts'."""
+LISTED_TABLES = tuple(one for one in TABLES if one.operation not in DETAILS.values())
+"""The tables of the two listings; the others are the details'."""
 FEW_SCOPES = 10
 """Scopes up to which a first history is not written: in the views each is a branch of every table's SQL, looked at for
 every row, and in the manifest an entry of every table."""
@@ -49,7 +49,7 @@ class SnapshotWriter:
         self._is_compared: set[str] = set()
         """Tables whose rows have to be compared with the previous ones to know which are new."""
         self._sources: dict[Scope, Source] = {}
-        self._carried_parts: dict[Scope, dict[str, PartSource]] = defaultdict(dict)
+        self._carried_details: dict[Scope, dict[str, DetailSource]] = defaultdict(dict)
         self._listed: dict[Scope, datetime] = {}
         self._opened: dict[str, pq.ParquetFile] = {}
         self.is_closed = False
@@ -73,11 +73,11 @@ class SnapshotWriter:
         self._is_compared.update(self._files)  # what `replace` noted of the scope no longer tells what is new
 
     def listed(
-        self, scope: Scope, run_id: str, listed_at: datetime, *, whole: bool = True, parts: Collection[str] = ()
+        self, scope: Scope, run_id: str, listed_at: datetime, *, whole: bool = True, details: Collection[str] = ()
     ) -> datetime:
         """Note that the scope's rows are those of that run's pages, of which the last came at `listed_at`.
 
-        So are those of `parts`; the others' are what `carry_part` took over. Returns the instant at which what has
+        So are those of `details`; the others' are what `carry_detail` took over. Returns the instant at which what has
         changed has done so, in the scope's history: that one or, should a clock have gone back, just after the listing
         before.
         """
@@ -85,8 +85,8 @@ class SnapshotWriter:
         if before and listed_at <= before.listed_at:
             again = timedelta(0) if before.run_id == run_id else timedelta(microseconds=1)
             listed_at = before.listed_at + again
-        listed_parts = {part: PartSource(run_id, listed_at, whole) for part in parts}
-        self._sources[scope] = Source(run_id, whole, listed_at, self._carried_parts[scope] | listed_parts)
+        listed_details = {detail: DetailSource(run_id, listed_at, whole) for detail in details}
+        self._sources[scope] = Source(run_id, whole, listed_at, self._carried_details[scope] | listed_details)
         self._listed[scope] = listed_at
         return listed_at
 
@@ -140,22 +140,22 @@ class SnapshotWriter:
             carried.append(kept.column(table(name).key[0]).combine_chunks())
         return pa.concat_arrays(carried)
 
-    def carry_part(self, scope: Scope, part: str, resources: pa.Array) -> None:
-        """Take over a part's previous rows about these ARNs, as they are; those about others end."""
-        before = self._before[scope].parts.get(part) if scope in self._before and len(resources) else None
-        for name, rows in self._previous_rows(scope, tables_of_part(part)) if len(resources) else ():
+    def carry_detail(self, scope: Scope, detail: str, resources: pa.Array) -> None:
+        """Take over a detail's previous rows about these ARNs, as they are; those about others end."""
+        before = self._before[scope].details.get(detail) if scope in self._before and len(resources) else None
+        for name, rows in self._previous_rows(scope, tables_of_detail(detail)) if len(resources) else ():
             kept = rows.filter(pc.is_in(rows.column(table(name).key[0]), resources))
             self.add({name: kept})
             if before and kept.num_rows < rows.num_rows:
                 before = replace(before, whole=False)
         if before:
-            self._carried_parts[scope][part] = before
+            self._carried_details[scope][detail] = before
 
     def asked_before(self, scope: Scope) -> pa.Array:
-        """Return the ARNs that previous rows of the scope's parts are about, each once."""
+        """Return the ARNs that previous rows of the scope's details are about, each once."""
         found = [pa.array([], pa.string())]
-        for part in PARTS:
-            for name, rows in self._previous_rows(scope, tables_of_part(part)):
+        for detail in DETAILS:
+            for name, rows in self._previous_rows(scope, tables_of_detail(detail)):
                 found.append(pc.unique(rows.column(table(name).key[0])))
         return pc.unique(pa.concat_arrays(found))
 
@@ -208,9 +208,9 @@ class SnapshotWriter:
                     "run_id": one.run_id,
                     "whole": one.whole,
                     "listed_at": _text(one.listed_at),
-                    "parts": {
-                        part: {"run_id": of.run_id, "listed_at": _text(of.listed_at), "whole": of.whole}
-                        for part, of in sorted(one.parts.items())
+                    "details": {
+                        detail: {"run_id": of.run_id, "listed_at": _text(of.listed_at), "whole": of.whole}
+                        for detail, of in sorted(one.details.items())
                     },
                 }
                 for scope, one in sorted(self._sources.items(), key=lambda item: item[0])

@@ -16,7 +16,7 @@ from pipeline.model.history import (
     is_told,
 )
 from pipeline.model.schema import Column, Items, Origin, Result, Table
-from pipeline.model.tables import IGNORED, TABLES, parent_key, table, tables_of_part
+from pipeline.model.tables import IGNORED, TABLES, parent_key, table, tables_of_detail
 
 __all__ = [
     "ADDED",
@@ -41,5 +41,5 @@ __all__ = [
     "is_told",
     "parent_key",
     "table",
-    "tables_of_part",
+    "tables_of_detail",
 ]

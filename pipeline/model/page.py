@@ -17,7 +17,7 @@ DESCRIBE_DATASET = "DescribeDataset"
 LIST_TAGS_FOR_RESOURCE = "ListTagsForResource"
 LIST_PROJECT_POLICIES = "ListProjectPolicies"
 
-PARTS = MappingProxyType(
+DETAILS = MappingProxyType(
     {
         "datasets": DESCRIBE_DATASET,
         "tags": LIST_TAGS_FOR_RESOURCE,
@@ -25,7 +25,7 @@ PARTS = MappingProxyType(
     }
 )
 """What a sync can ask for beside projects and versions, each with its operation: one call (or more) a resource."""
-DEFAULT_PARTS = ("datasets",)
+DEFAULT_DETAILS = ("datasets",)
 """Taken where they are permitted, unless others are asked for."""
 
 RESULT_KEYS = MappingProxyType(
@@ -56,13 +56,13 @@ class Scope:
 class RawPage:
     """One answer of one listing, body byte for byte.
 
-    `project_arn` is "" for DescribeProjects. `resource_arn` is the ARN that a part asked about (a dataset, a project, a
+    `project_arn` is "" for DescribeProjects. `resource_arn` is the ARN that a detail asks about (a dataset, project or
     version), "" for the two listings; `project_arn` is then the project it belongs to.
     `listing` counts from 1 and grows when a listing had to start
     again (an expired token): only the pages of the last listing count. `page_number` counts from 1 within it.
     `http_status` is 200, or 400 for the ResourceNotFoundException of a project (or resource) that vanished meanwhile.
     `digest` is the SHA-256 of what is listed on it, byte for byte: all but the token, which AWS makes anew for each
-    listing. Empty where it was not taken. `texts` are the parts of the body that describe one thing each, where whoever
+    listing. Empty where it was not taken. `texts` are the pieces of the body that describe one thing each, if whoever
     took it has found them.
     """
 

@@ -1,6 +1,6 @@
 """The declared tables, as data: what each column holds and where its value stands in the API's answers.
 
-Those of the two listings stand here, those of what is asked about each resource in `pipeline.model.parts`.
+Those of the two listings stand here, those of what is asked about each resource in `pipeline.model.details`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pipeline.model.columns import (
     instant,
     member,
 )
-from pipeline.model.page import PARTS
-from pipeline.model.parts import DATASET_STATISTICS, PROJECT_POLICIES, RESOURCE_TAGS
+from pipeline.model.details import DATASET_STATISTICS, PROJECT_POLICIES, RESOURCE_TAGS
+from pipeline.model.page import DETAILS
 from pipeline.model.schema import Column, Items, Origin, Table
 
 PROJECTS = Table(
@@ -333,6 +333,6 @@ def parent_key(nested: Table) -> str:
     return parents[0].name if parents else nested.key[0]
 
 
-def tables_of_part(part: str) -> tuple[Table, ...]:
-    """Return the tables that a part (model.page.PARTS) fills; the first column of their keys is the resource's ARN."""
-    return tuple(candidate for candidate in TABLES if candidate.operation == PARTS[part])
+def tables_of_detail(detail: str) -> tuple[Table, ...]:
+    """Return the tables that a detail fills; the first column of their keys is the resource's ARN."""
+    return tuple(candidate for candidate in TABLES if candidate.operation == DETAILS[detail])

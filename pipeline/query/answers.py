@@ -12,8 +12,8 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.errors import UsageError
-from pipeline.load.result import Result
 from pipeline.query import guard
+from pipeline.query.result import Result
 
 BATCH_ROWS = 10_000
 """Rows held in memory at a time."""

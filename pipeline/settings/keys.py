@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pipeline.model.page import PARTS
+from pipeline.model.page import DETAILS
 from pipeline.settings.model import FLAGS, QUOTA
 
-NO_PARTS = "none"
+NO_DETAILS = "none"
 MOST_CALLS = 10_000
 """A second: far beyond any quota; guards against a slip of the keys."""
 _ACCOUNT = re.compile(r"[0-9]{12}")
@@ -58,7 +58,7 @@ class Kind(StrEnum):
 
 
 def split(text: str) -> list[str]:
-    """Return the parts of a list that is written with commas."""
+    """Return the details of a list that is written with commas."""
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
@@ -136,9 +136,9 @@ def _external_id(value: str) -> str:
     return "" if _EXTERNAL_ID.fullmatch(value) else "an external id has 2 to 1224 letters, digits, or _+=,.@:/-"
 
 
-def _part(value: str) -> str:
-    known = [*PARTS, NO_PARTS]
-    return "" if value in known else f"it is no part{_nearest(value, known)}. Known: {', '.join(known)}"
+def _detail(value: str) -> str:
+    known = [*DETAILS, NO_DETAILS]
+    return "" if value in known else f"it is no detail{_nearest(value, known)}. Known: {', '.join(known)}"
 
 
 def _nearest(word: str, known: list[str]) -> str:
@@ -161,7 +161,7 @@ KEYS = (
     Key("aws", "session_name", Kind.TEXT, _session_name),
     Key("aws", "profile", Kind.TEXT, _filled, field="profiles"),
     Key("aws", "profiles", Kind.TEXTS, _filled),
-    Key("aws", "with", Kind.TEXTS, _part, field="parts"),
+    Key("aws", "with", Kind.TEXTS, _detail, field="details"),
     Key("aws", "rate", Kind.NUMBER, _rate),
     Key("aws", "burst", Kind.NUMBER, _burst),
     Key("aws", "patience", Kind.NUMBER, _not_below_0("seconds")),

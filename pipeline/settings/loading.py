@@ -10,11 +10,11 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.settings import file
-from pipeline.settings.keys import KEYS, NO_PARTS, Key, Kind, split
+from pipeline.settings.keys import KEYS, NO_DETAILS, Key, Kind, split
 from pipeline.settings.model import DEFAULT_LAKE, RESUME_WITHIN, AwsSettings, Prices, Retention, Settings, naming, shown
 
 CONFIG_FILE = "reklake.toml"
-_COMMAS = {"regions", "exclude_regions", "accounts", "exclude_accounts", "units", "exclude_units", "parts"}
+_COMMAS = {"regions", "exclude_regions", "accounts", "exclude_accounts", "units", "exclude_units", "details"}
 """Fields whose flags may be given several values with commas; a profile's name may hold one."""
 
 
@@ -41,7 +41,7 @@ def load(
 ) -> Settings:
     """Gather the settings; flags that are None or empty give way. UsageError names what is at fault, and where it is.
 
-    `aws` are fields of AwsSettings, or `profile` for one profile; `parts=("none",)` asks for no part, as `with = []` of
+    `aws` are fields of AwsSettings, or `profile` for one profile; `details=("none",)` asks for none, as `with = []` of
     the file does. `config` defaults to reklake.toml in the working directory, if there is one. What cannot be set
     together is only looked at when AWS is asked (`check_together`): a query must not fail for a role without accounts.
     """
@@ -88,7 +88,7 @@ def _of_flags(flags: dict[str, Any]) -> Iterator[tuple[Key, Any, str]]:
             continue
         key = of_field[name]
         if name in _COMMAS:
-            value = [part for item in value for part in (split(item) or [item])]  # noqa: PLW2901  # as others say it
+            value = [detail for item in value for detail in (split(item) or [item])]  # noqa: PLW2901  # as others say it
         yield key, value, key.flag
 
 
@@ -115,9 +115,9 @@ def _formed(key: Key, value: Any, where: str) -> Any:
     if key.kind is not Kind.TEXTS:
         return (value,) if key.target == "profiles" else value
     items = tuple(dict.fromkeys(value))
-    if key.target == "parts" and NO_PARTS in items:
+    if key.target == "details" and NO_DETAILS in items:
         if len(items) > 1:
-            raise UsageError(f"{naming(where, NO_PARTS, 'has')}: it cannot stand beside others.")
+            raise UsageError(f"{naming(where, NO_DETAILS, 'has')}: it cannot stand beside others.")
         return ()
     return items
 

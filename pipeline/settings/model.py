@@ -30,7 +30,7 @@ FLAGS = MappingProxyType(
         "external_id": "--external-id",
         "session_name": "--session-name",
         "profiles": "--profile",
-        "parts": "--with",
+        "details": "--with",
         "rate": "--rate",
         "burst": "--burst",
     }
@@ -69,8 +69,8 @@ class AwsSettings:
     external_id: str | None = None
     session_name: str = SESSION_NAME
     profiles: tuple[str, ...] = ()
-    parts: tuple[str, ...] | None = None
-    """What is asked for beside projects and versions (model.page.PARTS), called `with` outside; None: the default,
+    details: tuple[str, ...] | None = None
+    """What is asked for beside projects and versions (model.page.DETAILS), called `with` outside; None: the default,
     where it is permitted."""
     rate: float = QUOTA
     burst: float | None = None

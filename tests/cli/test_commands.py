@@ -151,8 +151,8 @@ def test_a_settings_file_is_found_in_the_folder(reklake: Run, endpoint: Emulator
 def test_demo_needs_nobody_and_shows_what_to_try_next(reklake: Run):
     ran = reklake("demo", AWS_PROFILE="someone-elses", AWS_DEFAULT_REGION="mars-north-1")
     assert ran.returncode == 0, ran.stderr
-    for part in ("complete", "my-project", "weld-seam-quality", "Try next:", "from running_models"):
-        assert part in ran.stdout
+    for detail in ("complete", "my-project", "weld-seam-quality", "Try next:", "from running_models"):
+        assert detail in ran.stdout
     assert ran.stderr == ""
 
 

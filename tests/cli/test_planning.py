@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.emulator import Emulator, StaticWorld
 from pipeline.lake import LocalLake
-from pipeline.lake.run_record import Outcome, PartRecord, RunRecord, ScopeRecord
+from pipeline.lake.run_record import DetailRecord, Outcome, RunRecord, ScopeRecord
 from tests.cli.conftest import Run
 from tests.service.organizations import Organization
 
@@ -44,7 +44,7 @@ def listed_before(lake: Path) -> None:
             pages=101,
             projects=40,
             versions=90,
-            parts=[PartRecord("datasets", Outcome.COMPLETE)],
+            details=[DetailRecord("datasets", Outcome.COMPLETE)],
         ),
         ScopeRecord(ACCOUNT, "eu-west-1", Outcome.FAILED, calls=7),
     ]
@@ -122,7 +122,7 @@ def test_an_organization_is_planned_with_what_it_leaves_out(reklake: Run, endpoi
         (["--region", "us-esat-1"], "--region us-esat-1: Rekognition has no such region"),
         (["--organization", "--region", "us-east-1"], "--organization needs --role NAME"),
         (["--ou", "sales"], "--ou sales: an organizational unit's id is like ou-ab12-cdef3456"),
-        (["--with", "tgas"], "--with tgas: it is no part (did you mean tags?)"),
+        (["--with", "tgas"], "--with tgas: it is no detail (did you mean tags?)"),
         (["--rate", "0"], "--rate 0: give calls a second, above 0"),
         (["--profile", "nobody", "--region", "us-east-1"], "nobody"),
     ],

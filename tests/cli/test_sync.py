@@ -128,7 +128,7 @@ def test_strict_publishes_nothing_and_the_next_sync_asks_only_for_what_failed(
     assert {line.split(",")[0] for line in rows.stdout.splitlines()[1:]} == {HERE, THERE}
 
 
-def test_parts_that_are_asked_for_by_name_fill_their_tables(reklake: Run, endpoint: Emulator):
+def test_details_that_are_asked_for_by_name_fill_their_tables(reklake: Run, endpoint: Emulator):
     ran = reklake("sync", *ONE, "--quiet", "--with", "tags,policies", **endpoint.environment())
     assert ran.returncode == 0
     query = "select count(*) from resource_tags union all select count(*) from project_policies"

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.flatten.response_schema import answer
-from pipeline.model import IGNORED, TABLES, Origin, Result, Table, tables_of_part
-from pipeline.model.page import PARTS, RESULT_KEYS, RawPage
+from pipeline.model import IGNORED, TABLES, Origin, Result, Table, tables_of_detail
+from pipeline.model.page import DETAILS, RESULT_KEYS, RawPage
 
 SERVICE = botocore.session.get_session().get_service_model("rekognition")
 OPERATIONS = sorted(RESULT_KEYS)
@@ -97,9 +97,9 @@ def test_every_parameter_that_a_column_holds_is_one_of_a_page(operation: str):
     assert parameters <= {field.name for field in fields(RawPage)}
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_the_key_of_a_parts_table_begins_with_the_resource(part: str):
-    for table in tables_of_part(part):
+@pytest.mark.parametrize("detail", DETAILS)
+def test_the_key_of_a_details_table_begins_with_the_resource(detail: str):
+    for table in tables_of_detail(detail):
         assert table.column(table.key[0]).path in {"resource_arn", "ProjectArn"}
 
 

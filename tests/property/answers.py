@@ -81,7 +81,7 @@ def listings(draw: st.DrawFn, operation: str, *, odd: bool) -> list[dict[str, An
 
 @st.composite
 def results(draw: st.DrawFn, operation: str, project_arn: str, *, odd: bool) -> Any:
-    """What one page of a part holds: a description, tags, or policies that may repeat earlier ones' names."""
+    """What one page of a detail holds: a description, tags, or policies that may repeat earlier ones' names."""
     shape = SERVICE.operation_model(operation).output_shape.members[RESULT_KEYS[operation]]
     if shape.type_name == "map":
         return draw(st.dictionaries(text, (anything if odd else st.none() | text), max_size=4))

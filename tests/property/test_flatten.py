@@ -11,14 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.flatten import Flat, flatten, flatten_part
+from pipeline.flatten import Flat, flatten, flatten_detail
 from pipeline.flatten.rebuild import canonical, decode, described, rebuild, tables_of
 from pipeline.model import Origin, table
 from pipeline.model.page import (
     DESCRIBE_PROJECT_VERSIONS,
     DESCRIBE_PROJECTS,
+    DETAILS,
     LIST_PROJECT_POLICIES,
-    PARTS,
     RESULT_KEYS,
     RawPage,
     Scope,
@@ -113,10 +113,10 @@ def test_a_damaged_body_fails_alone(data: st.DataObject, damage: bytes):
 
 
 @pytest.mark.parametrize("odd", [False, True], ids=["as modelled", "odd"])
-@pytest.mark.parametrize("operation", PARTS.values())
+@pytest.mark.parametrize("operation", DETAILS.values())
 @slow
 @given(data=st.data())
-def test_what_a_part_answers_is_found_again(operation: str, odd: bool, data: st.DataObject):
+def test_what_a_detail_answers_is_found_again(operation: str, odd: bool, data: st.DataObject):
     resources = [f"arn:{name}" for name in data.draw(st.lists(st.sampled_from("aäbc"), unique=True, max_size=3))]
     sent = []
     for arn in resources:
@@ -125,7 +125,7 @@ def test_what_a_part_answers_is_found_again(operation: str, odd: bool, data: st.
             result = data.draw(results(operation, project, odd=odd))
             body = json.dumps({RESULT_KEYS[operation]: result}, ensure_ascii=data.draw(st.booleans())).encode()
             sent.append(RawPage(operation, project, 1, number, 200, SEEN, "id", body, arn))
-    flat = flatten_part(operation, SCOPE, random.Random(data.draw(st.integers())).sample(sent, len(sent)))
+    flat = flatten_detail(operation, SCOPE, random.Random(data.draw(st.integers())).sample(sent, len(sent)))
     found = rows(flat)
 
     assert flat.problems == ()

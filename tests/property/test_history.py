@@ -61,7 +61,7 @@ class Model:
         for name, rows in seen.items():
             before = self.current[scope][name]
             for state in self.states[name]:
-                key = tuple(state["row"][part] for part in table(name).key)
+                key = tuple(state["row"][detail] for detail in table(name).key)
                 is_of_scope = key in before
                 if state["valid_to"] is None and is_of_scope and rows.get(key) != state["row"]:
                     state["valid_to"] = at
@@ -139,7 +139,7 @@ def test_every_state_of_every_row_is_told_with_its_interval(runs: list, rows_a_r
                 key = table(name).key
                 assert [{k: v for k, v in row.items() if v is not None} for row in current] == [
                     {k: v for k, v in row.items() if v is not None}
-                    for row in sorted(expected, key=lambda row: tuple(row[part] for part in key))
+                    for row in sorted(expected, key=lambda row: tuple(row[detail] for detail in key))
                 ]
                 rows = told(found, name)
                 assert pq.read_schema(found.file(name, history=True)).equals(
@@ -150,7 +150,7 @@ def test_every_state_of_every_row_is_told_with_its_interval(runs: list, rows_a_r
                     | {"valid_from": state["valid_from"], "valid_to": state["valid_to"]}
                     for state in model.states[name]
                 ]
-                full.sort(key=lambda row: tuple(row[part] for part in (*table(name).key, "valid_from")))
+                full.sort(key=lambda row: tuple(row[detail] for detail in (*table(name).key, "valid_from")))
                 assert rows == with_ends(full, table(name).key)
 
 

@@ -67,8 +67,8 @@ def families(draw: st.DrawFn, operation: str) -> list[bytes]:
     ascii_only = draw(st.booleans())
     separators = draw(st.sampled_from([None, (",", ":")]))
     return [
-        json.dumps({key: part}, ensure_ascii=ascii_only, separators=separators).encode()
-        for part in (shuffled[:cut], shuffled[cut:])
+        json.dumps({key: detail}, ensure_ascii=ascii_only, separators=separators).encode()
+        for detail in (shuffled[:cut], shuffled[cut:])
     ]
 
 

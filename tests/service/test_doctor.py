@@ -62,19 +62,19 @@ def test_where_all_is_well_every_line_says_so(serve: Serve):
     ]
 
 
-def test_every_scope_is_tried_with_the_parts_asked_for(serve: Serve):
+def test_every_scope_is_tried_with_the_details_asked_for(serve: Serve):
     served = serve(two_by_two())
-    found = look(**BOTH, parts=["datasets", "tags", "policies"])
+    found = look(**BOTH, details=["datasets", "tags", "policies"])
     assert ill(found) == []
     assert of(found, "role").message == "assumed in 2 of 2 accounts"
     assert of(found, "all 4 scopes").message == f"{BASIC}, DescribeDataset, ListTagsForResource, ListProjectPolicies"
     assert len(served.endpoint.calls) == 4 * 5
-    assert of(look(parts=["none"]), f"{ACCOUNT}/us-east-1").message == BASIC
+    assert of(look(details=["none"]), f"{ACCOUNT}/us-east-1").message == BASIC
 
 
 def test_where_no_project_is_seen_a_made_up_one_tells(serve: Serve):
     served = serve(StaticWorld({}))
-    found = look(parts=["datasets", "tags", "policies"])
+    found = look(details=["datasets", "tags", "policies"])
     assert ill(found) == []
     assert [call.error for call in served.endpoint.calls] == [None, *["ResourceNotFoundException"] * 4]
     served.endpoint.use(faults=[Fault("access_denied", operation="DescribeProjectVersions")])
@@ -87,11 +87,11 @@ def test_an_answer_about_a_made_up_arn_that_is_not_understood_is_no_failure(serv
     odd = b'{"__type":"InvalidParameterException","Message":"Request has invalid parameters"}'
     faults = [Fault("raw_body", operation="ListTagsForResource", body=odd, status=400)]
     serve(StaticWorld({}), faults=faults)
-    ((level, _, said),) = ill(look(parts=["tags"]))
+    ((level, _, said),) = ill(look(details=["tags"]))
     assert level == "warn"
     assert said.startswith("ListTagsForResource: InvalidParameterException: Request has invalid parameters (asked")
     serve(two_by_two(), faults=faults)
-    ((level, _, _),) = ill(look(parts=["tags"]))
+    ((level, _, _),) = ill(look(details=["tags"]))
     assert level == "fail"
 
 
@@ -104,12 +104,12 @@ def test_a_permission_that_lacks_is_named_with_its_mend(serve: Serve):
     assert one.mend.startswith("Allow rekognition:DescribeProjects (on *) and rekognition:DescribeProjectVersions for")
 
 
-def test_a_default_part_may_be_denied_one_asked_for_by_name_may_not(serve: Serve):
+def test_a_default_detail_may_be_denied_one_asked_for_by_name_may_not(serve: Serve):
     serve(two_by_two(), faults=[Fault("access_denied", operation="DescribeDataset")])
     ((level, where, said),) = ill(look())
     assert (level, where) == ("warn", f"{ACCOUNT}/us-east-1")
-    assert said.endswith("a sync goes on without that part")
-    ((level, _, said),) = ill(look(parts=["datasets"]))
+    assert said.endswith("a sync goes on without that detail")
+    ((level, _, said),) = ill(look(details=["datasets"]))
     assert level == "fail"
     assert "goes on" not in said
 

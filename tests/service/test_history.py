@@ -140,8 +140,8 @@ def test_regions_that_fail_in_turn_leave_the_lake_as_the_model_says(serve: Serve
     for one in run.replayable(chosen):
         run.replay(chosen, one, lambda _: None)
     manifests = [snapshot.current(LocalLake(one)).manifest for one in (lake, rebuilt)]
-    for part in ("tables", "history"):
-        assert manifests[0][part] == manifests[1][part], part
+    for detail in ("tables", "history"):
+        assert manifests[0][detail] == manifests[1][detail], detail
     assert failing_checks(rebuilt) == []
 
 

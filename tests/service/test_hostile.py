@@ -25,11 +25,11 @@ from pipeline.jobs import sync as run
 from pipeline.jobs.verify import verify
 from pipeline.lake import LocalLake, snapshot
 from pipeline.lake.run_record import Outcome
-from pipeline.load.result import Result
 from pipeline.model import TABLES
 from pipeline.model.page import Scope
 from pipeline.query import answers as queries
 from pipeline.query import database as warehouse
+from pipeline.query.result import Result
 from pipeline.query.sqlfiles import read
 from tests.service.worlds import ACCOUNT, REGION, project, rows, version
 

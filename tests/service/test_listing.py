@@ -101,8 +101,8 @@ def test_a_lasting_fault_fails_the_scope_and_says_where(serve: Serve, fault: Fau
     result = served.sync(max_attempts=3, patience=0.3)
     scope = only_scope(result)
     assert (scope.outcome, scope.error_kind) == (Outcome.FAILED, kind)
-    for part in ("111122223333", "us-east-1", said):
-        assert part in scope.error
+    for detail in ("111122223333", "us-east-1", said):
+        assert detail in scope.error
     if fault.operation == VERSIONS:
         assert "project/cats" in scope.error
     assert result.record.outcome is Outcome.FAILED

@@ -44,9 +44,9 @@ def revised(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     return noted
 
 
-def manifest(lake: Path, *parts: str) -> dict[str, Any]:
+def manifest(lake: Path, *details: str) -> dict[str, Any]:
     found = snapshot.current(LocalLake(lake)).manifest
-    return {part: {name: entry["sha256"] for name, entry in found[part].items()} for part in parts}
+    return {detail: {name: entry["sha256"] for name, entry in found[detail].items()} for detail in details}
 
 
 def states(lake: Path) -> dict[str, list[dict[str, Any]]]:
@@ -185,7 +185,7 @@ def test_undeclared_members_are_counted_as_if_all_had_been_read(serve: Serve, re
         (told,) = serve(listed(described), lake=served.lake).sync().record.scopes
         (fresh,) = serve(listed(described)).sync().record.scopes
         assert told.unknown_members == fresh.unknown_members == 1 + 1 + 119 * 2 + 1
-        assert [part.unknown_members for part in told.parts] == [1]
+        assert [detail.unknown_members for detail in told.details] == [1]
     assert revised == [(2, 2), (1, 1)]
 
 
@@ -288,7 +288,7 @@ def test_of_a_scope_that_was_not_followed_only_changed_pages_are_read_back(
     assert revised == [(1, 1)]
 
 
-def test_a_part_that_is_asked_for_the_first_time_is_asked_of_all_that_is_there(serve: Serve, revised: list[Any]):
+def test_a_detail_that_is_asked_for_the_first_time_is_asked_of_all_that_is_there(serve: Serve, revised: list[Any]):
     def tagged(count: int) -> StaticWorld:
         one = project("a")
         described = [version(one, name) for name in names(count)]
@@ -297,11 +297,11 @@ def test_a_part_that_is_asked_for_the_first_time_is_asked_of_all_that_is_there(s
 
     served = serve(tagged(120))
     served.sync()
-    for count, parts in ((120, ["tags"]), (119, ["tags"]), (121, ["tags"]), (122, []), (122, ["tags"])):
-        serve(tagged(count), lake=served.lake).sync(parts=parts)
-        if parts:
+    for count, details in ((120, ["tags"]), (119, ["tags"]), (121, ["tags"]), (122, []), (122, ["tags"])):
+        serve(tagged(count), lake=served.lake).sync(details=details)
+        if details:
             fresh = serve(tagged(count))
-            fresh.sync(parts=parts)
+            fresh.sync(details=details)
             assert manifest(served.lake, "tables") == manifest(fresh.lake, "tables")
     assert revised == [(0, 0), (1, 0), (0, 2), (0, 1)]  # at last, the rows there were are from two runs
 

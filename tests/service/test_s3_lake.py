@@ -298,7 +298,7 @@ def test_more_names_than_one_answer_holds(lake: S3Lake, store: Store):
     assert lake.entries() == ["raw"]
 
 
-def test_a_large_file_goes_in_parts(lake: S3Lake, store: Store, elsewhere: S3Lake, proxy: Proxy):
+def test_a_large_file_goes_in_details(lake: S3Lake, store: Store, elsewhere: S3Lake, proxy: Proxy):
     content = random.Random(1).randbytes(BIG)
     with lake.new_file("raw/one") as path:
         path.write_bytes(content)
@@ -615,7 +615,7 @@ def test_an_upload_that_fails_for_good_leaves_no_manifest(
     assert not any(key.endswith("manifest.json") for key in store.names())
 
 
-def test_a_large_upload_that_fails_leaves_no_parts(lake: S3Lake, store: Store, proxy: Proxy):
+def test_a_large_upload_that_fails_leaves_no_details(lake: S3Lake, store: Store, proxy: Proxy):
     proxy.fail("status", "PUT", "partNumber=2", 100, status=403)
     with pytest.raises(LakeError, match="raw/one: UploadPart: AccessDenied"), lake.new_file("raw/one") as path:
         path.write_bytes(b"1" * BIG)

@@ -1,4 +1,4 @@
-"""A whole run over HTTP: accounts and regions, what is published, what is kept when a part fails."""
+"""A whole run over HTTP: accounts and regions, what is published, what is kept when a detail fails."""
 
 from __future__ import annotations
 
@@ -117,8 +117,8 @@ def test_an_item_that_makes_no_sense_fails_alone_and_takes_nothing_away(serve: S
     result = again.sync()
     assert result.record.outcome is Outcome.PARTIAL
     (scope,) = result.record.scopes
-    for part in (ACCOUNT, "us-east-1", "project/dogs", "page 1", "item 1", "ProjectVersionArn"):
-        assert part in scope.error
+    for detail in (ACCOUNT, "us-east-1", "project/dogs", "page 1", "item 1", "ProjectVersionArn"):
+        assert detail in scope.error
     assert version_names(served.lake) == {"cats": names(3), "dogs": names(2)}
     statuses = {
         (one["project_name"], one["version_name"]): one["status"] for one in rows(served.lake, "project_versions")

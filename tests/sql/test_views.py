@@ -31,7 +31,7 @@ def scopes_after(lake, *runs):
     ]
 
 
-@pytest.mark.parametrize("view", ["run_files", "runs", "run_scopes", "run_parts", "scopes", "listings"])
+@pytest.mark.parametrize("view", ["run_files", "runs", "run_scopes", "run_details", "scopes", "listings"])
 @pytest.mark.parametrize("has_folder", [True, False])
 def test_no_record_gives_no_row(view, has_folder, place):
     lakes.make(place)
@@ -91,17 +91,17 @@ def test_a_record_is_read_whole(place):
     assert (bad["region"], bad["error_kind"], bad["error"]) == ("x", "denied", "no access")
 
 
-def test_parts_are_told_by_scope_and_those_of_older_records_are_none(place):
-    datasets = {"part": "datasets", "outcome": "complete", "error_kind": None, "error": None}
-    tags = {"part": "tags", "outcome": "failed", "error_kind": "denied", "error": "no access"}
-    scopes = [OK | {"parts": [datasets, tags]}, {"region": "x", "parts": [datasets | {"outcome": "skipped"}]}]
+def test_details_are_told_by_scope_and_those_of_older_records_are_none(place):
+    datasets = {"detail": "datasets", "outcome": "complete", "error_kind": None, "error": None}
+    tags = {"detail": "tags", "outcome": "failed", "error_kind": "denied", "error": "no access"}
+    scopes = [OK | {"details": [datasets, tags]}, {"region": "x", "details": [datasets | {"outcome": "skipped"}]}]
     runs = [
         lakes.run_record("r1", at=JUNE, scopes=scopes),
-        lakes.run_record("r2", at=JULY, scopes=[OK, BAD | {"region": "x", "parts": []}]),
+        lakes.run_record("r2", at=JULY, scopes=[OK, BAD | {"region": "x", "details": []}]),
     ]
     lakes.make(place, runs=runs)
     usual = {"run_id": "r1", "account_id": lakes.ACCOUNT, "region": lakes.REGION}
-    assert ask(place, "from run_parts order by region, part") == [
+    assert ask(place, "from run_details order by region, detail") == [
         usual | datasets,
         usual | tags,
         usual | datasets | {"region": "x", "outcome": "skipped"},

@@ -28,8 +28,8 @@ from pipeline.cli.exits import Exit
 from pipeline.emulator import Fault
 from pipeline.errors import SCOPE_ERRORS, FatalError, UsageError
 from pipeline.jobs import metrics_file as metrics
-from pipeline.lake.run_record import Outcome, PartRecord
-from pipeline.model.page import PARTS
+from pipeline.lake.run_record import DetailRecord, Outcome
+from pipeline.model.page import DETAILS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -520,7 +520,7 @@ def test_the_labels_in_the_guide_are_those_of_the_metrics():
     from tests.unit.test_metrics import HERE, NOW, ended, found, listed
 
     run = ended(1, listed(HERE, None, Outcome.FAILED))
-    run.scopes[0].parts = [PartRecord(part, Outcome.FAILED) for part in PARTS]
+    run.scopes[0].details = [DetailRecord(detail, Outcome.FAILED) for detail in DETAILS]
     known = metrics.Standing({"projects": 1}, NOW, {HERE: NOW})
     for line in metrics.render(run, known, checks=[found("a", "error")]).splitlines():
         if not line.startswith("#"):

@@ -1,4 +1,4 @@
-"""The parts of the doctor that judge what the lake remembers."""
+"""The details of the doctor that judge what the lake remembers."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ ONE, TWO = "111122223333", "444455556666"
 REGION = "us-east-1"
 SETTINGS = AwsSettings(rate=5.0, burst=1.0)
 BOTH = {DESCRIBE_PROJECTS: 2, DESCRIBE_PROJECT_VERSIONS: 101, DESCRIBE_DATASET: 51}
-DATASETS = [{"part": "datasets", "outcome": "complete"}]
+DATASETS = [{"detail": "datasets", "outcome": "complete"}]
 
 
 def planned(*accounts: str, left_out: tuple[LeftOut, ...] = ()) -> Plan:
@@ -57,7 +57,7 @@ def test_the_shortest_time_is_that_of_the_operation_with_the_most_calls(
 
 
 def test_calls_by_operation_are_exact():
-    (one,) = expected(run(scope(calls=154, calls_by_operation=BOTH, parts=DATASETS, projects=3, versions=7))).scopes
+    (one,) = expected(run(scope(calls=154, calls_by_operation=BOTH, details=DATASETS, projects=3, versions=7))).scopes
     assert (one.calls, one.seconds, one.bound) == (154, 20.0, Bound())
     assert (one.projects, one.versions) == (3, 7)
 
@@ -69,7 +69,7 @@ def test_repeated_calls_are_taken_off():
                 calls=308,
                 retries=154,
                 calls_by_operation={name: count * 2 for name, count in BOTH.items()},
-                parts=DATASETS,
+                details=DATASETS,
             )
         )
     ).scopes
@@ -78,21 +78,21 @@ def test_repeated_calls_are_taken_off():
     assert old.calls == 101
 
 
-def test_a_part_that_is_not_asked_for_any_more_costs_nothing():
-    before = run(scope(calls=154, calls_by_operation=BOTH, parts=DATASETS))
-    (one,) = expected(before, settings=AwsSettings(rate=5.0, burst=1.0, parts=())).scopes
+def test_a_detail_that_is_not_asked_for_any_more_costs_nothing():
+    before = run(scope(calls=154, calls_by_operation=BOTH, details=DATASETS))
+    (one,) = expected(before, settings=AwsSettings(rate=5.0, burst=1.0, details=())).scopes
     assert (one.calls, one.bound) == (103, Bound())
 
 
-def test_a_part_that_was_not_asked_for_then_is_not_counted():
-    before = run(scope(calls=154, calls_by_operation=BOTH, parts=DATASETS))
-    found = expected(before, settings=AwsSettings(parts=("datasets", "tags")))
+def test_a_detail_that_was_not_asked_for_then_is_not_counted():
+    before = run(scope(calls=154, calls_by_operation=BOTH, details=DATASETS))
+    found = expected(before, settings=AwsSettings(details=("datasets", "tags")))
     assert found.scopes[0].bound == Bound(is_low=True)
     assert str(found.calls_bound) == str(found.seconds_bound) == "at least"
 
 
 def test_a_total_is_the_most_that_one_operation_can_have():
-    found = expected(run(scope(calls=101)), settings=AwsSettings(rate=5.0, burst=1.0, parts=()))
+    found = expected(run(scope(calls=101)), settings=AwsSettings(rate=5.0, burst=1.0, details=()))
     assert (found.scopes[0].calls, found.scopes[0].seconds) == (101, 20.0)
     assert str(found.calls_bound) == "about"
     assert str(found.seconds_bound) == "at most"
@@ -123,7 +123,7 @@ def test_records_are_read_until_every_scope_is_known():
 
 
 def test_what_was_never_listed_is_unknown():
-    found = expected(run(scope(calls_by_operation={DESCRIBE_PROJECTS: 10}, parts=DATASETS)), accounts=(ONE, TWO))
+    found = expected(run(scope(calls_by_operation={DESCRIBE_PROJECTS: 10}, details=DATASETS)), accounts=(ONE, TWO))
     assert [one.calls for one in found.scopes] == [10, None]
     assert (found.unknown, found.calls, str(found.calls_bound), str(found.seconds_bound)) == (
         1,
@@ -134,7 +134,7 @@ def test_what_was_never_listed_is_unknown():
 
 
 def test_the_summary_says_what_is_known():
-    whole = expected(run(scope(calls=1154, calls_by_operation=BOTH | {DESCRIBE_PROJECTS: 1002}, parts=DATASETS)))
+    whole = expected(run(scope(calls=1154, calls_by_operation=BOTH | {DESCRIBE_PROJECTS: 1002}, details=DATASETS)))
     assert "\n".join(summary(whole, 5.0)) == (
         "1 scope: 1 account, 1 region\n"
         "about 1,154 calls; at 5 a second for each operation, account and region the shortest time is about "

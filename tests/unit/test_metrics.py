@@ -20,7 +20,7 @@ from pipeline.jobs import metrics_file as metrics
 from pipeline.jobs.metrics_file import Standing
 from pipeline.jobs.run_context import Result
 from pipeline.lake import LocalLake
-from pipeline.lake.run_record import Outcome, PartRecord, RunRecord, ScopeRecord
+from pipeline.lake.run_record import DetailRecord, Outcome, RunRecord, ScopeRecord
 from pipeline.lake.snapshot import FORMAT, Source
 from pipeline.model.page import Scope
 from pipeline.query.checks import CheckResult
@@ -160,7 +160,7 @@ def test_a_complete_run(tmp_path: Path):
     assert [one(read, "reklake_checks_failed", severity=each) for each in ("error", "warn")] == [0, 0]
     versions = {"version": "0.1.0", "python": "3.12.1", "boto3": "1.40.0", "pyarrow": "24.0", "duckdb": "1.5.5"}
     assert one(read, "reklake_build_info", **versions) == 1
-    assert set(metrics.HELP) - set(read) == {"reklake_scope_failed", "reklake_part_failed"}
+    assert set(metrics.HELP) - set(read) == {"reklake_scope_failed", "reklake_detail_failed"}
 
 
 def test_what_failed_is_named():
@@ -168,9 +168,9 @@ def test_what_failed_is_named():
     scope.fail(ScopeError("arn:aws:iam::111122223333:role/secret is not allowed", kind="denied"))
     other = listed(THERE, hours_ago(1), Outcome.PARTIAL)
     other.parts = [
-        PartRecord("datasets", Outcome.COMPLETE),
-        PartRecord("tags", Outcome.FAILED, "throttled", "too many"),
-        PartRecord("policies", Outcome.SKIPPED, "denied"),
+        DetailRecord("datasets", Outcome.COMPLETE),
+        DetailRecord("tags", Outcome.FAILED, "throttled", "too many"),
+        DetailRecord("policies", Outcome.SKIPPED, "denied"),
     ]
     run = ended(1, scope, other)
     text = metrics.render(run, None, checks=(found("a", "error"), found("b", "warn"), found("c", "warn")))
@@ -178,8 +178,8 @@ def test_what_failed_is_named():
     assert read["reklake_scope_failed"] == {
         frozenset({("account_id", "111122223333"), ("region", "eu-west-1"), ("error_kind", "denied")}): 1
     }
-    labels = {"account_id": "111122223333", "region": "us-east-1", "part": "tags", "error_kind": "throttled"}
-    assert read["reklake_part_failed"] == {frozenset(labels.items()): 1}
+    labels = {"account_id": "111122223333", "region": "us-east-1", "detail": "tags", "error_kind": "throttled"}
+    assert read["reklake_detail_failed"] == {frozenset(labels.items()): 1}
     assert one(read, "reklake_scopes", outcome="failed") == one(read, "reklake_scopes", outcome="partial") == 1
     assert [one(read, "reklake_checks_failed", severity=each) for each in ("error", "warn")] == [1, 2]
     assert one(read, "reklake_last_run_outcome", outcome="partial") == 1

@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.extract import iam_policy as policy
-from pipeline.model.page import DEFAULT_PARTS, PARTS, RESULT_KEYS
+from pipeline.model.page import DEFAULT_DETAILS, DETAILS, RESULT_KEYS
 
-EVERYTHING = {"parts": tuple(PARTS), "evidence": True}
+EVERYTHING = {"details": tuple(DETAILS), "evidence": True}
 OPERATION_OF = {  # where an action of S3 has another name than its operation (Service Authorization Reference)
     "s3:ListBucket": "ListObjectsV2",
     "s3:ListBucketMultipartUploads": "ListMultipartUploads",
@@ -52,8 +52,8 @@ DATASETS = allow("DescribeDatasets", "rekognition:DescribeDataset", f"{PROJECTS}
 
 def test_what_is_listed_by_default_and_what_else_can_be():
     assert documents(policy.listing()) == [*BASE, DATASETS]
-    assert documents(policy.listing(parts=())) == BASE
-    assert documents(policy.listing(parts=("policies", "tags"))) == [
+    assert documents(policy.listing(details=())) == BASE
+    assert documents(policy.listing(details=("policies", "tags"))) == [
         *BASE,
         allow("ListTags", "rekognition:ListTagsForResource", PROJECTS),
         allow("ListPolicies", "rekognition:ListProjectPolicies", PROJECTS),
@@ -61,18 +61,18 @@ def test_what_is_listed_by_default_and_what_else_can_be():
 
 
 def test_a_policy_permits_just_what_pages_come_from():
-    actions = {action for one in policy.listing(parts=tuple(PARTS)) for action in one.actions}
+    actions = {action for one in policy.listing(details=tuple(DETAILS)) for action in one.actions}
     assert actions == {f"rekognition:{operation}" for operation in RESULT_KEYS}
-    assert set(DEFAULT_PARTS) <= PARTS.keys()
+    assert set(DEFAULT_DETAILS) <= DETAILS.keys()
 
 
 def test_evidence_in_named_buckets_and_in_any():
     key = "arn:aws:kms:*:*:key/*"
-    assert documents(policy.listing(parts=(), evidence=True))[2:] == [
+    assert documents(policy.listing(details=(), evidence=True))[2:] == [
         allow("ReadEvidenceInAnyBucket", "s3:GetObject", "arn:aws:s3:::*/*"),
         allow("DecryptEvidence", "kms:Decrypt", key, StringLike={"kms:ViaService": "s3.*.amazonaws.com"}),
     ]
-    narrow = policy.listing(parts=(), evidence=True, buckets=["a-b", "c.d"], regions=["us-east-1"])
+    narrow = policy.listing(details=(), evidence=True, buckets=["a-b", "c.d"], regions=["us-east-1"])
     where = {"aws:RequestedRegion": "us-east-1"}
     assert documents(narrow)[2:] == [
         allow("ReadEvidence", "s3:GetObject", ["arn:aws:s3:::a-b/*", "arn:aws:s3:::c.d/*"], StringEquals=where),

@@ -1,4 +1,4 @@
-"""Parts in the lake: which rows they bring, which stay without them, and where each came from."""
+"""Details in the lake: which rows they bring, which stay without them, and where each came from."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pipeline.jobs import sync as run
 from pipeline.jobs.verify import verify
 from pipeline.lake import LocalLake, snapshot
 from pipeline.lake.run_record import Outcome, ScopeRecord
-from pipeline.lake.snapshot import PartSource
-from pipeline.model.page import PARTS, RESULT_KEYS, RawPage, Scope
+from pipeline.lake.snapshot import DetailSource
+from pipeline.model.page import DETAILS, RESULT_KEYS, RawPage, Scope
 from pipeline.query import checks
 from pipeline.query import database as warehouse
 from pipeline.settings import Prices, Retention, Settings
@@ -35,7 +35,7 @@ def arn(name: str) -> str:
 
 
 class World:
-    """Projects with a dataset and versions each, and what a part says of each resource; landed as a sync would."""
+    """Projects with a dataset and versions each, and what a detail says of each resource; landed as a sync would."""
 
     def __init__(self, lake: Path) -> None:
         self.lake = LocalLake(lake)
@@ -59,39 +59,39 @@ class World:
         status = 400 if asked in self.gone else 200
         return RawPage(operation, project, 1, number, status, at, "id", body, resource)
 
-    def pages(self, parts: set[str]) -> Any:
+    def pages(self, details: set[str]) -> Any:
         yield self.page("DescribeProjects", "", [self.project(name) for name in self.projects])
         for name, versions in self.projects.items():
             described = [{"ProjectVersionArn": arn(f"{name}/version/{one}"), "Status": "RUNNING"} for one in versions]
             yield self.page("DescribeProjectVersions", arn(name), described)
         for name, versions in self.projects.items():
-            if "datasets" in parts:
+            if "datasets" in details:
                 stats = {"DatasetStats": {"TotalEntries": self.entries, "LabeledEntries": 1}}
-                yield self.page(PARTS["datasets"], arn(name), stats, arn(f"{name}/dataset/train"))
+                yield self.page(DETAILS["datasets"], arn(name), stats, arn(f"{name}/dataset/train"))
             for one in (name, *(f"{name}/version/{one}" for one in versions)):
-                if "tags" in parts:
-                    yield self.page(PARTS["tags"], arn(name), self.tags.get(one, {}), arn(one))
+                if "tags" in details:
+                    yield self.page(DETAILS["tags"], arn(name), self.tags.get(one, {}), arn(one))
             for number, policy in enumerate(self.policies.get(name, []), 1):
-                if "policies" in parts:
+                if "policies" in details:
                     described = [{"ProjectArn": arn(name), "PolicyName": policy, "PolicyDocument": "{}"}]
-                    yield self.page(PARTS["policies"], arn(name), described, arn(name), number)
+                    yield self.page(DETAILS["policies"], arn(name), described, arn(name), number)
 
     def project(self, name: str) -> dict[str, Any]:
         datasets = [{"DatasetArn": arn(f"{name}/dataset/train"), "DatasetType": "TRAIN"}]
         return {"ProjectArn": arn(name), "Status": "CREATED", "Datasets": datasets}
 
-    def land(self, *parts: str, landed: set[str] | None = None) -> str:
-        """Land a listing with those parts whole; `landed` are the parts of which there are pages at all."""
+    def land(self, *details: str, landed: set[str] | None = None) -> str:
+        """Land a listing with those details whole; `landed` are the details of which there are pages at all."""
         self.listed += 1
         run_id = f"202601{self.listed:02}T000000Z-{self.listed:08}"
         with landing.land(self.lake, run_id, SCOPE) as writer:
-            for page in self.pages(set(parts) if landed is None else landed):
+            for page in self.pages(set(details) if landed is None else landed):
                 writer.add(page)
-            writer.parts.update(parts)
+            writer.details.update(details)
         return run_id
 
-    def publish(self, *parts: str, landed: set[str] | None = None) -> ScopeRecord:
-        (record,) = self.replay(self.land(*parts, landed=landed)).record.scopes
+    def publish(self, *details: str, landed: set[str] | None = None) -> ScopeRecord:
+        (record,) = self.replay(self.land(*details, landed=landed)).record.scopes
         return record
 
     def replay(self, run_id: str) -> Any:
@@ -112,8 +112,8 @@ class World:
             "project_policies": self.rows("project_policies", "project_arn", "policy_name"),
         }
 
-    def source(self, part: str) -> PartSource:
-        return self.current.sources[SCOPE].parts[part]
+    def source(self, detail: str) -> DetailSource:
+        return self.current.sources[SCOPE].details[detail]
 
     def is_sound(self) -> bool:
         """Whether the lake agrees with its pages, and passes every check that finds errors."""
@@ -143,21 +143,21 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path / "lake")
 
 
-def test_parts_that_were_asked_to_their_end_bring_rows_and_others_none(world: World):
-    record = world.publish("datasets", landed=set(PARTS))
+def test_details_that_were_asked_to_their_end_bring_rows_and_others_none(world: World):
+    record = world.publish("datasets", landed=set(DETAILS))
     assert record.outcome is Outcome.COMPLETE
-    assert [(one.part, one.outcome) for one in record.parts] == [("datasets", Outcome.COMPLETE)]
+    assert [(one.detail, one.outcome) for one in record.details] == [("datasets", Outcome.COMPLETE)]
     assert world.shown() == NONE | {"dataset_statistics": ALL["dataset_statistics"]}
-    assert set(world.current.sources[SCOPE].parts) == {"datasets"}
+    assert set(world.current.sources[SCOPE].details) == {"datasets"}
     assert world.is_sound()
-    world.publish(*PARTS)
+    world.publish(*DETAILS)
     assert world.shown() == ALL
     assert world.is_sound()
 
 
 def test_what_is_about_a_resource_that_is_not_in_the_listing_is_no_row(world: World):
-    world.gone = {(PARTS["datasets"], arn("cats/dataset/train")), ("DescribeProjectVersions", arn("dogs"))}
-    world.publish(*PARTS)
+    world.gone = {(DETAILS["datasets"], arn("cats/dataset/train")), ("DescribeProjectVersions", arn("dogs"))}
+    world.publish(*DETAILS)
     assert world.shown() == {
         "dataset_statistics": [],
         "resource_tags": ALL["resource_tags"][:2],
@@ -166,22 +166,22 @@ def test_what_is_about_a_resource_that_is_not_in_the_listing_is_no_row(world: Wo
     assert world.is_sound()
 
 
-def test_a_part_that_was_not_asked_keeps_its_rows_and_where_they_came_from(world: World):
-    first = world.land(*PARTS)
+def test_a_detail_that_was_not_asked_keeps_its_rows_and_where_they_came_from(world: World):
+    first = world.land(*DETAILS)
     world.replay(first)
     world.entries, world.tags, world.policies = 9, {}, {}
     world.projects["cats"].append("v3")
     world.publish("datasets", landed={"datasets", "tags"})
     assert world.shown() == ALL | {"dataset_statistics": [("cats/dataset/train", 9), ("dogs/dataset/train", 9)]}
-    assert world.source("tags") == PartSource(first, OLD + timedelta(days=1, seconds=2))
+    assert world.source("tags") == DetailSource(first, OLD + timedelta(days=1, seconds=2))
     assert world.source("datasets").run_id == "20260102T000000Z-00000002"
     assert world.is_sound()
     (entry,) = world.current.manifest["scopes"]
-    assert entry["parts"]["policies"] == {"run_id": first, "listed_at": "2026-01-02T00:00:02.000000Z", "whole": True}
+    assert entry["details"]["policies"] == {"run_id": first, "listed_at": "2026-01-02T00:00:02.000000Z", "whole": True}
 
 
 def test_rows_about_what_has_gone_end_with_it(world: World):
-    world.publish(*PARTS)
+    world.publish(*DETAILS)
     world.projects = {"cats": ["v2"]}
     world.publish()
     assert world.shown() == {
@@ -189,7 +189,7 @@ def test_rows_about_what_has_gone_end_with_it(world: World):
         "resource_tags": [("cats", "team", "a")],
         "project_policies": ALL["project_policies"],
     }
-    assert [world.source(part).whole for part in PARTS] == [False, False, True]
+    assert [world.source(detail).whole for detail in DETAILS] == [False, False, True]
     assert world.rows("resource_tags", "resource_arn", "valid_from", "valid_to", history=True) == [
         ("cats", 1, None),
         ("cats/version/v1", 1, 2),
@@ -207,7 +207,7 @@ def test_rows_about_what_has_gone_end_with_it(world: World):
 
 
 def test_a_failed_scope_carries_everything(world: World):
-    world.publish(*PARTS)
+    world.publish(*DETAILS)
     before = world.current.sources
     run_id = world.land()
     (lake_file,) = (world.lake.root / "raw" / run_id).iterdir()
@@ -219,41 +219,41 @@ def test_a_failed_scope_carries_everything(world: World):
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"Tags":[]}', b'{"Tags":{"\\ud800":"x"}}'])
-def test_a_part_with_a_bad_page_fails_alone_and_keeps_its_last_rows(world: World, body: bytes):
-    world.publish(*PARTS)
+def test_a_detail_with_a_bad_page_fails_alone_and_keeps_its_last_rows(world: World, body: bytes):
+    world.publish(*DETAILS)
     world.entries = 5
     world.tags["cats"] = {"team": "b"}
-    world.odd[PARTS["tags"], arn("cats/version/v2")] = body
-    world.odd[PARTS["tags"], arn("dogs")] = body
-    record = world.publish(*PARTS)
+    world.odd[DETAILS["tags"], arn("cats/version/v2")] = body
+    world.odd[DETAILS["tags"], arn("dogs")] = body
+    record = world.publish(*DETAILS)
     assert (record.outcome, record.error) == (Outcome.COMPLETE, None)
-    (part,) = (one for one in record.parts if one.outcome is not Outcome.COMPLETE)
-    assert (part.part, part.outcome, part.error_kind) == ("tags", Outcome.FAILED, "bad_answer")
-    assert "ListTagsForResource page 1" in str(part.error)
-    assert str(part.error).endswith("And 1 more like it.")
+    (detail,) = (one for one in record.details if one.outcome is not Outcome.COMPLETE)
+    assert (detail.detail, detail.outcome, detail.error_kind) == ("tags", Outcome.FAILED, "bad_answer")
+    assert "ListTagsForResource page 1" in str(detail.error)
+    assert str(detail.error).endswith("And 1 more like it.")
     assert world.shown() == ALL | {"dataset_statistics": [("cats/dataset/train", 5), ("dogs/dataset/train", 5)]}
     assert world.source("tags").run_id == "20260101T000000Z-00000001"
     assert world.is_sound()
 
 
-def test_a_part_that_fails_the_first_time_has_no_rows(world: World):
-    world.odd[PARTS["policies"], arn("cats")] = b"[]"
-    world.publish(*PARTS)
+def test_a_detail_that_fails_the_first_time_has_no_rows(world: World):
+    world.odd[DETAILS["policies"], arn("cats")] = b"[]"
+    world.publish(*DETAILS)
     assert world.shown() == ALL | {"project_policies": []}
-    assert "policies" not in world.current.sources[SCOPE].parts
+    assert "policies" not in world.current.sources[SCOPE].details
     assert world.is_sound()
 
 
-@pytest.mark.parametrize("parts", [(), tuple(PARTS)])
-def test_descriptions_that_could_not_be_read_keep_their_parts_rows(world: World, parts: tuple[str, ...]):
-    world.publish(*PARTS)
+@pytest.mark.parametrize("details", [(), tuple(DETAILS)])
+def test_descriptions_that_could_not_be_read_keep_their_details_rows(world: World, details: tuple[str, ...]):
+    world.publish(*DETAILS)
     described = {"ProjectVersionDescriptions": [{"ProjectVersionArn": arn("cats/version/v2")}, {"Status": "RUNNING"}]}
     world.odd["DescribeProjectVersions", arn("cats")] = json.dumps(described).encode()
-    record = world.publish(*parts)
+    record = world.publish(*details)
     assert (record.outcome, record.error_kind) == (Outcome.FAILED, "bad_answer")
-    assert {one.part: one.outcome for one in record.parts} == dict.fromkeys(parts, Outcome.COMPLETE)
+    assert {one.detail: one.outcome for one in record.details} == dict.fromkeys(details, Outcome.COMPLETE)
     assert world.shown() == ALL
-    assert {world.source(part).whole for part in PARTS} == {not parts}
+    assert {world.source(detail).whole for detail in DETAILS} == {not details}
     assert verify(world.lake).differences != []  # of the page that could not be read
     del world.odd["DescribeProjectVersions", arn("cats")]
     world.publish()
@@ -261,7 +261,7 @@ def test_descriptions_that_could_not_be_read_keep_their_parts_rows(world: World,
 
 
 def test_projects_that_could_not_be_read_take_nothing_with_them(world: World):
-    world.publish(*PARTS)
+    world.publish(*DETAILS)
     world.odd["DescribeProjects", ""] = json.dumps({"ProjectDescriptions": [{"Status": "CREATED"}]}).encode()
     record = world.publish()
     assert record.outcome is Outcome.FAILED
@@ -269,10 +269,10 @@ def test_projects_that_could_not_be_read_take_nothing_with_them(world: World):
 
 
 def test_nothing_changed_means_no_snapshot_whatever_was_asked(world: World):
-    world.publish(*PARTS)
+    world.publish(*DETAILS)
     first = world.current.id
-    for parts in (("datasets",), (), tuple(PARTS)):
-        world.publish(*parts)
+    for details in (("datasets",), (), tuple(DETAILS)):
+        world.publish(*details)
         assert world.current.id == first
     world.tags["cats"] = {"team": "b"}
     world.publish("datasets", "policies")
@@ -295,7 +295,7 @@ def test_a_lake_of_an_older_version_gets_the_tables_and_their_history_begins_the
         for kind in ("tables", "history"):
             (folder / manifest[kind].pop(name)["file"]).unlink(missing_ok=True)  # which may be one file
     for scope in manifest["scopes"]:
-        del scope["parts"]
+        del scope["details"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     assert world.is_sound()
     world.publish("tags")
@@ -306,8 +306,8 @@ def test_a_lake_of_an_older_version_gets_the_tables_and_their_history_begins_the
     assert world.is_sound()
 
 
-def test_verify_finds_what_was_changed_lost_and_made_up_in_parts(world: World):
-    world.publish(*PARTS)
+def test_verify_finds_what_was_changed_lost_and_made_up_in_details(world: World):
+    world.publish(*DETAILS)
     world.projects["cats"].append("v3")
     world.publish()
     path = world.current.file("resource_tags")
@@ -323,16 +323,16 @@ def test_verify_finds_what_was_changed_lost_and_made_up_in_parts(world: World):
     assert all(SCOPE.account_id in one for one in said)
 
 
-def test_rows_of_a_part_that_was_never_asked_are_made_up(world: World):
+def test_rows_of_a_detail_that_was_never_asked_are_made_up(world: World):
     world.publish("tags")
     manifest = world.lake.root / "snapshots" / world.current.id / "manifest.json"
     document = json.loads(manifest.read_text())
-    document["scopes"][0]["parts"] = {}
+    document["scopes"][0]["details"] = {}
     manifest.write_text(json.dumps(document))
     assert len(verify(world.lake).differences) == 3
 
 
-def test_gc_keeps_the_pages_that_a_parts_rows_came_on(world: World):
+def test_gc_keeps_the_pages_that_a_details_rows_came_on(world: World):
     first = world.land("tags")
     world.replay(first)
     for number in range(3):

@@ -79,7 +79,7 @@ def test_repeated_regions_count_once():
         (
             "[aws]\nwith = ['tgas']",
             2,
-            'aws.with has "tgas": it is no part (did you mean tags?). Known: datasets, tags, ',
+            'aws.with has "tgas": it is no detail (did you mean tags?). Known: datasets, tags, ',
         ),
         ("[aws]\nwith = ['none', 'tags']", 2, 'aws.with has "none": it cannot stand beside others.'),
         ("[aws]\nprofile = 'a'\nprofiles = ['b']", 3, "aws.profiles: aws.profile says it too: leave one of them out."),
@@ -143,7 +143,7 @@ scopes = 16
         external_id="secret:1",
         session_name="nightly",
         profiles=("management",),
-        parts=("tags", "datasets"),
+        details=("tags", "datasets"),
         rate=50.0,
         burst=10.0,
         patience=0.0,
@@ -187,7 +187,7 @@ def test_every_variable_is_taken():
         external_id="xyz",
         session_name="nightly",
         profiles=("a", "b"),
-        parts=(),
+        details=(),
         burst=3.0,
         patience=1.5,
         max_attempts=2,
@@ -198,24 +198,24 @@ def test_every_variable_is_taken():
 
 
 @pytest.mark.parametrize(
-    ("given", "parts"),
+    ("given", "details"),
     [
         ({}, None),
-        ({"parts": ()}, None),
-        ({"parts": ("none",)}, ()),
-        ({"parts": ["none"]}, ()),
-        ({"parts": ["tags,policies", "datasets"]}, ("tags", "policies", "datasets")),
+        ({"details": ()}, None),
+        ({"details": ("none",)}, ()),
+        ({"details": ["none"]}, ()),
+        ({"details": ["tags,policies", "datasets"]}, ("tags", "policies", "datasets")),
     ],
 )
-def test_parts_by_flag(given: dict, parts: tuple[str, ...] | None):
-    assert settings.load(environment={}, **given).aws.parts == parts
+def test_details_by_flag(given: dict, details: tuple[str, ...] | None):
+    assert settings.load(environment={}, **given).aws.details == details
 
 
 @pytest.mark.parametrize("text", ["with = []", "with = ['none']"])
-def test_no_parts_in_the_file(tmp_path: Path, text: str):
-    assert settings.load(config=write(tmp_path, f"[aws]\n{text}"), environment={}).aws.parts == ()
-    chosen = settings.load(config=write(tmp_path, f"[aws]\n{text}"), environment={}, parts=["tags"])
-    assert chosen.aws.parts == ("tags",)
+def test_no_details_in_the_file(tmp_path: Path, text: str):
+    assert settings.load(config=write(tmp_path, f"[aws]\n{text}"), environment={}).aws.details == ()
+    chosen = settings.load(config=write(tmp_path, f"[aws]\n{text}"), environment={}, details=["tags"])
+    assert chosen.aws.details == ("tags",)
 
 
 @pytest.mark.parametrize(
@@ -228,8 +228,8 @@ def test_no_parts_in_the_file(tmp_path: Path, text: str):
         ({"units": ["x"]}, {}, "--ou x: an organizational unit's id"),
         ({"role": ""}, {}, "--role : give the role's name"),
         ({"regions": ["  "]}, {}, "--region   : it must not be empty"),
-        ({"parts": ["tag"]}, {}, r"--with tag: it is no part \(did you mean tags\?\)"),
-        ({"parts": ["none,tags"]}, {}, "--with none: it cannot stand beside others"),
+        ({"details": ["tag"]}, {}, r"--with tag: it is no detail \(did you mean tags\?\)"),
+        ({"details": ["none,tags"]}, {}, "--with none: it cannot stand beside others"),
         ({"max_attempts": 0}, {}, "max_attempts is 0: it must be 1 or more."),
         ({"resume_within": -1}, {}, "--resume-within -1: give seconds of 0 or more."),
         ({}, {"REKLAKE_RATE": "fast"}, 'REKLAKE_RATE is "fast"; it takes a number.'),
@@ -237,7 +237,7 @@ def test_no_parts_in_the_file(tmp_path: Path, text: str):
         ({}, {"REKLAKE_SCOPES": "1.5"}, 'REKLAKE_SCOPES is "1.5"; it takes a whole number.'),
         ({}, {"REKLAKE_ORGANIZATION": "maybe"}, 'REKLAKE_ORGANIZATION is "maybe"; it takes true or false.'),
         ({}, {"REKLAKE_ACCOUNTS": "111122223333,1"}, 'REKLAKE_ACCOUNTS has "1": an AWS account id'),
-        ({}, {"REKLAKE_WITH": "all"}, 'REKLAKE_WITH has "all": it is no part'),
+        ({}, {"REKLAKE_WITH": "all"}, 'REKLAKE_WITH has "all": it is no detail'),
     ],
 )
 def test_a_bad_flag_or_variable_is_named(given: dict, environment: dict[str, str], said: str):

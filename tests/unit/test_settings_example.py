@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import settings
 from pipeline.extract.pacing import BURST_SECONDS
-from pipeline.model.page import DEFAULT_PARTS
+from pipeline.model.page import DEFAULT_DETAILS
 from pipeline.settings.keys import KEYS
 
 EXAMPLE = Path(__file__).parents[2] / "reklake.example.toml"
@@ -46,7 +46,7 @@ def test_each_key_can_be_taken_and_is_the_default(at: int, tmp_path: Path):
     path.write_text(TEXT[:start] + TEXT[start + 1 :], encoding="utf-8")
     chosen = settings.load(environment={}, config=path)
     if name == "with":
-        assert chosen.aws.parts == DEFAULT_PARTS
+        assert chosen.aws.details == DEFAULT_DETAILS
     elif name == "burst":
         assert chosen.aws.burst == BURST_SECONDS * settings.QUOTA
     elif name in NO_DEFAULT:

@@ -80,7 +80,7 @@ def test_worlds_of_every_kind_have_as_many_versions_in_projects_as_large_as_they
         assert len({frozenset(one) for _, one in found}) == (4 if name == "shapes" else 1)
         assert ("Recall" in found[0][1]["EvaluationResult"]) == (name == "news")
         assert ("\n" in found[0][1].get("VersionDescription", "")) == (name == "escapes")
-        listed = b"".join(bytes(part) for part in endpoint.World(300, kind=name).projects(None))
+        listed = b"".join(bytes(detail) for detail in endpoint.World(300, kind=name).projects(None))
         assert len(json.loads(listed)["ProjectDescriptions"]) == -(-300 // kind.per_project)
 
 

@@ -11,14 +11,14 @@ from pipeline.cli.exits import ANY_FAILURE, Exit, FailOn
 from pipeline.cli.runs import leave
 from pipeline.errors import SCOPE_ERRORS, PageError, ScopeError, UsageError
 from pipeline.jobs.run_context import Result
-from pipeline.lake.run_record import Outcome, PartRecord, RunRecord, ScopeRecord
+from pipeline.lake.run_record import DetailRecord, Outcome, RunRecord, ScopeRecord
 
 ACCOUNT = "111122223333"
 
 
-def failing(*kinds: str, parts: Iterable[PartRecord] = (), warning: str | None = None) -> Result:
-    """The result of a run of one complete scope, which has these parts, and of others that failed in these ways."""
-    good = ScopeRecord(ACCOUNT, "us-east-1", Outcome.COMPLETE, parts=list(parts))
+def failing(*kinds: str, details: Iterable[DetailRecord] = (), warning: str | None = None) -> Result:
+    """The result of a run of one complete scope, which has these details, and of others that failed in these ways."""
+    good = ScopeRecord(ACCOUNT, "us-east-1", Outcome.COMPLETE, details=list(details))
     scopes = [good]
     for number, kind in enumerate(kinds):
         scopes.append(ScopeRecord(f"{number:012}", "us-east-1"))
@@ -68,14 +68,14 @@ def test_scopes_that_failed_count_by_their_kinds(fail_on: str, expected: int):
 
 
 @pytest.mark.parametrize(("fail_on", "expected"), [("any", 3), ("all", 0), ("denied", 3), ("throttled", 0)])
-def test_parts_that_failed_count_as_scopes_do(fail_on: str, expected: int):
-    parts = [PartRecord("datasets", Outcome.COMPLETE), PartRecord("tags", Outcome.FAILED, "denied", "no")]
-    assert code(failing(parts=parts), fail_on=fail_on) == expected
+def test_details_that_failed_count_as_scopes_do(fail_on: str, expected: int):
+    details = [DetailRecord("datasets", Outcome.COMPLETE), DetailRecord("tags", Outcome.FAILED, "denied", "no")]
+    assert code(failing(details=details), fail_on=fail_on) == expected
 
 
 @pytest.mark.parametrize("fail_on", ["any", "denied"])
-def test_parts_that_were_skipped_do_not_count(fail_on: str):
-    assert code(failing(parts=[PartRecord("datasets", Outcome.SKIPPED, "denied", "no")]), fail_on=fail_on) == 0
+def test_details_that_were_skipped_do_not_count(fail_on: str):
+    assert code(failing(details=[DetailRecord("datasets", Outcome.SKIPPED, "denied", "no")]), fail_on=fail_on) == 0
 
 
 @pytest.mark.parametrize(("fail_on", "expected"), [("any", 3), ("all", 0), ("denied,service", 0)])

@@ -39,7 +39,7 @@ def test_what_aws_said_stays_on_its_line_and_cannot_move_the_cursor(capsys, form
     assert "größer" in line
 
 
-def test_a_scope_that_failed_is_a_warning_and_so_is_one_whose_part_did(capsys):
+def test_a_scope_that_failed_is_a_warning_and_so_is_one_whose_detail_did(capsys):
     events = [
         Event("scope", HERE, "complete", is_whole=True, facts={"outcome": "complete", "tags": "complete"}),
         Event("scope", HERE, "complete", is_whole=True, facts={"outcome": "complete", "tags": "skipped"}),

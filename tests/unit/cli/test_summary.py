@@ -10,7 +10,7 @@ from pipeline.cli.runs import report
 from pipeline.cli.summary import lines
 from pipeline.errors import ScopeError
 from pipeline.jobs.run_context import Result
-from pipeline.lake.run_record import Outcome, PartRecord, RunRecord, ScopeRecord
+from pipeline.lake.run_record import DetailRecord, Outcome, RunRecord, ScopeRecord
 
 RUN = "20261123T040000Z-5d1f3a07"
 BEFORE = "20261123T030000Z-00000001"
@@ -151,13 +151,13 @@ def test_what_was_not_asked_again_says_whose_listing_it_is(count: int):
     assert all(f"listed by run {BEFORE}, which did not publish" in line for line in found)
 
 
-def test_parts_are_told_by_what_became_of_them_and_why():
+def test_details_are_told_by_what_became_of_them_and_why():
     scopes = [complete(account, "us-east-1") for account in ACCOUNTS[:3]]
     for one in scopes[:2]:
-        one.parts = [PartRecord("tags", Outcome.FAILED, "denied", f"account {one.account_id}: allow ListTags.")]
-    scopes[2].parts = [
-        PartRecord("datasets", Outcome.SKIPPED, "denied", "allow DescribeDataset."),
-        PartRecord("policies", Outcome.COMPLETE),
+        one.details = [DetailRecord("tags", Outcome.FAILED, "denied", f"account {one.account_id}: allow ListTags.")]
+    scopes[2].details = [
+        DetailRecord("datasets", Outcome.SKIPPED, "denied", "allow DescribeDataset."),
+        DetailRecord("policies", Outcome.COMPLETE),
     ]
     found = told(of(scopes))
     assert "tags failed in 2 scopes; its last rows are kept: such as: account 000000000001: allow ListTags." in found

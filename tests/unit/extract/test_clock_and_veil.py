@@ -66,7 +66,7 @@ def test_what_is_secret_is_hidden_and_what_looks_like_it():
 
 
 @pytest.mark.parametrize(
-    ("text", "parts"),
+    ("text", "details"),
     [
         ("It broke: a.b is not c. Mend it; then go on.", ("It broke: a.b is not c", "Mend it; then go on")),
         ("One. Two. Three.", ("One. Two", "Three")),
@@ -74,5 +74,5 @@ def test_what_is_secret_is_hidden_and_what_looks_like_it():
         ("", ("", "")),
     ],
 )
-def test_the_last_sentence_of_an_error_is_its_mend(text: str, parts: tuple[str, str]):
-    assert parted(text) == parts
+def test_the_last_sentence_of_an_error_is_its_mend(text: str, details: tuple[str, str]):
+    assert parted(text) == details

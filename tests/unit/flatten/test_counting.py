@@ -3,7 +3,7 @@ from __future__ import annotations
 from pipeline.flatten.effective_pages import PageHead, counting
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS as V
 from pipeline.model.page import DESCRIBE_PROJECTS as P
-from pipeline.model.page import PARTS
+from pipeline.model.page import DETAILS
 
 
 def test_only_the_last_listing_counts():
@@ -31,10 +31,10 @@ def test_versions_of_projects_that_the_last_listing_does_not_have_do_not_count()
     assert [decided.counts(head, frozenset({"b"})) for head in heads] == [True, False, True]
 
 
-D, T, L = (PARTS[part] for part in ("datasets", "tags", "policies"))
+D, T, L = (DETAILS[detail] for detail in ("datasets", "tags", "policies"))
 
 
-def test_each_resource_of_a_part_has_a_listing_of_its_own():
+def test_each_resource_of_a_detail_has_a_listing_of_its_own():
     heads = [
         PageHead(P, "", 1, 1, 200),
         PageHead(T, "a", 1, 1, 200, "a"),
@@ -47,7 +47,7 @@ def test_each_resource_of_a_part_has_a_listing_of_its_own():
     assert [decided.counts(head) for head in heads] == [True, False, True, True, True, True]
 
 
-def test_a_resource_that_vanished_takes_neither_its_project_nor_its_other_parts_with_it():
+def test_a_resource_that_vanished_takes_neither_its_project_nor_its_other_details_with_it():
     heads = [
         PageHead(V, "a", 1, 1, 200),
         PageHead(D, "a", 1, 1, 400, "a/d"),
@@ -61,6 +61,6 @@ def test_a_resource_that_vanished_takes_neither_its_project_nor_its_other_parts_
     assert [decided.counts(head) for head in heads] == [True, False, True, False, False, True]
 
 
-def test_a_project_that_vanished_takes_its_parts_with_it():
+def test_a_project_that_vanished_takes_its_details_with_it():
     heads = [PageHead(V, "a", 1, 1, 400), PageHead(T, "a", 1, 1, 200, "a/v"), PageHead(T, "b", 1, 1, 200, "b")]
     assert [counting(heads).counts(head) for head in heads] == [False, False, True]

@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline.flatten import Flat, flatten, flatten_part
+from pipeline.flatten import Flat, flatten, flatten_detail
 from pipeline.model import TABLES, table
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, PARTS, RESULT_KEYS, RawPage, Scope
+from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, RESULT_KEYS, RawPage, Scope
 
 LISTINGS = (DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS)
 SCOPE = Scope("us-east-1", "111122223333")
@@ -243,13 +243,13 @@ def test_a_bad_page_is_named_and_the_pages_beside_it_are_kept(body: bytes, said:
     flat = flatten(DESCRIBE_PROJECT_VERSIONS, SCOPE, [bad, good])
     assert one(flat)["project_version_arn"] == VERSION
     (problem,) = flat.problems
-    for part in (said, "account 111122223333", "region us-east-1", f"{PROJECT}7", "page 3"):
-        assert part in str(problem)
+    for detail in (said, "account 111122223333", "region us-east-1", f"{PROJECT}7", "page 3"):
+        assert detail in str(problem)
 
 
 def test_no_pages_give_typed_tables_without_rows():
     flats = [flatten(operation, SCOPE, []) for operation in LISTINGS]
-    flats += [flatten_part(operation, SCOPE, []) for operation in PARTS.values()]
+    flats += [flatten_detail(operation, SCOPE, []) for operation in DETAILS.values()]
     for flat in flats:
         for name, rows in flat.tables.items():
             assert rows.num_rows == 0

@@ -1,4 +1,4 @@
-"""Answers of parts, odd ones too: nothing is lost, and what cannot be a row is named."""
+"""Answers of details, odd ones too: nothing is lost, and what cannot be a row is named."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline.flatten import Flat, flatten_part
+from pipeline.flatten import Flat, flatten_detail
 from pipeline.model.page import (
     DESCRIBE_DATASET,
+    DETAILS,
     LIST_PROJECT_POLICIES,
     LIST_TAGS_FOR_RESOURCE,
-    PARTS,
     RESULT_KEYS,
     RawPage,
     Scope,
@@ -34,7 +34,7 @@ def page(operation: str, result: Any, number: int = 1, resource: str | None = No
 
 
 def flat_of(operation: str, *results: Any) -> Flat:
-    return flatten_part(operation, SCOPE, [page(operation, result, at) for at, result in enumerate(results, 1)])
+    return flatten_detail(operation, SCOPE, [page(operation, result, at) for at, result in enumerate(results, 1)])
 
 
 def rows(flat: Flat) -> list[dict[str, Any]]:
@@ -134,7 +134,7 @@ def test_tags_are_rows_and_know_what_they_are_on():
         page(LIST_TAGS_FOR_RESOURCE, tags, resource=resource)
         for resource, tags in ((VERSION, {"b": "2", "a": ""}), (DATASET, {}), (PROJECT, {"team": "vision"}))
     ]
-    found = rows(flatten_part(LIST_TAGS_FOR_RESOURCE, SCOPE, pages[::-1]))
+    found = rows(flatten_detail(LIST_TAGS_FOR_RESOURCE, SCOPE, pages[::-1]))
     assert [(row["resource_type"], row["tag_key"], row["tag_value"]) for row in found] == [
         ("project", "team", "vision"),
         ("model version", "a", ""),
@@ -189,7 +189,7 @@ def test_a_policy_stays_as_it_was_given_and_of_two_the_later_page_counts():
         page(LIST_PROJECT_POLICIES, [policy(PolicyDocument=document, PolicyRevisionId="0a", Owner="me")], 2),
     ]
     for order in (pages, pages[::-1]):
-        flat = flatten_part(LIST_PROJECT_POLICIES, SCOPE, order)
+        flat = flatten_detail(LIST_PROJECT_POLICIES, SCOPE, order)
         later, other = rows(flat)
         assert (later["policy_document"], later["policy_revision_id"]) == (document, "0a")
         assert json.loads(later["extra"]) == {"Owner": "me"}
@@ -197,7 +197,7 @@ def test_a_policy_stays_as_it_was_given_and_of_two_the_later_page_counts():
         assert flat.unknown == 1
 
 
-@pytest.mark.parametrize("operation", PARTS.values())
+@pytest.mark.parametrize("operation", DETAILS.values())
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -216,11 +216,11 @@ def test_a_policy_stays_as_it_was_given_and_of_two_the_later_page_counts():
 def test_a_bad_page_is_named_and_the_others_are_kept(operation: str, body: bytes, said: str):
     good = page(operation, [policy()] if operation == LIST_PROJECT_POLICIES else {"a": "b"}, 1)
     bad = page(operation, body, 2, f"{PROJECT}7")
-    flat = flatten_part(operation, SCOPE, [bad, good])
+    flat = flatten_detail(operation, SCOPE, [bad, good])
     assert len(rows(flat)) == 1
     (problem,) = flat.problems
-    for part in (said, "account 111122223333", "region us-east-1", f"{PROJECT}7", operation, "page 2", "Sync again"):
-        assert part in str(problem)
+    for detail in (said, "account 111122223333", "region us-east-1", f"{PROJECT}7", operation, "page 2", "Sync again"):
+        assert detail in str(problem)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_an_item_that_cannot_be_told_from_others_is_a_problem(operation: str, re
 
 def test_only_keeps_the_rows_about_what_is_there():
     pages = [page(LIST_TAGS_FOR_RESOURCE, {"k": "v"}, resource=resource) for resource in (PROJECT, DATASET, VERSION)]
-    flat = flatten_part(LIST_TAGS_FOR_RESOURCE, SCOPE, pages)
+    flat = flatten_detail(LIST_TAGS_FOR_RESOURCE, SCOPE, pages)
     kept = flat.only(pa.array([VERSION, PROJECT, "arn:other"]))
     assert [row["resource_arn"] for row in rows(kept)] == [PROJECT, VERSION]
     assert rows(flat.only(pa.array([], pa.string()))) == []

@@ -9,11 +9,11 @@ import pytest
 from pipeline.load import merge
 from pipeline.load.merge import Run, merged
 
-SCHEMA = pa.schema([("key", pa.string()), ("part", pa.int64()), ("value", pa.string())])
+SCHEMA = pa.schema([("key", pa.string()), ("detail", pa.int64()), ("value", pa.string())])
 
 
 def rows(*keys: tuple[str, int], value: str) -> pa.Table:
-    return pa.table([[key for key, _ in keys], [part for _, part in keys], [value] * len(keys)], schema=SCHEMA)
+    return pa.table([[key for key, _ in keys], [detail for _, detail in keys], [value] * len(keys)], schema=SCHEMA)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -29,7 +29,7 @@ def test_a_merge_is_a_sort_in_which_the_last_of_equal_keys_stays(
     expected: dict[tuple[str, int], str] = {}
     runs: list[Run] = []
     for number in range(3):
-        run = Run(tmp_path / str(number), SCHEMA, ("key", "part"))
+        run = Run(tmp_path / str(number), SCHEMA, ("key", "detail"))
         for piece in range(draw.randrange(1, 6)):
             keys = sorted({(f"k{draw.randrange(40):02}", draw.randrange(3)) for _ in range(draw.randrange(1, 30))})
             value = f"{number}.{piece}"
@@ -37,9 +37,9 @@ def test_a_merge_is_a_sort_in_which_the_last_of_equal_keys_stays(
             expected |= dict.fromkeys(keys, value)
         run.close()
         runs.append(run)
-    below = [tuple(row.values()) for part in merged(runs, until) for row in part.to_pylist()]
+    below = [tuple(row.values()) for detail in merged(runs, until) for row in detail.to_pylist()]
     assert all(until is None or key < until for key, _, _ in below)
-    rest = [tuple(row.values()) for part in merged(runs) for row in part.to_pylist()] if until else []
+    rest = [tuple(row.values()) for detail in merged(runs) for row in detail.to_pylist()] if until else []
     assert below + rest == [(*key, value) for key, value in sorted(expected.items())]
 
 
@@ -51,7 +51,7 @@ def test_ranges_hold_about_as_many_rows_as_they_should(tmp_path: Path, monkeypat
     for start in range(4):  # four interleaved pieces
         run.add(rows(*((f"{number:04}", 0) for number in range(start, 400, 4)), value="x"))
     run.close()
-    sizes = [part.num_rows for part in merged([run])]
+    sizes = [detail.num_rows for detail in merged([run])]
     assert sum(sizes) == 400
     assert max(sizes) <= 100
 
@@ -69,7 +69,7 @@ def test_a_run_knows_below_which_key_nothing_is_wanted_any_more(tmp_path: Path):
     run.add(rows(("a", 0), ("c", 0), ("e", 0), value="x"))
     run.close()
     assert run.lowest == "a"
-    assert [part.column("key").to_pylist() for part in merged([run], "b")] == [["a"]]
+    assert [detail.column("key").to_pylist() for detail in merged([run], "b")] == [["a"]]
     assert run.lowest == "b"
-    assert [part.column("key").to_pylist() for part in merged([run], "z")] == [["c", "e"]]
+    assert [detail.column("key").to_pylist() for detail in merged([run], "z")] == [["c", "e"]]
     assert run.lowest is None

@@ -1,11 +1,11 @@
--- How each part of a scope ended that a run asked about resource by resource: datasets (DescribeDataset), tags
--- (ListTagsForResource) and policies (ListProjectPolicies). A part that did not complete keeps its last rows.
--- grain: one row per run, scope (account and region) and part
+-- How each detail of a scope ended that a run asked about resource by resource: datasets (DescribeDataset), tags
+-- (ListTagsForResource) and policies (ListProjectPolicies). A detail that did not complete keeps its last rows.
+-- grain: one row per run, scope (account and region) and detail
 -- columns:
 --   run_id: Identifier of the run.
 --   account_id: AWS account that was asked.
 --   region: AWS region that was asked.
---   part: datasets, tags or policies.
+--   detail: datasets, tags or policies.
 --   outcome: complete, failed, or skipped (not asked for by name, and not permitted).
 --   error_kind: One word on why it did not complete, such as denied; null otherwise.
 --   error: Why it did not complete, in a sentence; null otherwise.
@@ -15,8 +15,8 @@ with records as (
         "scopes": [{
             "account_id": "VARCHAR",
             "region": "VARCHAR",
-            "parts": [{
-                "part": "VARCHAR",
+            "details": [{
+                "detail": "VARCHAR",
                 "outcome": "VARCHAR",
                 "error_kind": "VARCHAR",
                 "error": "VARCHAR"
@@ -47,8 +47,8 @@ select
     run_id,
     account_id,
     region,
-    part.part as part,
-    part.outcome as outcome,
-    part.error_kind as error_kind,
-    part.error as error
+    detail.detail as detail,
+    detail.outcome as outcome,
+    detail.error_kind as error_kind,
+    detail.error as error
 from asked

@@ -1,4 +1,4 @@
-"""What a sync asks beside projects and versions: each part has its own quota, and fails by itself."""
+"""What a sync asks beside projects and versions: each detail has its own quota, and fails by itself."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def only_scope(result: Any) -> Any:
 
 
 def outcomes(result: Any) -> dict[str, str]:
-    return {one.part: str(one.outcome) for one in only_scope(result).parts}
+    return {one.detail: str(one.outcome) for one in only_scope(result).details}
 
 
 def test_datasets_are_described_by_default_and_nothing_else_is(serve: Serve):
@@ -67,9 +67,9 @@ def test_datasets_are_described_by_default_and_nothing_else_is(serve: Serve):
     assert (served.calls(DATASET), served.calls(TAGS), served.calls(POLICIES)) == (2, 0, 0)
 
 
-def test_all_parts_fill_their_tables(serve: Serve):
+def test_all_details_fill_their_tables(serve: Serve):
     served = serve(world())
-    result = served.sync(parts=["datasets", "tags", "policies"])
+    result = served.sync(details=["datasets", "tags", "policies"])
     assert result.record.outcome is Outcome.COMPLETE
     tags = {(one["resource_arn"], one["tag_key"]): one["tag_value"] for one in rows(served.lake, "resource_tags")}
     assert tags == {
@@ -82,25 +82,25 @@ def test_all_parts_fill_their_tables(serve: Serve):
     assert served.calls(POLICIES) == 2 + 1  # seven policies are two pages of five
     assert served.calls(TAGS) == 2 + 2 + 1
     assert verify(LocalLake(served.lake)).differences == []
-    assert served.sync(parts=["datasets", "tags", "policies"]).is_published is False
+    assert served.sync(details=["datasets", "tags", "policies"]).is_published is False
 
 
-def test_none_asks_for_no_part(serve: Serve):
+def test_none_asks_for_no_detail(serve: Serve):
     served = serve(world())
-    result = served.sync(parts=["none"])
+    result = served.sync(details=["none"])
     assert outcomes(result) == {}
     assert served.calls(DATASET) == 0
     assert rows(served.lake, "dataset_statistics") == []
 
 
 @pytest.mark.parametrize("kind", ["access_denied", "unknown_operation"])
-def test_the_default_part_is_left_out_where_it_is_not_permitted(serve: Serve, kind: str):
+def test_the_default_detail_is_left_out_where_it_is_not_permitted(serve: Serve, kind: str):
     served = serve(world(), faults=[Fault(kind, operation=DATASET)])
     result = served.sync()
     assert result.record.outcome is Outcome.COMPLETE
-    (part,) = only_scope(result).parts
-    assert (part.part, part.outcome) == ("datasets", Outcome.SKIPPED)
-    assert "DescribeDataset" in part.error
+    (detail,) = only_scope(result).details
+    assert (detail.detail, detail.outcome) == ("datasets", Outcome.SKIPPED)
+    assert "DescribeDataset" in detail.error
     assert len(rows(served.lake, "project_versions")) == 1
 
 
@@ -113,7 +113,9 @@ def test_the_default_part_is_left_out_where_it_is_not_permitted(serve: Serve, ki
         (400, b'{"__type": "com.example#UnknownTarget", "message": "what?"}'),
     ],
 )
-def test_an_endpoint_that_does_not_know_the_default_part_is_listed_all_the_same(serve: Serve, status: int, body: bytes):
+def test_an_endpoint_that_does_not_know_the_default_detail_is_listed_all_the_same(
+    serve: Serve, status: int, body: bytes
+):
     served = serve(world(), faults=[Fault("raw_body", operation=DATASET, status=status, body=body)])
     result = served.sync()
     assert result.record.outcome is Outcome.COMPLETE
@@ -122,22 +124,22 @@ def test_an_endpoint_that_does_not_know_the_default_part_is_listed_all_the_same(
 
 
 @pytest.mark.parametrize(
-    ("operation", "part"), [(DATASET, "datasets"), (TAGS, "tags"), (POLICIES, "policies")], ids=lambda one: one
+    ("operation", "detail"), [(DATASET, "datasets"), (TAGS, "tags"), (POLICIES, "policies")], ids=lambda one: one
 )
 @pytest.mark.parametrize("kind", ["access_denied", "throttle", "html", "reset", "internal_error"])
-def test_a_part_that_was_asked_for_fails_by_itself(serve: Serve, operation: str, part: str, kind: str):
+def test_a_detail_that_was_asked_for_fails_by_itself(serve: Serve, operation: str, detail: str, kind: str):
     served = serve(world())
-    served.sync(parts=["datasets", "tags", "policies"])
-    table = {"datasets": "dataset_statistics", "tags": "resource_tags", "policies": "project_policies"}[part]
+    served.sync(details=["datasets", "tags", "policies"])
+    table = {"datasets": "dataset_statistics", "tags": "resource_tags", "policies": "project_policies"}[detail]
     before = rows(served.lake, table)
     grown = serve(world(labeled=9, policies=2), lake=served.lake, faults=[Fault(kind, operation=operation)])
-    result = grown.sync(parts=["datasets", "tags", "policies"], patience=0.3, max_attempts=3)
+    result = grown.sync(details=["datasets", "tags", "policies"], patience=0.3, max_attempts=3)
     assert result.record.outcome is Outcome.PARTIAL
     assert only_scope(result).outcome is Outcome.COMPLETE
-    assert outcomes(result) == {one: "failed" if one == part else "complete" for one in outcomes(result)}
+    assert outcomes(result) == {one: "failed" if one == detail else "complete" for one in outcomes(result)}
     assert before
     assert rows(grown.lake, table) == before
-    if part != "datasets":
+    if detail != "datasets":
         assert {one["labeled_entries"] for one in rows(grown.lake, "dataset_statistics")} == {9}
 
 
@@ -149,7 +151,7 @@ def test_a_dataset_that_vanished_meanwhile_has_no_statistics(serve: Serve):
     assert [one["dataset_arn"] for one in rows(served.lake, "dataset_statistics")] == [TRAIN]
 
 
-def test_statistics_of_a_dataset_that_is_gone_end_though_the_part_failed(serve: Serve):
+def test_statistics_of_a_dataset_that_is_gone_end_though_the_detail_failed(serve: Serve):
     served = serve(world())
     served.sync()
     fewer = serve(world(datasets=(TRAIN,)), lake=served.lake, faults=[Fault("throttle", operation=DATASET)])
@@ -158,9 +160,9 @@ def test_statistics_of_a_dataset_that_is_gone_end_though_the_part_failed(serve: 
     assert [one["dataset_arn"] for one in rows(fewer.lake, "dataset_statistics")] == [TRAIN]
 
 
-def test_each_part_has_a_quota_of_its_own(serve: Serve):
+def test_each_detail_has_a_quota_of_its_own(serve: Serve):
     served = serve(world(), tps=3.0)
-    result = served.sync(rate=3.0, parts=["datasets", "tags", "policies"])
+    result = served.sync(rate=3.0, details=["datasets", "tags", "policies"])
     assert result.record.outcome is Outcome.COMPLETE
     assert not [call for call in served.endpoint.calls if call.error]
     assert only_scope(result).calls_by_operation == {
@@ -172,7 +174,7 @@ def test_each_part_has_a_quota_of_its_own(serve: Serve):
     }
 
 
-def test_a_listing_without_a_part_that_is_wanted_now_is_not_taken_over(serve: Serve, monkeypatch):
+def test_a_listing_without_a_detail_that_is_wanted_now_is_not_taken_over(serve: Serve, monkeypatch):
     from pipeline.jobs import sync as run
 
     served = serve(world())
@@ -183,5 +185,5 @@ def test_a_listing_without_a_part_that_is_wanted_now_is_not_taken_over(serve: Se
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(run, "conclude", killed)
         patched.setattr(run, "write_scope", killed)
-        served.sync(parts=["datasets"])
-    assert only_scope(served.sync(parts=["datasets", "tags"])).resumed_from is None
+        served.sync(details=["datasets"])
+    assert only_scope(served.sync(details=["datasets", "tags"])).resumed_from is None

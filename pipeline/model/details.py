@@ -1,4 +1,4 @@
-"""The declared tables of parts: what is asked about datasets, projects and versions one by one, after the listings."""
+"""The declared tables of details: what is asked about single datasets, projects and versions, after the listings."""
 
 from __future__ import annotations
 
