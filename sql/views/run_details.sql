@@ -39,7 +39,7 @@ asked as (
         run_id,
         scope.account_id as account_id,
         scope.region as region,
-        unnest(scope.parts) as part
+        unnest(scope.details) as detail
     from scopes
 )
 
