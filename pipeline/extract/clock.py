@@ -12,7 +12,7 @@ from pipeline.model.finding import Finding, Level
 SIGNATURES_LAST = timedelta(minutes=5)
 """A signature may be so much older or younger than AWS's clock (Signature Version 4)."""
 FAIL_ABOVE, WARN_ABOVE = timedelta(minutes=4), timedelta(seconds=30)
-_MEND = "set the clock by NTP: `timedatectl set-ntp true`, or the like"
+_REMEDY = "set the clock by NTP: `timedatectl set-ntp true`, or the like"
 
 
 def now() -> datetime:
@@ -38,6 +38,6 @@ def judged(ahead: timedelta | None) -> Finding:
     seconds = round(abs(ahead).total_seconds())
     said = f"is {seconds:,} s {'ahead of' if ahead > timedelta() else 'behind'} AWS's"
     if abs(ahead) <= FAIL_ABOVE:
-        return Finding(Level.WARN, "clock", said, _MEND)
+        return Finding(Level.WARN, "clock", said, _REMEDY)
     minutes = SIGNATURES_LAST.seconds // 60
-    return Finding(Level.FAIL, "clock", f"{said}; AWS refuses signatures from {minutes} min on", _MEND)
+    return Finding(Level.FAIL, "clock", f"{said}; AWS refuses signatures from {minutes} min on", _REMEDY)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 POINTER = "CURRENT"
@@ -15,10 +16,27 @@ HASH_CHUNK = 1 << 20
 
 @dataclass(slots=True)
 class NewFolder:
-    """A folder in the making; set `is_wanted` to False to have it thrown away after all."""
+    """A folder in the making; set `is_wanted` to False to have it thrown away after all.
+
+    `links` names the files that are equal to a file of the lake, by their path in the folder, with that file's name.
+    """
 
     path: Path
     is_wanted: bool = True
+    links: dict[str, str] = field(default_factory=dict)
+
+    def link(self, file: str, stored: Path, name: str) -> None:
+        """Let a file of the folder be the lake's file `name`, which is at `stored` on this machine.
+
+        A hard link takes no room; it is a copy where the file system has no links. S3 copies on the server.
+        """
+        path = self.path / file
+        path.unlink(missing_ok=True)
+        try:
+            path.hardlink_to(stored)
+        except OSError:
+            shutil.copyfile(stored, path)
+        self.links[file] = name
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from functools import cached_property
 
 import pyarrow as pa
 
+from pipeline.model.arn import FACTS
+
 
 class Origin(StrEnum):
     """Where a column's value comes from."""
@@ -16,13 +18,13 @@ class Origin(StrEnum):
     SCOPE = "scope"
     """The account and region that were asked; `path` is account_id or region."""
     REQUEST = "request"
-    """A parameter of the request that the answer does not repeat; `path` is its name in the landing."""
+    """A parameter of the request that the answer does not repeat; `path` is one of REQUESTED."""
     MEMBER = "member"
     """A member of the row's own item in the response; `path` is dotted, in the API's words."""
     PARENT = "parent"
     """A member of the description that the row's item is nested in."""
     ARN = "arn"
-    """What an ARN tells; `path` is `<member or parameter>#<what, in pipeline.model.arn>`."""
+    """What an ARN tells; `path` is `<member or one of REQUESTED>#<one of pipeline.model.arn.FACTS>`."""
     LIST = "list"
     """Which of the declared lists the item stands in; `path` is the label's name."""
     INDEX = "index"
@@ -33,6 +35,10 @@ class Origin(StrEnum):
     """Members that no column declares, as JSON text; null when there are none."""
     HISTORY = "history"
     """When syncs saw the row as it is; only in histories."""
+
+
+REQUESTED = ("project_arn", "resource_arn")
+"""What a page was asked for, by its name in RawPage: the paths of REQUEST columns, and where an ARN may stand."""
 
 
 class Result(StrEnum):
@@ -104,6 +110,24 @@ class Table:
     items: tuple[Items, ...] = (Items(),)
     result: Result = Result.LIST
 
+    def __post_init__(self) -> None:
+        """Refuse a declaration that flatten would not follow to the letter. ValueError names the column."""
+        labels = {name for listed in self.items for name in listed.labels}
+        for column in self.columns:
+            if pa.types.is_unsigned_integer(column.type):
+                raise ValueError(f"{self.name}.{column.name}: not every engine reads unsigned integers")
+            _, _, fact = column.path.partition("#")
+            known = {
+                Origin.SCOPE: column.path in {"account_id", "region"},
+                Origin.REQUEST: column.path in REQUESTED,
+                Origin.ARN: fact in FACTS,
+                Origin.LIST: column.path in labels,
+                Origin.PARENT: self.is_nested,
+                Origin.INDEX: self.is_nested,
+            }
+            if not known.get(column.origin, True):
+                raise ValueError(f"{self.name}.{column.name}: no row has {column.origin} {column.path!r}")
+
     def column(self, name: str) -> Column:
         """Return the column of that name; KeyError if there is none."""
         for column in self.columns:
@@ -120,6 +144,12 @@ class Table:
     def is_nested(self) -> bool:
         """Whether the rows are items of lists inside the descriptions."""
         return bool(self.items[0].path)
+
+    @property
+    def parent_key(self) -> str:
+        """The column with the ARN of the description that a row belongs to: the table's own key, or its parent's."""
+        parents = self.of(Origin.PARENT)
+        return parents[0].name if parents else self.key[0]
 
     def of(self, origin: Origin) -> tuple[Column, ...]:
         """Return the columns of one origin, in declared order."""

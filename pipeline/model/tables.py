@@ -15,7 +15,6 @@ from pipeline.model.columns import (
     INTEGER,
     REGION,
     TEXT,
-    UNSIGNED,
     count,
     instant,
     member,
@@ -135,7 +134,7 @@ PROJECT_VERSIONS = Table(
         ),
         member(
             "billable_training_seconds",
-            UNSIGNED,
+            INTEGER,
             "BillableTrainingTimeInSeconds",
             "Training time that was billed; parallel training makes it differ from the elapsed time.",
             "seconds",
@@ -325,12 +324,6 @@ def table(name: str) -> Table:
         if candidate.name == name:
             return candidate
     raise KeyError(name)
-
-
-def parent_key(nested: Table) -> str:
-    """Return the column with the ARN of the description that a row belongs to: the table's own key, or its parent's."""
-    parents = nested.of(Origin.PARENT)
-    return parents[0].name if parents else nested.key[0]
 
 
 def tables_of_detail(detail: str) -> tuple[Table, ...]:

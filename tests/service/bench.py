@@ -19,7 +19,7 @@ from pipeline.emulator import Emulator, StaticWorld
 from pipeline.lake import LocalLake, snapshot
 from pipeline.lake import run_record as record
 from pipeline.model import TABLES
-from tests.histories import states_of
+from tests.snapshots import states_of
 from tests.service.killing import ROOT, Workshop, workshop
 from tests.service.worlds import ACCOUNT, project, version
 

@@ -1,4 +1,4 @@
-"""Only what is new in a listing is flattened, and the lake is the same as if everything had been."""
+"""However a lake came to its rows, it is the one that a first sync of the same world makes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from typing import Any
 
 import pytest
 
-from pipeline import landing, revision, scope
 from pipeline.emulator import Dataset, Fault, StaticWorld
+from pipeline.jobs import add_scope
 from pipeline.jobs.verify import verify
 from pipeline.lake import LocalLake, snapshot
 from pipeline.lake.run_record import Outcome
-from pipeline.pieces import OvertakenError
-from pipeline.revision import Revision
-from tests.histories import states_of
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, REGION, names, project, version, version_names, world
 
@@ -28,37 +25,9 @@ Listed = list[tuple[dict[str, Any], list[dict[str, Any]]]]
 VERSIONS = "DescribeProjectVersions"
 
 
-@pytest.fixture
-def revised(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """How many versions only the listing before had, and only the new one, each time that these were told apart."""
-    noted: list[tuple[int, int]] = []
-    replace = scope._replace
-
-    def noting(new: Any, of: Any, before: Any, found: Revision) -> Any:
-        written = replace(new, of, before, found)
-        if written:
-            noted.append((found.versions_before, found.versions_now))
-        return written
-
-    monkeypatch.setattr(scope, "_replace", noting)
-    return noted
-
-
 def manifest(lake: Path, *details: str) -> dict[str, Any]:
     found = snapshot.current(LocalLake(lake)).manifest
     return {detail: {name: entry["sha256"] for name, entry in found[detail].items()} for detail in details}
-
-
-def states(lake: Path) -> dict[str, list[dict[str, Any]]]:
-    """All histories, with each instant as which one it is."""
-    current = snapshot.current(LocalLake(lake))
-    found = {name: states_of(current, name).to_pylist() for name in current.rows}
-    instants = sorted({one["valid_from"] for rows in found.values() for one in rows})
-    at = {instant: number for number, instant in enumerate(instants)} | {None: None}
-    return {
-        name: [one | {"valid_from": at[one["valid_from"]], "valid_to": at[one["valid_to"]]} for one in rows]
-        for name, rows in found.items()
-    }
 
 
 def listed_of(listed: Listed) -> StaticWorld:
@@ -103,71 +72,29 @@ def listed_at_random(rng: random.Random) -> Listed:
     return listed
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_histories_go_on_as_if_everything_had_been_looked_at(
-    serve: Serve, revised: list[Any], seed: int, monkeypatch: pytest.MonkeyPatch
-):
-    def overtaken(*_: Any) -> Any:
-        raise OvertakenError
-
-    monkeypatch.setattr(revision, "PIECE_BYTES", [3 << 20, 1, 4000][seed])
-    rng = random.Random(seed)
-    worlds = [listed_at_random(rng)]
-    worlds += [changed_at_random(worlds[0], rng), worlds[0]]
-    worlds.append(changed_at_random(worlds[0], rng))
-    lakes = []
-    for is_revised in (True, False):
-        with monkeypatch.context() as patched:
-            if not is_revised:
-                patched.setattr(scope, "revise", overtaken)
-            served = serve(listed_of(worlds[0]))
-            served.sync()
-            for listed in worlds[1:]:
-                serve(listed_of(listed), lake=served.lake).sync()
-            lakes.append(served.lake)
-    assert len(revised) == 3
-    assert states(lakes[0]) == states(lakes[1])
-
-
 @pytest.mark.parametrize("seed", range(6))
-def test_a_lake_of_what_was_new_is_the_one_of_everything(
-    serve: Serve, revised: list[Any], seed: int, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(revision, "PIECE_BYTES", [3 << 20, 1, 4000][seed % 3])  # all at once, each project by itself
+def test_a_lake_of_many_syncs_has_the_tables_of_a_new_one(serve: Serve, seed: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(add_scope, "BATCH_PAGES", [20, 1, 3][seed % 3])
     rng = random.Random(seed)
     listed = listed_at_random(rng)
     served = serve(listed_of(listed))
     served.sync()
-    for turn in range(1, 4):
+    for _ in range(3):
         listed = changed_at_random(listed, rng)
         again = serve(listed_of(listed), lake=served.lake).sync()
         assert again.record.outcome is Outcome.COMPLETE
-        assert len(revised) == turn
         fresh = serve(listed_of(listed))
         (one,), (other,) = again.record.scopes, fresh.sync().record.scopes
         assert manifest(served.lake, "tables") == manifest(fresh.lake, "tables")
-        assert (one.projects, one.versions, one.unknown_members, one.descriptions) == (
+        assert (one.projects, one.versions, one.unknown_members) == (
             other.projects,
             other.versions,
             other.unknown_members,
-            other.descriptions,
         )
         assert verify(LocalLake(served.lake)).differences == []
 
 
-def test_versions_that_moved_to_other_pages_are_as_they_were(serve: Serve, revised: list[Any]):
-    one = project("a")
-    described = [version(one, name) for name in names(350)]
-    served = serve(listed_of([(one, described)]))
-    served.sync()
-    serve(listed_of([(one, [version(one, "first"), *described])]), lake=served.lake).sync()
-    serve(listed_of([(one, described[1:])]), lake=served.lake).sync()
-    serve(listed_of([(one, described[1:][::-1])]), lake=served.lake).sync()
-    assert revised == [(0, 1), (2, 0), (0, 0)]
-    assert version_names(served.lake) == {"a": names(350)[1:]}
-
-
-def test_undeclared_members_are_counted_as_if_all_had_been_read(serve: Serve, revised: list[Any]):
+def test_undeclared_members_are_counted_as_if_all_had_been_read(serve: Serve):
     arn = "arn:aws:rekognition:us-east-1:111122223333:project/a/dataset/train/1"
     one = project("a", Odd=1, Datasets=[{"DatasetArn": arn, "DatasetType": "TRAIN", "Status": "CREATE_COMPLETE"}])
 
@@ -186,7 +113,6 @@ def test_undeclared_members_are_counted_as_if_all_had_been_read(serve: Serve, re
         (fresh,) = serve(listed(described)).sync().record.scopes
         assert told.unknown_members == fresh.unknown_members == 1 + 1 + 119 * 2 + 1
         assert [detail.unknown_members for detail in told.details] == [1]
-    assert revised == [(2, 2), (1, 1)]
 
 
 @pytest.mark.parametrize(
@@ -198,9 +124,7 @@ def test_undeclared_members_are_counted_as_if_all_had_been_read(serve: Serve, re
     ],
     ids=lambda fault: fault.kind,
 )
-def test_where_something_happened_while_it_was_listed_everything_is_flattened(
-    serve: Serve, revised: list[Any], fault: Fault
-):
+def test_what_happened_while_it_was_listed_is_as_in_a_new_lake(serve: Serve, fault: Fault):
     served = serve(world(a=120, b=250, c=3))
     served.sync()
     again = serve(world(a=121, b=250, c=3), lake=served.lake, faults=[fault])
@@ -208,47 +132,34 @@ def test_where_something_happened_while_it_was_listed_everything_is_flattened(
     fresh = serve(world(a=121, b=250, c=3), faults=[fault])
     fresh.sync()
     assert manifest(served.lake, "tables") == manifest(fresh.lake, "tables")
-    assert revised == []
 
 
-def test_a_version_that_stood_on_two_pages_is_not_lost_with_one_of_them(serve: Serve, revised: list[Any]):
+def test_a_version_that_stood_on_two_pages_is_not_lost_with_one_of_them(serve: Serve):
     served = serve(world(b=250), faults=[Fault("repeat_item", operation=VERSIONS, project="b", page=2)])
     served.sync()
     serve(world(b=251), lake=served.lake).sync()
     assert version_names(served.lake) == {"b": names(251)}
-    assert revised == []
 
 
-def test_a_listing_that_breaks_off_changes_nothing(serve: Serve, revised: list[Any]):
+def test_a_listing_that_breaks_off_changes_nothing(serve: Serve):
     served = serve(world(a=3, b=120))
     served.sync()
     before = manifest(served.lake, "tables")
     denied = Fault("access_denied", operation=VERSIONS, project="b", page=2)
     assert serve(world(a=4, b=120), lake=served.lake, faults=[denied]).sync().record.outcome is Outcome.FAILED
-    assert (manifest(served.lake, "tables"), revised) == (before, [])
+    assert manifest(served.lake, "tables") == before
 
 
-def test_a_page_that_cannot_be_read_whole_is_for_those_who_look_at_everything(serve: Serve, revised: list[Any]):
+def test_what_cannot_be_read_keeps_its_last_rows(serve: Serve):
     served = serve(world(a=3, b=120))
     served.sync()
     odd = Fault("raw_body", operation=VERSIONS, project="a", body=b'{"ProjectVersionDescriptions": [{"Status": "x"}]}')
     again = serve(world(a=4, b=120), lake=served.lake, faults=[odd]).sync()
     assert again.record.outcome is Outcome.PARTIAL
     assert version_names(served.lake) == {"a": names(3), "b": names(120)}
-    assert revised == []
 
 
-def test_too_much_that_is_new_is_flattened_with_the_rest(
-    serve: Serve, revised: list[Any], monkeypatch: pytest.MonkeyPatch
-):
-    served = serve(world(a=3))
-    served.sync()
-    monkeypatch.setattr(revision, "MOST_BYTES", 1000)
-    serve(world(a=103), lake=served.lake).sync()
-    assert (version_names(served.lake), revised) == ({"a": names(103)}, [])
-
-
-def test_damaged_pages_before_are_no_hindrance(serve: Serve, revised: list[Any]):
+def test_damaged_pages_before_are_no_hindrance(serve: Serve):
     served = serve(world(a=3, b=120))
     served.sync()
     (path,) = (served.lake / "raw").rglob("*.parquet")
@@ -257,38 +168,9 @@ def test_damaged_pages_before_are_no_hindrance(serve: Serve, revised: list[Any])
     path.write_bytes(content)
     serve(world(a=4, b=121), lake=served.lake).sync()
     assert version_names(served.lake) == {"a": names(4), "b": names(121)}
-    assert revised == []
 
 
-def test_of_a_scope_that_was_not_followed_only_changed_pages_are_read_back(
-    serve: Serve, revised: list[Any], monkeypatch: pytest.MonkeyPatch
-):
-    def regions(**changed: Any) -> StaticWorld:
-        listed = {}
-        for region in ("eu-west-1", "us-east-1"):
-            of = [project(name, region=region) for name in ("a", "b")]
-            listed[ACCOUNT, region] = [(one, [version(one, name) for name in names(120)]) for one in of]
-        listed[ACCOUNT, "us-east-1"][1][1][7] |= changed
-        return StaticWorld(listed)
-
-    read: list[str] = []
-    wanted = landing.Pages.wanted
-
-    def noting(self: Any, which: Any) -> Any:
-        for page in wanted(self, which):
-            read.append(f"{page.project_arn.split('/')[1] if page.project_arn else ''} {page.page_number}")
-            yield page
-
-    both = {"regions": ["eu-west-1", "us-east-1"]}
-    served = serve(regions())
-    served.sync(**both)
-    monkeypatch.setattr(landing.Pages, "wanted", noting)
-    serve(regions(Status="RUNNING"), lake=served.lake).sync(**both)
-    assert read == [" 1", "b 1"]
-    assert revised == [(1, 1)]
-
-
-def test_a_detail_that_is_asked_for_the_first_time_is_asked_of_all_that_is_there(serve: Serve, revised: list[Any]):
+def test_a_detail_that_is_asked_for_the_first_time_is_asked_of_all_that_is_there(serve: Serve):
     def tagged(count: int) -> StaticWorld:
         one = project("a")
         described = [version(one, name) for name in names(count)]
@@ -303,10 +185,9 @@ def test_a_detail_that_is_asked_for_the_first_time_is_asked_of_all_that_is_there
             fresh = serve(tagged(count))
             fresh.sync(details=details)
             assert manifest(served.lake, "tables") == manifest(fresh.lake, "tables")
-    assert revised == [(0, 0), (1, 0), (0, 2), (0, 1)]  # at last, the rows there were are from two runs
 
 
-def test_pages_before_that_had_to_be_read_with_care_are_not_compared(serve: Serve, revised: list[Any]):
+def test_pages_that_the_lenient_reader_read_are_followed_by_others(serve: Serve):
     one = project("a")
     half = Fault(
         "raw_body",
@@ -318,4 +199,3 @@ def test_pages_before_that_had_to_be_read_with_care_are_not_compared(serve: Serv
     served.sync()
     serve(world(a=2, b=3), lake=served.lake).sync()
     assert version_names(served.lake) == {"a": names(2), "b": names(3)}
-    assert revised == []

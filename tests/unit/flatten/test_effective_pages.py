@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pipeline.flatten.effective_pages import PageHead, counting
+from pipeline.flatten.effective_pages import PageHead, effective_pages
 from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS as V
 from pipeline.model.page import DESCRIBE_PROJECTS as P
 from pipeline.model.page import DETAILS
@@ -13,22 +13,16 @@ def test_only_the_last_listing_counts():
         PageHead(V, "a", 2, 1, 200),
         PageHead(V, "b", 1, 1, 200),
     ]
-    decided = counting(heads)
-    assert [decided.counts(head) for head in heads] == [True, False, True, True]
-    assert decided == counting(heads[::-1])
+    effective = effective_pages(heads)
+    assert [effective.counts(head) for head in heads] == [True, False, True, True]
+    assert effective == effective_pages(heads[::-1])
 
 
 def test_a_vanished_project_counts_nowhere():
     heads = [PageHead(P, "", 1, 1, 200), PageHead(V, "a", 1, 1, 200), PageHead(V, "a", 1, 0, 400)]
-    decided = counting(heads)
-    assert decided.gone == {"a"}
-    assert [decided.counts(head) for head in heads] == [True, False, False]
-
-
-def test_versions_of_projects_that_the_last_listing_does_not_have_do_not_count():
-    heads = [PageHead(P, "", 2, 1, 200), PageHead(V, "a", 1, 1, 200), PageHead(V, "b", 1, 1, 200)]
-    decided = counting(heads)
-    assert [decided.counts(head, frozenset({"b"})) for head in heads] == [True, False, True]
+    effective = effective_pages(heads)
+    assert effective.gone == {"a"}
+    assert [effective.counts(head) for head in heads] == [True, False, False]
 
 
 D, T, L = (DETAILS[detail] for detail in ("datasets", "tags", "policies"))
@@ -43,8 +37,8 @@ def test_each_resource_of_a_detail_has_a_listing_of_its_own():
         PageHead(L, "a", 1, 1, 200, "a"),
         PageHead(D, "a", 1, 1, 200, "a/d"),
     ]
-    decided = counting(heads)
-    assert [decided.counts(head) for head in heads] == [True, False, True, True, True, True]
+    effective = effective_pages(heads)
+    assert [effective.counts(head) for head in heads] == [True, False, True, True, True, True]
 
 
 def test_a_resource_that_vanished_takes_neither_its_project_nor_its_other_details_with_it():
@@ -56,11 +50,11 @@ def test_a_resource_that_vanished_takes_neither_its_project_nor_its_other_detail
         PageHead(L, "a", 1, 2, 400, "a"),
         PageHead(T, "a", 1, 1, 200, "a"),
     ]
-    decided = counting(heads)
-    assert decided.gone == frozenset()
-    assert [decided.counts(head) for head in heads] == [True, False, True, False, False, True]
+    effective = effective_pages(heads)
+    assert effective.gone == frozenset()
+    assert [effective.counts(head) for head in heads] == [True, False, True, False, False, True]
 
 
 def test_a_project_that_vanished_takes_its_details_with_it():
     heads = [PageHead(V, "a", 1, 1, 400), PageHead(T, "a", 1, 1, 200, "a/v"), PageHead(T, "b", 1, 1, 200, "b")]
-    assert [counting(heads).counts(head) for head in heads] == [False, False, True]
+    assert [effective_pages(heads).counts(head) for head in heads] == [False, False, True]
