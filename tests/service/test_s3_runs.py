@@ -30,7 +30,7 @@ from pipeline.lake.run_record import Outcome, documents
 from pipeline.query import database as warehouse
 from pipeline.settings import Prices, Retention, Settings
 from tests.service.conftest import Served
-from tests.service.s3_proxy import Proxy, proxy_to
+from tests.service.s3_proxy import Proxy, proxy_to, shorten_waits
 from tests.service.worlds import names, two_by_two, world
 
 Serve = Callable[..., Served]
@@ -59,9 +59,7 @@ def s3(storage: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("REKLAKE_CACHE", str(tmp_path / "cache"))
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
-        for name in ("bucket.BODY_DELAY", "bucket.ROUND_DELAY", "s3.CONFLICT_DELAY"):
-            monkeypatch.setattr(f"pipeline.lake.{name}", 0.001)
-        monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.001)
+        shorten_waits(monkeypatch)
         bucket = f"lake-{uuid.uuid4().hex[:12]}"
         boto3.client("s3", endpoint_url=url).create_bucket(Bucket=bucket)
         yield f"s3://{bucket}/some/lake", proxy
@@ -229,7 +227,7 @@ def test_a_file_that_was_damaged_in_s3_is_found(serve: Serve, s3: tuple[str, Pro
 
 
 @pytest.mark.parametrize("syncs", [1, 2])
-def test_a_damaged_mirror_mends_itself(serve: Serve, s3: tuple[str, Proxy], syncs: int):
+def test_a_damaged_mirror_is_fetched_again(serve: Serve, s3: tuple[str, Proxy], syncs: int):
     lake, _ = s3
     for number in range(syncs):
         sync(serve, lake, cats=number + 1)
