@@ -11,7 +11,8 @@ from pathlib import Path
 POINTER = "CURRENT"
 """The one file that changes; every other is written once and never again."""
 SNAPSHOTS, RAW, RUNS, EVIDENCE = "snapshots", "raw", "runs", "evidence"
-"""The lake's own folders; others may keep files of theirs beside them."""
+FOLDERS = frozenset({SNAPSHOTS, RAW, RUNS, EVIDENCE})
+"""The lake's own folders; others may have folders of theirs beside them."""
 HASH_CHUNK = 1 << 20
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import BusyError
-from pipeline.lake.base import POINTER, Facts, Lake, NewFolder, Pointer, sha256
+from pipeline.lake.base import POINTER, RAW, Facts, Lake, NewFolder, Pointer, sha256
 
 LOCK = ".lock"
 TEMPORARY = ".*.tmp*"
@@ -149,7 +149,7 @@ class LocalLake(Lake):
             os.close(descriptor)
 
     def leftovers(self) -> list[str]:
-        folders = [self.root, *self.root.glob("*"), *self.root.glob("raw/*")]
+        folders = [self.root, *self.root.glob("*"), *self.root.glob(f"{RAW}/*")]
         found = [path for folder in folders for path in folder.glob(TEMPORARY)]
         return sorted(str(path.relative_to(self.root)) for path in found)
 

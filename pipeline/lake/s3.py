@@ -12,13 +12,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from pipeline.errors import BusyError, LakeError, ReklakeError
-from pipeline.lake.base import EVIDENCE, POINTER, RAW, RUNS, SNAPSHOTS, Facts, Lake, NewFolder, Pointer
+from pipeline.lake.base import FOLDERS, POINTER, SNAPSHOTS, Facts, Lake, NewFolder, Pointer
 from pipeline.lake.bucket import THREADS, Bucket, Upload
 from pipeline.lake.mirror import Mirror, check_name, discard
 
 MANIFEST = "manifest.json"
 """Uploaded last and deleted first: a snapshot's folder is whole when it has one."""
-OWN_FOLDERS = frozenset({SNAPSHOTS, RAW, RUNS, EVIDENCE})
 ABANDONED = timedelta(days=1)
 """Age at which an incomplete upload counts as left by a writer that died."""
 CONFLICT_ATTEMPTS, CONFLICT_DELAY = 6, 0.05
@@ -259,7 +258,7 @@ class S3Lake(Lake):
         return [
             upload
             for upload in self._bucket.uploads(self._prefix)
-            if upload.key.removeprefix(self._prefix).split("/")[0] in OWN_FOLDERS and upload.begun_at < before
+            if upload.key.removeprefix(self._prefix).split("/")[0] in FOLDERS and upload.begun_at < before
         ]
 
     def _description(self, upload: Upload) -> str:

@@ -1,4 +1,4 @@
-"""A proxy in front of S3 that breaks what it is told to break, as networks, gateways and S3 itself do."""
+"""A proxy in front of S3 that injects the faults of networks, gateways and S3 itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 Kind = Literal["status", "reset", "lost", "cut", "stall", "garbled", "empty", "page"]
 """status: an error instead of the call. reset: no answer, and nothing done. lost: done, and no answer. cut: half of the
-answer's body. stall: half of it, then silence. garbled: one byte of it is another. empty: a 200 answer without a body.
+answer's body. stall: half of it, then silence. garbled: its last byte is another. empty: a 200 answer without a body.
 page: a 200 answer that is HTML."""
 CODES = {
     403: "AccessDenied",

@@ -1,4 +1,4 @@
-"""A lake in S3, over HTTP: moto behind a proxy that breaks what it is told to."""
+"""A lake in S3, over HTTP: moto behind a proxy that injects faults."""
 
 from __future__ import annotations
 
@@ -409,12 +409,12 @@ def test_of_two_writers_one_publishes(before: str | None, lake: S3Lake, elsewher
         return value
 
     with ThreadPoolExecutor(2) as pool:
-        told = list(pool.map(publish, [lake, elsewhere], ["one", "two"]))
+        published = list(pool.map(publish, [lake, elsewhere], ["one", "two"]))
     now = lake.pointer()
     assert now is not None
     assert now.value in {"one", "two"}
-    loser = told[0 if now.value == "two" else 1]
-    assert now.value in told
+    loser = published[0 if now.value == "two" else 1]
+    assert now.value in published
     assert f"another sync published {now.value} meanwhile" in loser
 
 
@@ -423,7 +423,7 @@ def test_the_answer_to_a_publication_is_lost(before: str | None, lake: S3Lake, p
     if before:
         lake.point(before, None)
     fault = proxy.fail("lost", "PUT", "CURRENT")
-    lake.point("one", lake.pointer())  # boto3 tries again, and is told that CURRENT has moved: by itself
+    lake.point("one", lake.pointer())  # boto3 tries again, and hears that CURRENT has moved: by itself
     assert fault.seen == 1
     assert lake.read("CURRENT") == b"one\n"
     assert proxy.count("PUT", "CURRENT") == (3 if before else 2)
@@ -534,7 +534,7 @@ def test_one_deletion_of_many_is_denied(lake: S3Lake, store: Store):
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "told"),
+    ("code", "status", "remedy"),
     [
         ("ExpiredToken", 400, "does not accept these credentials: renew them"),
         ("InvalidAccessKeyId", 403, "does not accept these credentials"),
@@ -546,9 +546,9 @@ def test_one_deletion_of_many_is_denied(lake: S3Lake, store: Store):
         ("InvalidRequest", 400, "ask AWS support"),
     ],
 )
-def test_other_answers(code: str, status: int, told: str, lake: S3Lake, proxy: Proxy):
+def test_other_answers(code: str, status: int, remedy: str, lake: S3Lake, proxy: Proxy):
     proxy.fail("status", "PUT", times=1000, status=status, code=code)
-    with pytest.raises(LakeError, match=f"CURRENT: PutObject: {code}: Injected.*{told}"):
+    with pytest.raises(LakeError, match=f"CURRENT: PutObject: {code}: Injected.*{remedy}"):
         lake.point("one", None)
     assert proxy.count("PUT") == {500: 8, 503: 8, 301: 2}.get(status, 1)
 
@@ -688,9 +688,11 @@ def test_uploads_that_nobody_ends(lake: S3Lake, store: Store, monkeypatch: pytes
     with monkeypatch.context() as changed:
         changed.setattr("pipeline.lake.s3.datetime", ClockOf2010)
         assert lake.leftovers() == lake.sweep() == []
-    told = lake.leftovers()
-    assert [name.split(" (an upload begun ")[0] for name in told] == [f"s3://{store.bucket}/{key}" for key in keys[:2]]
-    assert lake.sweep() == told
+    leftovers = lake.leftovers()
+    assert [name.split(" (an upload begun ")[0] for name in leftovers] == [
+        f"s3://{store.bucket}/{key}" for key in keys[:2]
+    ]
+    assert lake.sweep() == leftovers
     assert sorted(store.uploads()) == keys[2:]
 
 
