@@ -115,7 +115,7 @@ def is_sound(landed: LandedScope) -> bool:
 
 def take_over(lake: Lake, found: LandedScope, run_id: str) -> LandedScope:
     """Make a scope's landed file one of another run's, as if that run had listed it."""
-    lake.copy(name_of(found.run_id, found.scope), name_of(run_id, found.scope))
+    lake.link(name_of(found.run_id, found.scope), name_of(run_id, found.scope))
     return scope_file(lake, run_id, found.scope)
 
 
