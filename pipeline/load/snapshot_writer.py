@@ -137,7 +137,8 @@ class SnapshotWriter:
         name = file.path.relative_to(self._folder.path).as_posix()
         entry = {"file": name, "rows": file.rows, "bytes": file.path.stat().st_size, "sha256": sha256(file.path)}
         if self.previous and self.previous.files.get(name) == entry:
-            self._folder.link(name, self.previous.path(name), f"{FOLDER}/{self.previous.id}/{name}")
+            file.path.unlink()
+            self._folder.link(f"{FOLDER}/{self.previous.id}/{name}", name)
         return entry
 
     def _differs(self, tables: Mapping[str, Any], history: Mapping[str, Any]) -> bool:
