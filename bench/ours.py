@@ -24,7 +24,8 @@ def flatten(file: str, folder: str) -> float:
     from pipeline.lake import memory
     from pipeline.load.sorted_file import TableFile
     from pipeline.model import table
-    from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RawPage, Scope
+    from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS
+    from pipeline.model.page import RawPage, Scope
     from pipeline.pieces import flatten_scope
 
     def arrivals() -> Iterator[Arrived]:

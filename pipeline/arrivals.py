@@ -16,7 +16,8 @@ from pipeline.jobs.events import Event, Observer
 from pipeline.lake import Lake
 from pipeline.lake.run_record import DetailRecord, Outcome, ScopeRecord, now
 from pipeline.landing import LandedScope
-from pipeline.model.page import DEFAULT_DETAILS, RawPage, Scope
+from pipeline.model.operations import DEFAULT_DETAILS
+from pipeline.model.page import RawPage, Scope
 from pipeline.unchanged import Before, Comparison
 
 Extracted: TypeAlias = tuple[LandedScope | None, ScopeRecord]

@@ -11,7 +11,8 @@ from pipeline import landing
 from pipeline.feed import Arrived
 from pipeline.flatten.effective_pages import HTTP_ERROR, Counting, PageHead, counting
 from pipeline.landing import LandedScope
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RawPage
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS
+from pipeline.model.page import RawPage
 from pipeline.unchanged import Before, place_of
 
 

@@ -13,7 +13,8 @@ from pipeline.feed import Arrived
 from pipeline.flatten import Flat, flatten, flatten_detail
 from pipeline.flatten.effective_pages import HTTP_ERROR
 from pipeline.load.parallel import ordered_map
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, RawPage, Scope
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
+from pipeline.model.page import RawPage, Scope
 
 PIECE_BYTES = 3 << 20
 """Bodies flattened at a time while pages come: about 1,000 versions. A piece costs as much as 200 versions do, but

@@ -20,8 +20,9 @@ from pipeline.feed import Arrived
 from pipeline.flatten import Flat, flatten, flatten_detail, texts_in
 from pipeline.landing import NEVER, Bodies
 from pipeline.model import TABLES, table
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, RESULT_KEYS
 from pipeline.model.order import in_key_order
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, RESULT_KEYS, RawPage, Scope
+from pipeline.model.page import RawPage, Scope
 from pipeline.pieces import PIECE_BYTES, Answers, OvertakenError, projects_first
 from pipeline.unchanged import LISTINGS, Before, Place, place_of
 

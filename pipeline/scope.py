@@ -22,7 +22,8 @@ from pipeline.lake import memory
 from pipeline.lake.run_record import ScopeRecord, text_of
 from pipeline.landing import LandedScope
 from pipeline.load.snapshot_writer import SnapshotWriter
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, Scope
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
+from pipeline.model.page import Scope
 from pipeline.pieces import PORTIONS, OvertakenError, flatten_scope
 from pipeline.revision import Revision, revise
 from pipeline.unchanged import Before

@@ -16,7 +16,8 @@ from pipeline.lake.installed import version
 from pipeline.lake.run_record import Outcome, has_published
 from pipeline.lake.snapshot import Snapshot, Source
 from pipeline.model import declaration
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, RawPage, Scope
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
+from pipeline.model.page import RawPage, Scope
 
 Place: TypeAlias = tuple[str, str, str, int]
 """Operation, project, resource and number of a page."""

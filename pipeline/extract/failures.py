@@ -9,7 +9,8 @@ import botocore.exceptions as aws
 from botocore.parsers import ResponseParserError
 
 from pipeline.errors import ScopeError
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, Scope
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
+from pipeline.model.page import Scope
 
 THROTTLES = frozenset(
     {

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.errors import UsageError
-from pipeline.model.page import DEFAULT_DETAILS, DETAILS
+from pipeline.model.operations import DEFAULT_DETAILS, DETAILS
 
 PARTITIONS = ("aws", "aws-us-gov", "aws-cn")
 VERSION = "2012-10-17"

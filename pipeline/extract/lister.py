@@ -15,7 +15,8 @@ from pipeline.extract.crew import Crew
 from pipeline.extract.listing import Listing, Sink
 from pipeline.extract.sessions import Sessions
 from pipeline.extract.targets import Target
-from pipeline.model.page import DEFAULT_DETAILS, Scope
+from pipeline.model.operations import DEFAULT_DETAILS
+from pipeline.model.page import Scope
 
 
 @dataclass(frozen=True, slots=True)

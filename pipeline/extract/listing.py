@@ -23,16 +23,15 @@ from pipeline.extract.pacing import TokenBucket
 from pipeline.extract.request import DETAIL_OF, Request
 from pipeline.extract.resources import projects_on, versions_on
 from pipeline.extract.response import BODY, PAGE, Examined
-from pipeline.model.page import (
+from pipeline.model.operations import (
     DESCRIBE_DATASET,
     DESCRIBE_PROJECT_VERSIONS,
     DESCRIBE_PROJECTS,
     DETAILS,
     LIST_PROJECT_POLICIES,
     LIST_TAGS_FOR_RESOURCE,
-    RawPage,
-    Scope,
 )
+from pipeline.model.page import RawPage, Scope
 from pipeline.settings import AwsSettings
 
 MAX_LISTINGS = 5

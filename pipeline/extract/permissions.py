@@ -18,7 +18,7 @@ from pipeline.extract.resources import projects_on
 from pipeline.extract.response import BODY, PAGE
 from pipeline.extract.targets import Target
 from pipeline.model.finding import Level, parted
-from pipeline.model.page import (
+from pipeline.model.operations import (
     DEFAULT_DETAILS,
     DESCRIBE_DATASET,
     DESCRIBE_PROJECT_VERSIONS,
@@ -26,9 +26,8 @@ from pipeline.model.page import (
     DETAILS,
     LIST_PROJECT_POLICIES,
     LIST_TAGS_FOR_RESOURCE,
-    RawPage,
-    Scope,
 )
+from pipeline.model.page import RawPage, Scope
 from pipeline.settings import AwsSettings
 
 ASSUME_ROLE = "AssumeRole"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.model.page import (
+from pipeline.model.operations import (
     DESCRIBE_DATASET,
     DESCRIBE_PROJECT_VERSIONS,
     DESCRIBE_PROJECTS,

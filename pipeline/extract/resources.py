@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.model.page import RESULT_KEYS, RawPage
+from pipeline.model.operations import RESULT_KEYS
+from pipeline.model.page import RawPage
 
 
 def projects_on(page: RawPage) -> Iterator[tuple[str, list[str]]]:

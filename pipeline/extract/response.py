@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from pipeline.model.page import RESULT_KEYS
+from pipeline.model.operations import RESULT_KEYS
 
 BODY = "reklake:body"
 PAGE = "reklake:page"

@@ -28,7 +28,8 @@ from pipeline.lake.run_record import (
 from pipeline.lake.snapshot import Snapshot, Source
 from pipeline.landing import LandedScope
 from pipeline.load.snapshot_writer import writer
-from pipeline.model.page import DEFAULT_DETAILS, Scope
+from pipeline.model.operations import DEFAULT_DETAILS
+from pipeline.model.page import Scope
 from pipeline.scope import write_scope
 from pipeline.settings import Settings
 from pipeline.unchanged import Published

@@ -17,7 +17,8 @@ from pipeline.lake import Lake, snapshot
 from pipeline.lake.snapshot import MEND, Snapshot
 from pipeline.landing import LandedScope
 from pipeline.model import tables_of_detail
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, RawPage
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
+from pipeline.model.page import RawPage
 
 BATCH_PAGES = 100
 """Pages whose projects are compared at a time, so that memory stays flat."""

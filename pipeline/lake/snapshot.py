@@ -46,7 +46,7 @@ class Source:
     """The run whose landed pages a scope's rows come from, and when that listing ended.
 
     `whole` is False where a page of it could not be read: rows of the snapshot before it fill that gap. `details` says
-    where the rows of each detail come from that was ever listed (model.page.DETAILS); it may be an earlier run.
+    where the rows of each detail come from that was ever listed (model.operations.DETAILS); it may be an earlier run.
     """
 
     run_id: str

@@ -24,7 +24,8 @@ from pipeline.load.parallel import ordered_map
 from pipeline.load.replacing import Replacing
 from pipeline.load.sorted_file import TableFile, rows_of
 from pipeline.model import TABLES, Table, declaration, history_of, parent_key, table, tables_of_detail
-from pipeline.model.page import DETAILS, Scope
+from pipeline.model.operations import DETAILS
+from pipeline.model.page import Scope
 
 HISTORY = "history"
 LISTED_TABLES = tuple(one for one in TABLES if one.operation not in DETAILS.values())

@@ -15,7 +15,8 @@ from pipeline.model.history import (
     history_of,
     is_told,
 )
-from pipeline.model.schema import Column, Items, Origin, Result, Table
+from pipeline.model.operations import Result
+from pipeline.model.schema import Column, Items, Origin, Table
 from pipeline.model.tables import IGNORED, TABLES, parent_key, table, tables_of_detail
 
 __all__ = [

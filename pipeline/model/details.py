@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pipeline.model.columns import ACCOUNT_ID, EXTRA, INTEGER, REGION, TEXT, instant, member
-from pipeline.model.schema import Column, Origin, Result, Table
+from pipeline.model.operations import Result
+from pipeline.model.schema import Column, Origin, Table
 
 DATASET_STATISTICS = Table(
     name="dataset_statistics",

@@ -9,6 +9,8 @@ from functools import cached_property
 
 import pyarrow as pa
 
+from pipeline.model.operations import Result
+
 
 class Origin(StrEnum):
     """Where a column's value comes from."""
@@ -33,17 +35,6 @@ class Origin(StrEnum):
     """Members that no column declares, as JSON text; null when there are none."""
     HISTORY = "history"
     """When syncs saw the row as it is; only in histories."""
-
-
-class Result(StrEnum):
-    """What an operation's result is, and so how its rows stand in it."""
-
-    LIST = "list"
-    """A list of descriptions."""
-    OBJECT = "object"
-    """One description."""
-    ENTRIES = "entries"
-    """An object of names that users choose: each entry is a row, as if it were an item with `key` and `value`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from pipeline.model.columns import (
     member,
 )
 from pipeline.model.details import DATASET_STATISTICS, PROJECT_POLICIES, RESOURCE_TAGS
-from pipeline.model.page import DETAILS
+from pipeline.model.operations import DETAILS
 from pipeline.model.schema import Column, Items, Origin, Table
 
 PROJECTS = Table(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.flatten import Flat, flatten, matching, uniform
-from pipeline.model.page import RESULT_KEYS
+from pipeline.model.operations import RESULT_KEYS
 from tests.property.answers import KEYS, listings
 from tests.property.test_flatten import OPERATIONS, SCOPE, pages, slow
 

@@ -7,7 +7,8 @@ from itertools import product
 from pipeline.extract.condensing import condensed
 from pipeline.extract.permissions import ASSUME_ROLE, Tried
 from pipeline.model.finding import Finding, Level
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, Scope
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS
+from pipeline.model.page import Scope
 
 ACCOUNTS = tuple(f"{number:012}" for number in range(1, 11))
 REGIONS = ("eu-west-1", "us-east-1", "us-west-2")

@@ -14,7 +14,8 @@ from pipeline.flatten import fast_json as reader
 from pipeline.flatten import listings as descriptions
 from pipeline.flatten.response_schema import answer
 from pipeline.flatten.shapes import NOWHERE, UnfitError, learn, outline, paths_of
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RESULT_KEYS, RawPage, Scope
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RESULT_KEYS
+from pipeline.model.page import RawPage, Scope
 
 SCOPE = Scope("us-east-1", "111122223333")
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)
