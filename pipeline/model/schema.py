@@ -9,7 +9,7 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from pipeline.model.operations import Result
+from pipeline.model.operations import OPERATIONS, Result
 
 
 class Origin(StrEnum):
@@ -89,11 +89,9 @@ class Table:
     description: str
     grain: str
     operation: str
-    result_key: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     items: tuple[Items, ...] = (Items(),)
-    result: Result = Result.LIST
 
     def column(self, name: str) -> Column:
         """Return the column of that name; KeyError if there is none."""
@@ -101,6 +99,16 @@ class Table:
             if column.name == name:
                 return column
         raise KeyError(f"{self.name}.{name}")
+
+    @property
+    def result_key(self) -> str:
+        """The member of the operation's answer that holds the result."""
+        return OPERATIONS[self.operation].result_key
+
+    @property
+    def result(self) -> Result:
+        """What the operation's result is."""
+        return OPERATIONS[self.operation].result
 
     @property
     def names(self) -> tuple[str, ...]:

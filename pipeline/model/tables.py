@@ -29,7 +29,6 @@ PROJECTS = Table(
     description="Custom Labels projects and content moderation adapters' projects.",
     grain="one row per project",
     operation="DescribeProjects",
-    result_key="ProjectDescriptions",
     key=("project_arn",),
     columns=(
         ACCOUNT_ID,
@@ -60,7 +59,6 @@ DATASETS = Table(
     description="Training and test datasets as DescribeProjects lists them.",
     grain="one row per dataset of a project",
     operation="DescribeProjects",
-    result_key="ProjectDescriptions",
     key=("dataset_arn",),
     items=(Items("Datasets"),),
     columns=(
@@ -82,7 +80,6 @@ PROJECT_VERSIONS = Table(
     description="Model versions with every scalar of their description, nested or not.",
     grain="one row per model version",
     operation="DescribeProjectVersions",
-    result_key="ProjectVersionDescriptions",
     key=("project_version_arn",),
     columns=(
         ACCOUNT_ID,
@@ -255,7 +252,6 @@ VERSION_ASSETS = Table(
     description="Manifests that a model version was trained and tested with, and those it wrote.",
     grain="one row per manifest asset of a model version",
     operation="DescribeProjectVersions",
-    result_key="ProjectVersionDescriptions",
     key=("project_version_arn", "data_result", "stage", "asset_index"),
     items=tuple(
         Items(
