@@ -1,4 +1,4 @@
-"""The answers of details (model.page.DETAILS) to their declared tables, row by row in plain Python: they are few.
+"""The answers of details (model.operations.DETAILS) to their declared tables, row by row in plain Python: they are few.
 
 The same rules as for descriptions: what no column declares or holds goes to `extra` and is counted, and of a row that
 stands on two pages the later counts.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS
 
 HTTP_ERROR = 400
 """From here on a status is an error; the only one that is landed is ResourceNotFoundException."""

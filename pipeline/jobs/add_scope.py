@@ -24,7 +24,7 @@ from pipeline.landing import LandedScope
 from pipeline.load.snapshot_writer import ScopeWriter, SnapshotWriter, about, unseen
 from pipeline.model import declaration, table, tables_of_detail
 from pipeline.model.arn import name_prefix
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
 
 BATCH_PAGES = 20
 """Pages of a batch, about 6 MB of bodies; more only where one project has more."""

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pipeline import landing
 from pipeline.flatten.effective_pages import EffectivePages, PageHead, effective_pages
 from pipeline.landing import LandedScope
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, RawPage
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS
+from pipeline.model.page import RawPage
 
 
 class LandedPages:

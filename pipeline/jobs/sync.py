@@ -18,7 +18,8 @@ from pipeline.jobs.scope_listing import Listing, ScopeListing
 from pipeline.lake import Lake, memory, open_lake, snapshot
 from pipeline.lake.run_record import RunRecord
 from pipeline.lake.snapshot import Snapshot
-from pipeline.model.page import DEFAULT_DETAILS, Scope
+from pipeline.model.operations import DEFAULT_DETAILS
+from pipeline.model.page import Scope
 from pipeline.settings import Settings
 
 

@@ -18,7 +18,8 @@ from pipeline.lake import Lake, snapshot
 from pipeline.lake.snapshot import REMEDY, Snapshot
 from pipeline.landing import LandedScope
 from pipeline.model import tables_of_detail
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, RawPage
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
+from pipeline.model.page import RawPage
 
 RESOURCES = (("projects", "project_arn"), ("datasets", "dataset_arn"), ("project_versions", "project_version_arn"))
 """What details are asked about: tables, and the column with the ARN."""

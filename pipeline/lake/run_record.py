@@ -32,7 +32,7 @@ class Outcome(StrEnum):
 
 @dataclass(slots=True)
 class DetailRecord:
-    """How one detail of a scope ended (model.page.DETAILS): what was asked about its resources, one by one.
+    """How one detail of a scope ended (model.operations.DETAILS): what was asked about its resources, one by one.
 
     Skipped is a detail that is not asked for by name and not permitted; a detail that did not complete keeps its last
     rows.

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from pipeline.landing.files import LandedScope
 from pipeline.landing.reader import Pages
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
 
 Place: TypeAlias = tuple[str, str, str, int]
 """Operation, project, resource and number of a page. An answer of DescribeDataset does not name its dataset."""

@@ -19,7 +19,7 @@ from pipeline.model.page import Scope
 FOLDER, SUFFIX = "raw", ".parquet"
 OUTCOME = b"reklake.outcome"
 LISTED_DETAILS = b"reklake.details"
-"""Metadata: the details (model.page.DETAILS) that were asked about every resource, divided by commas."""
+"""Metadata: the details (model.operations.DETAILS) that were asked about every resource, divided by commas."""
 COMPLETE, FAILED = "complete", "failed"
 _IN_A_NAME = re.compile(r"[A-Za-z0-9-]+")
 NEVER = datetime.fromtimestamp(0, UTC)

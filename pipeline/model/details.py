@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pipeline.model.columns import ACCOUNT_ID, EXTRA, INTEGER, REGION, TEXT, instant, member
-from pipeline.model.schema import Column, Origin, Result, Table
+from pipeline.model.schema import Column, Origin, Table
 
 DATASET_STATISTICS = Table(
     name="dataset_statistics",
     description="What DescribeDataset says of each dataset: how many images it has, and how many of them are labeled.",
     grain="one row per dataset that was described",
     operation="DescribeDataset",
-    result_key="DatasetDescription",
-    result=Result.OBJECT,
     key=("dataset_arn",),
     columns=(
         ACCOUNT_ID,
@@ -54,8 +52,6 @@ RESOURCE_TAGS = Table(
     description="Tags that users gave to projects, datasets and model versions.",
     grain="one row per tag of a resource",
     operation="ListTagsForResource",
-    result_key="Tags",
-    result=Result.ENTRIES,
     key=("resource_arn", "tag_key"),
     columns=(
         ACCOUNT_ID,
@@ -91,7 +87,6 @@ PROJECT_POLICIES = Table(
     description="Policies attached to projects: which accounts may copy model versions from them.",
     grain="one row per policy of a project",
     operation="ListProjectPolicies",
-    result_key="ProjectPolicies",
     key=("project_arn", "policy_name"),
     columns=(
         ACCOUNT_ID,

@@ -10,6 +10,7 @@ from functools import cached_property
 import pyarrow as pa
 
 from pipeline.model.arn import FACTS
+from pipeline.model.operations import OPERATIONS, Result
 
 
 class Origin(StrEnum):
@@ -39,17 +40,6 @@ class Origin(StrEnum):
 
 REQUESTED = ("project_arn", "resource_arn")
 """What a page was asked for, by its name in RawPage: the paths of REQUEST columns, and where an ARN may stand."""
-
-
-class Result(StrEnum):
-    """What an operation's result is, and so how its rows stand in it."""
-
-    LIST = "list"
-    """A list of descriptions."""
-    OBJECT = "object"
-    """One description."""
-    ENTRIES = "entries"
-    """An object of names that users choose: each entry is a row, as if it were an item with `key` and `value`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +94,9 @@ class Table:
     description: str
     grain: str
     operation: str
-    result_key: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     items: tuple[Items, ...] = (Items(),)
-    result: Result = Result.LIST
 
     def __post_init__(self) -> None:
         """Refuse a declaration that flatten would not follow to the letter. ValueError names the column."""
@@ -134,6 +122,16 @@ class Table:
             if column.name == name:
                 return column
         raise KeyError(f"{self.name}.{name}")
+
+    @property
+    def result_key(self) -> str:
+        """The member of the operation's answer that holds the result."""
+        return OPERATIONS[self.operation].result_key
+
+    @property
+    def result(self) -> Result:
+        """What the operation's result is."""
+        return OPERATIONS[self.operation].result
 
     @property
     def names(self) -> tuple[str, ...]:

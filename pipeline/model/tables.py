@@ -20,7 +20,7 @@ from pipeline.model.columns import (
     member,
 )
 from pipeline.model.details import DATASET_STATISTICS, PROJECT_POLICIES, RESOURCE_TAGS
-from pipeline.model.page import DETAILS
+from pipeline.model.operations import DETAILS
 from pipeline.model.schema import Column, Items, Origin, Table
 
 PROJECTS = Table(
@@ -28,7 +28,6 @@ PROJECTS = Table(
     description="Custom Labels projects and content moderation adapters' projects.",
     grain="one row per project",
     operation="DescribeProjects",
-    result_key="ProjectDescriptions",
     key=("project_arn",),
     columns=(
         ACCOUNT_ID,
@@ -59,7 +58,6 @@ DATASETS = Table(
     description="Training and test datasets as DescribeProjects lists them.",
     grain="one row per dataset of a project",
     operation="DescribeProjects",
-    result_key="ProjectDescriptions",
     key=("dataset_arn",),
     items=(Items("Datasets"),),
     columns=(
@@ -81,7 +79,6 @@ PROJECT_VERSIONS = Table(
     description="Model versions with every scalar of their description, nested or not.",
     grain="one row per model version",
     operation="DescribeProjectVersions",
-    result_key="ProjectVersionDescriptions",
     key=("project_version_arn",),
     columns=(
         ACCOUNT_ID,
@@ -254,7 +251,6 @@ VERSION_ASSETS = Table(
     description="Manifests that a model version was trained and tested with, and those it wrote.",
     grain="one row per manifest asset of a model version",
     operation="DescribeProjectVersions",
-    result_key="ProjectVersionDescriptions",
     key=("project_version_arn", "data_result", "stage", "asset_index"),
     items=tuple(
         Items(

@@ -12,7 +12,8 @@ import pytest
 
 from pipeline.flatten.response_schema import answer
 from pipeline.model import IGNORED, TABLES, Origin, Result, Table, tables_of_detail
-from pipeline.model.page import DETAILS, RESULT_KEYS, RawPage
+from pipeline.model.operations import DETAILS, RESULT_KEYS
+from pipeline.model.page import RawPage
 
 SERVICE = botocore.session.get_session().get_service_model("rekognition")
 OPERATIONS = sorted(RESULT_KEYS)

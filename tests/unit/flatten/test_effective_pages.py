@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from pipeline.flatten.effective_pages import PageHead, effective_pages
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS as V
-from pipeline.model.page import DESCRIBE_PROJECTS as P
-from pipeline.model.page import DETAILS
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS as V
+from pipeline.model.operations import DESCRIBE_PROJECTS as P
+from pipeline.model.operations import DETAILS
 
 
 def test_only_the_last_listing_counts():

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.flatten import Flat, flatten, flatten_detail
 from pipeline.model import TABLES, table
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, RESULT_KEYS, RawPage, Scope
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, RESULT_KEYS
+from pipeline.model.page import RawPage, Scope
 
 LISTINGS = (DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS)
 SCOPE = Scope("us-east-1", "111122223333")

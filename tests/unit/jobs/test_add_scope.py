@@ -17,7 +17,8 @@ from pipeline.jobs.verify import verify
 from pipeline.lake import LocalLake, snapshot
 from pipeline.lake.run_record import Outcome, ScopeRecord
 from pipeline.lake.snapshot import DetailSource
-from pipeline.model.page import DETAILS, RESULT_KEYS, RawPage, Scope
+from pipeline.model.operations import DETAILS, RESULT_KEYS
+from pipeline.model.page import RawPage, Scope
 from pipeline.query import checks
 from pipeline.query import database as warehouse
 from pipeline.settings import Prices, Retention, Settings

@@ -16,7 +16,8 @@ from pipeline.jobs.add_scope import is_unchanged
 from pipeline.lake import LocalLake, snapshot
 from pipeline.lake.run_record import ScopeRecord
 from pipeline.load.snapshot_writer import new_snapshot
-from pipeline.model.page import DETAILS, RawPage, Scope
+from pipeline.model.operations import DETAILS
+from pipeline.model.page import RawPage, Scope
 
 SCOPE = Scope("us-east-1", "111122223333")
 START = datetime(2026, 1, 1, tzinfo=UTC)
