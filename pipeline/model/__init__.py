@@ -15,7 +15,7 @@ from pipeline.model.history import (
     history_of,
     is_told,
 )
-from pipeline.model.schema import Column, Items, Origin, Result, Table
+from pipeline.model.schema import Column, Items, Origin, Parent, Result, Table
 from pipeline.model.tables import IGNORED, TABLES, parent_key, table, tables_of_detail
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Column",
     "Items",
     "Origin",
+    "Parent",
     "Result",
     "Table",
     "declaration",

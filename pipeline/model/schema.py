@@ -58,6 +58,12 @@ class Column:
     unit: str = ""
     is_distinct: bool = False
     """Whether values hardly repeat; a Parquet dictionary of them would only cost time and space."""
+    is_required: bool = False
+    """Whether every row has a value; the account, the region and the key are required without saying so."""
+    one_of: tuple[str, ...] = ()
+    """The values that the API is known to give; empty if any text may stand there."""
+    bounds: tuple[float, float] | None = None
+    """The least and the greatest value that make sense, both included."""
 
     @property
     def source(self) -> str:  # noqa: PLR0911  # one return an origin
@@ -90,11 +96,21 @@ class Items:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """What each row of a table belongs to: its `column` holds the key of a row in one of the `tables`."""
+
+    column: str
+    tables: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Table:
     """One table: its grain, its key, and the answers its rows stand in."""
 
     name: str
+    noun: str
+    """What a row is about, in one word, such as version; part of the names of checks."""
     description: str
     grain: str
     operation: str
@@ -103,6 +119,7 @@ class Table:
     columns: tuple[Column, ...]
     items: tuple[Items, ...] = (Items(),)
     result: Result = Result.LIST
+    parent: Parent | None = None
 
     def column(self, name: str) -> Column:
         """Return the column of that name; KeyError if there is none."""
@@ -115,6 +132,12 @@ class Table:
     def names(self) -> tuple[str, ...]:
         """Column names in declared order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of the columns that have a value in every row, in declared order."""
+        always = {"account_id", "region", *self.key}
+        return tuple(column.name for column in self.columns if column.name in always or column.is_required)
 
     @property
     def is_nested(self) -> bool:
