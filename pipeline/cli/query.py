@@ -220,11 +220,7 @@ def _connected(settings: Settings, *, allow_write: bool = False) -> Iterator[tup
     lake = open_lake(settings.lake, settings.aws.profile)
     folder = snapshot.current(lake).folder()
     lake.fetch_folder(FOLDER)
-    if allow_write:
-        opened = warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, allow_write=True)
-    else:
-        opened = warehouse.connect_read_only(lake.root, snapshot=folder, prices=settings.prices)
-    with opened as con:
+    with warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, allow_write=allow_write) as con:
         yield con, lake.root
 
 

@@ -17,7 +17,6 @@ from pipeline.lake import run_record as record
 from pipeline.lake.snapshot import Snapshot
 from pipeline.model.finding import Finding, Level, parted
 from pipeline.query import database as warehouse
-from pipeline.query import inspection
 from pipeline.settings import AwsSettings, Settings
 
 SYNCS_FREE = 3
@@ -179,7 +178,7 @@ def _database(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
     path = lake.root / warehouse.FILE
     if current is None:
         return
-    shown = inspection.shown_by(path) if path.exists() else None
+    shown = warehouse.shown_by(path) if path.exists() else None
     if shown == current.id:
         yield Finding(Level.OK, warehouse.FILE, f"shows snapshot {shown}")
     else:

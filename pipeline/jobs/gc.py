@@ -15,7 +15,6 @@ from pipeline.lake import run_record as record
 from pipeline.lake.snapshot import Snapshot
 from pipeline.landing import LandedScope
 from pipeline.query import database as warehouse
-from pipeline.query import inspection
 from pipeline.settings import Retention, Settings
 
 
@@ -88,7 +87,7 @@ def _rest(lake: Lake, folder: str, kept: set[str], reason: str) -> Iterator[Remo
 def _kept_snapshots(lake: Lake, current: Snapshot, keep: Retention, now: datetime) -> Iterator[str]:
     """Yield the snapshots that stay: the current one, what lake.duckdb reads, the newest, the young."""
     yield current.id
-    if lake.is_local and (shown := inspection.shown_by(lake.root / warehouse.FILE)):
+    if lake.is_local and (shown := warehouse.shown_by(lake.root / warehouse.FILE)):
         yield shown
     orphans = set(tidy.orphans(lake, current))
     published = [one for one in lake.entries(snapshot.FOLDER) if one not in orphans and record.began(one)]

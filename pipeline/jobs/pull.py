@@ -35,12 +35,7 @@ def pull(settings: Settings, folder: Path, snapshot_id: str | None = None) -> Sn
             if pointer is None or pointer.value != wanted.id:
                 target.point(wanted.id, pointer)
             pulled = snapshot.current(target)
-            warehouse.build(
-                target.root / warehouse.FILE,
-                snapshot=pulled.folder(),
-                runs=target.root / record.FOLDER,
-                prices=settings.prices,
-            )
+            warehouse.refresh(target.root, snapshot=pulled.folder(), prices=settings.prices)
     except OSError as error:
         raise LakeError(f"{target}: {error}. Make room, or name another folder.") from error
     return pulled

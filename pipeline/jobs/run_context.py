@@ -81,21 +81,10 @@ def conclude(settings: Settings, lake: Lake, run: RunRecord, doubt: str | None =
 
 
 def _check(settings: Settings, lake: Lake, published: Snapshot) -> tuple[CheckResult, ...]:
-    """Rebuild lake.duckdb, if the lake holds one and it would be another, and return the checks that find something."""
-    folder, runs = published.folder(), lake.fetch_folder(RUNS)
-    if not lake.is_local:
-        with warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, memory=CHECK_MEMORY) as con:
-            return _found(checks.run_after_writing(con, is_sound=False))
-    file, asked = lake.root / warehouse.FILE, checks.digest()
-    if not warehouse.fits(file, snapshot=folder, runs=runs, prices=settings.prices):
-        warehouse.build(file, snapshot=folder, runs=runs, prices=settings.prices)
-    is_sound = warehouse.sound(file) == asked  # the snapshot is as it was when it was asked
-    with warehouse.open_built(lake.root, memory=CHECK_MEMORY) as con:
-        results = checks.run_after_writing(con, is_sound=is_sound)
-    if not is_sound and checks.finds_nothing(results):
-        warehouse.note_sound(file, asked)
-    return _found(results)
-
-
-def _found(results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
-    return tuple(result for result in results if not result.passed)
+    """Bring lake.duckdb up to date, if the lake holds one, and return the checks that find something."""
+    folder = published.folder()
+    lake.fetch_folder(RUNS)
+    if lake.is_local:
+        warehouse.refresh(lake.root, snapshot=folder, prices=settings.prices)
+    with warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, memory=CHECK_MEMORY) as con:
+        return tuple(result for result in checks.run_after_writing(con) if not result.passed)

@@ -3,7 +3,7 @@
 from pipeline.model.declaration import columns, declaration
 from pipeline.model.history import VALID_FROM, VALID_TO, VALIDITY, history_of, with_validity
 from pipeline.model.operations import Result
-from pipeline.model.schema import REQUESTED, Column, Items, Origin, Table
+from pipeline.model.schema import REQUESTED, Column, Items, Origin, Parent, Table
 from pipeline.model.tables import IGNORED, TABLES, table, tables_of_detail
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Column",
     "Items",
     "Origin",
+    "Parent",
     "Result",
     "Table",
     "columns",

@@ -14,6 +14,18 @@ INSTANT = pa.timestamp("us", tz="UTC")
 
 ACCOUNT_ID = Column("account_id", TEXT, "AWS account that owns the row.", Origin.SCOPE, "account_id")
 REGION = Column("region", TEXT, "AWS region the row was listed in.", Origin.SCOPE, "region")
+FEATURES = ("CUSTOM_LABELS", "CONTENT_MODERATION")
+DATASET_STATUSES = (
+    "CREATE_IN_PROGRESS",
+    "CREATE_COMPLETE",
+    "CREATE_FAILED",
+    "UPDATE_IN_PROGRESS",
+    "UPDATE_COMPLETE",
+    "UPDATE_FAILED",
+    "DELETE_IN_PROGRESS",
+)
+STATUS_CODES = ("SUCCESS", "SERVICE_ERROR", "CLIENT_ERROR")
+
 EXTRA = Column(
     "extra",
     TEXT,
@@ -23,10 +35,19 @@ EXTRA = Column(
 
 
 def member(
-    name: str, kind: pa.DataType, path: str, description: str, unit: str = "", *, is_distinct: bool = False
+    name: str,
+    kind: pa.DataType,
+    path: str,
+    description: str,
+    unit: str = "",
+    *,
+    is_distinct: bool = False,
+    is_required: bool = False,
+    one_of: tuple[str, ...] = (),
+    bounds: tuple[float, float] | None = None,
 ) -> Column:
     """Declare a column that holds a member of the row's item."""
-    return Column(name, kind, description, Origin.MEMBER, path, unit, is_distinct)
+    return Column(name, kind, description, Origin.MEMBER, path, unit, is_distinct, is_required, one_of, bounds)
 
 
 def instant(name: str, path: str, description: str) -> Column:

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from pipeline.model.columns import ACCOUNT_ID, EXTRA, INTEGER, REGION, TEXT, instant, member
-from pipeline.model.schema import Column, Origin, Table
+from pipeline.model.columns import (
+    ACCOUNT_ID,
+    DATASET_STATUSES,
+    EXTRA,
+    INTEGER,
+    REGION,
+    STATUS_CODES,
+    TEXT,
+    instant,
+    member,
+)
+from pipeline.model.schema import Column, Origin, Parent, Table
 
 DATASET_STATISTICS = Table(
     name="dataset_statistics",
+    noun="dataset_statistics",
     description="What DescribeDataset says of each dataset: how many images it has, and how many of them are labeled.",
     grain="one row per dataset that was described",
     operation="DescribeDataset",
     key=("dataset_arn",),
+    parent=Parent("dataset_arn", ("datasets",)),
     columns=(
         ACCOUNT_ID,
         REGION,
-        Column("project_arn", TEXT, "ARN of the project it belongs to.", Origin.REQUEST, "project_arn"),
+        Column(
+            "project_arn",
+            TEXT,
+            "ARN of the project it belongs to.",
+            Origin.REQUEST,
+            "project_arn",
+            is_required=True,
+        ),
         Column(
             "dataset_arn",
             TEXT,
@@ -24,9 +43,21 @@ DATASET_STATISTICS = Table(
         ),
         instant("created_at", "CreationTimestamp", "When the dataset was created."),
         instant("updated_at", "LastUpdatedTimestamp", "When the dataset was last updated."),
-        member("status", TEXT, "Status", "Status of the dataset, such as CREATE_COMPLETE."),
+        member(
+            "status",
+            TEXT,
+            "Status",
+            "Status of the dataset, such as CREATE_COMPLETE.",
+            one_of=DATASET_STATUSES,
+        ),
         member("status_message", TEXT, "StatusMessage", "The service's words on the status."),
-        member("status_message_code", TEXT, "StatusMessageCode", "SUCCESS, SERVICE_ERROR or CLIENT_ERROR."),
+        member(
+            "status_message_code",
+            TEXT,
+            "StatusMessageCode",
+            "SUCCESS, SERVICE_ERROR or CLIENT_ERROR.",
+            one_of=STATUS_CODES,
+        ),
         member(
             "labeled_entries",
             INTEGER,
@@ -49,14 +80,23 @@ DATASET_STATISTICS = Table(
 
 RESOURCE_TAGS = Table(
     name="resource_tags",
+    noun="tag",
     description="Tags that users gave to projects, datasets and model versions.",
     grain="one row per tag of a resource",
     operation="ListTagsForResource",
     key=("resource_arn", "tag_key"),
+    parent=Parent("resource_arn", ("projects", "datasets", "project_versions")),
     columns=(
         ACCOUNT_ID,
         REGION,
-        Column("project_arn", TEXT, "ARN of the project it is or belongs to.", Origin.REQUEST, "project_arn"),
+        Column(
+            "project_arn",
+            TEXT,
+            "ARN of the project it is or belongs to.",
+            Origin.REQUEST,
+            "project_arn",
+            is_required=True,
+        ),
         Column(
             "resource_arn",
             TEXT,
@@ -84,10 +124,12 @@ RESOURCE_TAGS = Table(
 
 PROJECT_POLICIES = Table(
     name="project_policies",
+    noun="policy",
     description="Policies attached to projects: which accounts may copy model versions from them.",
     grain="one row per policy of a project",
     operation="ListProjectPolicies",
     key=("project_arn", "policy_name"),
+    parent=Parent("project_arn", ("projects",)),
     columns=(
         ACCOUNT_ID,
         REGION,

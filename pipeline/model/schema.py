@@ -54,6 +54,12 @@ class Column:
     unit: str = ""
     is_distinct: bool = False
     """Whether values hardly repeat; a Parquet dictionary of them would only cost time and space."""
+    is_required: bool = False
+    """Whether every row has a value; the account, the region and the key are required without saying so."""
+    one_of: tuple[str, ...] = ()
+    """The values that the API is known to give; empty if any text may stand there."""
+    bounds: tuple[float, float] | None = None
+    """The least and the greatest value that make sense, both included."""
 
     @property
     def source(self) -> str:  # noqa: PLR0911  # one return an origin
@@ -86,17 +92,28 @@ class Items:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """What each row of a table belongs to: its `column` holds the key of a row in one of the `tables`."""
+
+    column: str
+    tables: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Table:
     """One table: its grain, its key, and the answers its rows stand in."""
 
     name: str
+    noun: str
+    """What a row is about, in one word, such as version; part of the names of checks."""
     description: str
     grain: str
     operation: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     items: tuple[Items, ...] = (Items(),)
+    parent: Parent | None = None
 
     def __post_init__(self) -> None:
         """Refuse a declaration that flatten would not follow to the letter. ValueError names the column."""
@@ -137,6 +154,12 @@ class Table:
     def names(self) -> tuple[str, ...]:
         """Column names in declared order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of the columns that have a value in every row, in declared order."""
+        always = {"account_id", "region", *self.key}
+        return tuple(column.name for column in self.columns if column.name in always or column.is_required)
 
     @property
     def is_nested(self) -> bool:

@@ -10,10 +10,13 @@ from types import MappingProxyType
 from pipeline.model.columns import (
     ACCOUNT_ID,
     BOOL,
+    DATASET_STATUSES,
     DOUBLE,
     EXTRA,
+    FEATURES,
     INTEGER,
     REGION,
+    STATUS_CODES,
     TEXT,
     count,
     instant,
@@ -21,10 +24,11 @@ from pipeline.model.columns import (
 )
 from pipeline.model.details import DATASET_STATISTICS, PROJECT_POLICIES, RESOURCE_TAGS
 from pipeline.model.operations import DETAILS
-from pipeline.model.schema import Column, Items, Origin, Table
+from pipeline.model.schema import Column, Items, Origin, Parent, Table
 
 PROJECTS = Table(
     name="projects",
+    noun="project",
     description="Custom Labels projects and content moderation adapters' projects.",
     grain="one row per project",
     operation="DescribeProjects",
@@ -41,13 +45,26 @@ PROJECTS = Table(
             "ProjectArn#project_name",
         ),
         instant("created_at", "CreationTimestamp", "When the project was created."),
-        member("status", TEXT, "Status", "CREATING, CREATED or DELETING."),
-        member("feature", TEXT, "Feature", "CUSTOM_LABELS or CONTENT_MODERATION; null means CUSTOM_LABELS."),
+        member(
+            "status",
+            TEXT,
+            "Status",
+            "CREATING, CREATED or DELETING.",
+            one_of=("CREATING", "CREATED", "DELETING"),
+        ),
+        member(
+            "feature",
+            TEXT,
+            "Feature",
+            "CUSTOM_LABELS or CONTENT_MODERATION; null means CUSTOM_LABELS.",
+            one_of=FEATURES,
+        ),
         member(
             "auto_update",
             TEXT,
             "AutoUpdate",
             "ENABLED or DISABLED: whether adapters are retrained by AWS (content moderation only).",
+            one_of=("ENABLED", "DISABLED"),
         ),
         EXTRA,
     ),
@@ -55,31 +72,47 @@ PROJECTS = Table(
 
 DATASETS = Table(
     name="datasets",
+    noun="dataset",
     description="Training and test datasets as DescribeProjects lists them.",
     grain="one row per dataset of a project",
     operation="DescribeProjects",
     key=("dataset_arn",),
+    parent=Parent("project_arn", ("projects",)),
     items=(Items("Datasets"),),
     columns=(
         ACCOUNT_ID,
         REGION,
-        Column("project_arn", TEXT, "ARN of the project it belongs to.", Origin.PARENT, "ProjectArn"),
+        Column("project_arn", TEXT, "ARN of the project it belongs to.", Origin.PARENT, "ProjectArn", is_required=True),
         member("dataset_arn", TEXT, "DatasetArn", "ARN of the dataset; the key."),
-        member("dataset_type", TEXT, "DatasetType", "TRAIN or TEST."),
+        member("dataset_type", TEXT, "DatasetType", "TRAIN or TEST.", one_of=("TRAIN", "TEST")),
         instant("created_at", "CreationTimestamp", "When the dataset was created."),
-        member("status", TEXT, "Status", "Status of the dataset, such as CREATE_COMPLETE."),
+        member(
+            "status",
+            TEXT,
+            "Status",
+            "Status of the dataset, such as CREATE_COMPLETE.",
+            one_of=DATASET_STATUSES,
+        ),
         member("status_message", TEXT, "StatusMessage", "The service's words on the status."),
-        member("status_message_code", TEXT, "StatusMessageCode", "SUCCESS, SERVICE_ERROR or CLIENT_ERROR."),
+        member(
+            "status_message_code",
+            TEXT,
+            "StatusMessageCode",
+            "SUCCESS, SERVICE_ERROR or CLIENT_ERROR.",
+            one_of=STATUS_CODES,
+        ),
         EXTRA,
     ),
 )
 
 PROJECT_VERSIONS = Table(
     name="project_versions",
+    noun="version",
     description="Model versions with every scalar of their description, nested or not.",
     grain="one row per model version",
     operation="DescribeProjectVersions",
     key=("project_version_arn",),
+    parent=Parent("project_arn", ("projects",)),
     columns=(
         ACCOUNT_ID,
         REGION,
@@ -89,6 +122,7 @@ PROJECT_VERSIONS = Table(
             "ARN of the project it was listed for (a version's own ARN does not hold it).",
             Origin.REQUEST,
             "project_arn",
+            is_required=True,
         ),
         member(
             "project_version_arn",
@@ -113,7 +147,28 @@ PROJECT_VERSIONS = Table(
             is_distinct=True,
         ),
         instant("created_at", "CreationTimestamp", "When training (or copying) was asked for."),
-        member("status", TEXT, "Status", "Status of the version, such as TRAINING_COMPLETED or RUNNING."),
+        member(
+            "status",
+            TEXT,
+            "Status",
+            "Status of the version, such as TRAINING_COMPLETED or RUNNING.",
+            one_of=(
+                "TRAINING_IN_PROGRESS",
+                "TRAINING_COMPLETED",
+                "TRAINING_FAILED",
+                "STARTING",
+                "RUNNING",
+                "FAILED",
+                "STOPPING",
+                "STOPPED",
+                "DELETING",
+                "COPYING_IN_PROGRESS",
+                "COPYING_COMPLETED",
+                "COPYING_FAILED",
+                "DEPRECATED",
+                "EXPIRED",
+            ),
+        ),
         member("status_message", TEXT, "StatusMessage", "The service's words on the status."),
         member(
             "min_inference_units",
@@ -164,6 +219,7 @@ PROJECT_VERSIONS = Table(
             "Aggregate F1 over the test set, as the API gives it (float32 widened).",
             "ratio, 0 to 1",
             is_distinct=True,
+            bounds=(0, 1),
         ),
         member(
             "evaluation_summary_bucket",
@@ -211,7 +267,13 @@ PROJECT_VERSIONS = Table(
             "ARN of the version this one was copied from; null if it was trained here.",
         ),
         member("version_description", TEXT, "VersionDescription", "What its makers wrote of the version."),
-        member("feature", TEXT, "Feature", "CUSTOM_LABELS or CONTENT_MODERATION; null means CUSTOM_LABELS."),
+        member(
+            "feature",
+            TEXT,
+            "Feature",
+            "CUSTOM_LABELS or CONTENT_MODERATION; null means CUSTOM_LABELS.",
+            one_of=FEATURES,
+        ),
         member(
             "base_model_version",
             TEXT,
@@ -224,6 +286,7 @@ PROJECT_VERSIONS = Table(
             "FeatureConfig.ContentModeration.ConfidenceThreshold",
             "Confidence threshold set when the adapter was trained (adapters only).",
             "percent, 0 to 100",
+            bounds=(0, 100),
         ),
         # counted here, because counting them anew in version_assets takes most of the time of a question about versions
         count("training_input_count", "TrainingDataResult.Input.Assets", "Manifests given for training."),
@@ -248,10 +311,12 @@ PROJECT_VERSIONS = Table(
 
 VERSION_ASSETS = Table(
     name="version_assets",
+    noun="asset",
     description="Manifests that a model version was trained and tested with, and those it wrote.",
     grain="one row per manifest asset of a model version",
     operation="DescribeProjectVersions",
     key=("project_version_arn", "data_result", "stage", "asset_index"),
+    parent=Parent("project_version_arn", ("project_versions",)),
     items=tuple(
         Items(
             f"{data_result.capitalize()}DataResult.{stage.capitalize()}.Assets",
@@ -269,6 +334,7 @@ VERSION_ASSETS = Table(
             "ARN of the project that the version was listed for.",
             Origin.REQUEST,
             "project_arn",
+            is_required=True,
         ),
         Column(
             "project_version_arn",

@@ -127,11 +127,11 @@ def _is_confined(con: duckdb.DuckDBPyConnection) -> bool:
 
 
 def _names(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return every view as a query can name it: those of the search path first, by their bare names."""
+    """Return every view as a query can name it: those of `main` first, by their bare names."""
     views = """
-        select case when schema_name in ('main', 'marts') then view_name else concat(schema_name, '.', view_name) end
+        select if(schema_name = 'main', view_name, concat(schema_name, '.', view_name))
         from duckdb_views()
-        where not internal
-        order by schema_name not in ('main', 'marts'), schema_name, view_name
+        where not internal and schema_name <> 'marts'
+        order by schema_name <> 'main', schema_name, view_name
     """
     return [name for (name,) in con.cursor().execute(views).fetchall()]

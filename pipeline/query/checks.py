@@ -1,20 +1,16 @@
-"""Data checks: the queries of sql/checks, each of which should find no row."""
+"""Data checks: queries each of which should find no row, from sql/checks and from the declarations of the tables."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import duckdb
-import msgspec
 import pyarrow as pa
 
 from pipeline.errors import LakeError
-from pipeline.query import sqlfiles
+from pipeline.query import constraints, sqlfiles
+from pipeline.query.sqlfiles import ON_DEMAND, SqlFile
 
-ON_DEMAND, EVERY_SYNC = "on demand", "every sync"
-"""When a check is asked: only if somebody wants it, or even if the snapshot is one that was asked already."""
 SAMPLE_ROWS = 5
 """Offending rows that a result carries; the check's own query gives the rest."""
 
@@ -40,42 +36,33 @@ class CheckResult:
         return self.rows == 0
 
 
+def every() -> tuple[SqlFile, ...]:
+    """Return every check, by name."""
+    return tuple(sorted([*sqlfiles.read("checks"), *constraints.checks()], key=lambda check: check.name))
+
+
 def run(con: duckdb.DuckDBPyConnection) -> tuple[CheckResult, ...]:
     """Run every check over a connection that holds a lake's views (`pipeline.query.database`)."""
-    return tuple(_run(con, file) for file in sqlfiles.read("checks"))
+    return tuple(run_check(con, check) for check in every())
 
 
-def run_after_writing(con: duckdb.DuckDBPyConnection, *, is_sound: bool) -> tuple[CheckResult, ...]:
-    """Run the checks that ask what AWS has told, not what every writer makes sure of by itself.
-
-    Of a snapshot that `is_sound`, only those whose answers may be others by now.
-    """
-    files = [file for file in sqlfiles.read("checks") if file.when != ON_DEMAND]
-    return tuple(_run(con, file) for file in files if file.when == EVERY_SYNC or not is_sound)
+def run_after_writing(con: duckdb.DuckDBPyConnection) -> tuple[CheckResult, ...]:
+    """Run the checks of what AWS answered and of the runs, without those of what every writer makes sure of."""
+    return tuple(run_check(con, check) for check in every() if check.when != ON_DEMAND)
 
 
-def finds_nothing(results: Iterable[CheckResult]) -> bool:
-    """Whether all checks that need not be asked again of the same snapshot have passed."""
-    again = {file.name for file in sqlfiles.read("checks") if file.when == EVERY_SYNC}
-    return all(result.passed for result in results if result.name not in again)
-
-
-def digest() -> str:
-    """Return a hash of all checks: it is another where they ask anything else."""
-    return hashlib.sha256(msgspec.json.encode(sqlfiles.read("checks"))).hexdigest()
-
-
-def _run(con: duckdb.DuckDBPyConnection, file: sqlfiles.SqlFile) -> CheckResult:
-    query = file.statement({})
+def run_check(con: duckdb.DuckDBPyConnection, check: SqlFile) -> CheckResult:
+    """Run one check; LakeError, naming it, if it cannot be run."""
+    query = check.statement({})
     try:
         rows, sample = _found(con, query)
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         first = str(error).splitlines()[0]
-        raise LakeError(f"check {file.name} cannot be run: {first}. If a file is damaged, sync again.") from error
+        raise LakeError(f"check {check.name} cannot be run: {first}. If a file is damaged, sync again.") from error
     return CheckResult(
-        name=file.name,
-        severity=file.severity,
-        description=file.description,
+        name=check.name,
+        severity=check.severity,
+        description=check.description,
         rows=rows,
         sample=sample,
         query=query,

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from pipeline.errors import LakeError
 
-SCHEMAS = {"views": "main", "marts": "marts"}
-"""The folders whose files become views, and the schema that each fills."""
+ON_DEMAND = "on demand"
+"""When a check is run: only if somebody asks for it; the others run after each sync too."""
 
 _FIELD = re.compile(r"^-- (?P<name>grain|severity|when|columns):\s*(?P<text>.*)$")
 _COLUMN = re.compile(r"^--   (?P<name>\w+): (?P<text>\S.*)$")
 _COMMENT = re.compile(r"--.*$", re.MULTILINE)
-_MENTION = re.compile(r"\b(?P<name>(?:main|marts)\.\w+)\b")
+_MENTION = re.compile(r"\b(?P<name>main\.\w+)\b")
 _VALUE = re.compile(r"\$(?P<name>[a-z_]+)")
 
 
@@ -27,8 +27,7 @@ class SqlFile:
     The header is the leading run of `--` lines: a description, then `grain: ...` and `columns:` with one
     `name: sentence` a line (a line indented further goes on with the sentence above it); a check has
     `severity: error` or `severity: warn` in their place, and `when: on demand` if it asks what every writer makes
-    sure of by itself, so that a sync need not ask, or `when: every sync` if its answer may be another for the same
-    snapshot, as it asks for the time or for runs.
+    sure of by itself, so that a sync need not ask.
     """
 
     folder: str
@@ -43,11 +42,11 @@ class SqlFile:
     @property
     def view(self) -> str:
         """The view's name with its schema, as other files mention it."""
-        return f"{SCHEMAS[self.folder]}.{self.name}"
+        return f"main.{self.name}"
 
     @property
     def mentions(self) -> frozenset[str]:
-        """Every `main.x` and `marts.x` that the statement names."""
+        """Every `main.x` that the statement names."""
         return frozenset(_MENTION.findall(_COMMENT.sub("", self.body)))
 
     def statement(self, values: Mapping[str, str]) -> str:

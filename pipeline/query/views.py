@@ -1,7 +1,7 @@
 """What a lake's database defines, as SQL: views over a snapshot's Parquet files and the run records, and the marts.
 
-They name files by absolute path: DuckDB resolves a relative path against the reader's working directory, which
-could be anywhere.
+DuckDB resolves a relative path against the reader's working directory, so views name files by the lake's absolute path.
+Where the lake was moved to, `set variable reklake_lake = '...'` says.
 """
 
 from __future__ import annotations
@@ -9,88 +9,68 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
-from functools import cached_property
+from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import LakeError
-from pipeline.lake.snapshot import MANIFEST, SINCE
-from pipeline.model import (
-    ADDED,
-    APPEARED,
-    BEGINS_AS,
-    CHANGED,
-    DIFFERENCES,
-    ENDS_AS,
-    RETURNED,
-    TABLES,
-    VALID_FROM,
-    VALID_TO,
-    WENT,
-    Column,
-    Table,
-    history_of,
-    is_told,
-)
-from pipeline.query import sqlfiles
+from pipeline.lake.snapshot import MANIFEST
+from pipeline.model import TABLES, Column, Table
+from pipeline.model.history import VALID_FROM, VALID_TO
+from pipeline.query import sqlfiles, states
 
 if TYPE_CHECKING:
     from pipeline.settings import Prices
 
 HISTORY = "history"
-"""The folder of a snapshot, and the schema of a database, that hold every state each row has had."""
+"""The folder of a snapshot that holds the states that have ended, and the schema with every state of each row."""
 AS_OF = "as_of"
 """The schema of the macros that give a table as it stood at an instant."""
-
-Statement = tuple[Path | None, str]
-"""SQL that creates or comments something, and the file of the snapshot that it reads, if any."""
+MARTS = "marts"
+"""The schema that holds each mart under a second name; the first is in `main`."""
 
 _REMEDY = "run `reklake doctor`; `reklake rollback` returns to an earlier snapshot"
+_SQL_TYPES = {pa.string(): "varchar", pa.int64(): "bigint", pa.float64(): "double", pa.bool_(): "boolean"}
 
 
-def statements(*, snapshot: Path, runs: Path, prices: Prices) -> Iterator[Statement]:
-    """Yield what creates every view and macro of a lake, in order.
+def statements(lake: Path, *, snapshot: Path, prices: Prices, has_comments: bool = True) -> Iterator[str]:
+    """Yield what creates every view and macro of a lake, in order; `snapshot` is one of the lake's own folders.
 
-    `main` gets the tables of the snapshot and the views of sql/views, `marts` those of sql/marts, `history` the
-    tables' histories, all with comments; `as_of` gets a macro a table, which gives its rows as they stood at an
-    instant. `runs` may be empty or absent: its views then have no rows.
+    `main` gets the tables, the views of sql/views and the marts; `marts` gets each mart again; `history` gets every
+    state of the tables' rows; `as_of` gets a macro a table, which gives its rows as they stood at an instant. A table
+    that the snapshot does not have is empty, and a column that a file lacks is null: a newer version declares them.
 
-    A table that has not changed since its first listing has no file of its history: each row has been as it is since
-    the instant that the manifest gives for its scope. A snapshot of an older version is read as it is: columns that its
-    files lack are null, tables that it did not have are empty, and without histories each row has been as it is since
-    the snapshot was made. Raises LakeError, naming the file, when one is missing, damaged or does not hold its table's
-    key.
+    Raises LakeError, naming the file, when one is missing, damaged or does not hold its table's key.
     """
+    root = lake.resolve()
+    place = f"coalesce(getvariable('reklake_lake'), {literal(escape(str(root)))})"
     values = {
-        "runs": literal(f"{escape(str(runs.resolve()))}/*.json"),
+        "runs": f"{place} || '/runs/*.json'",
+        "intervals": states.intervals(TABLES),
+        "row_changes": states.row_changes(TABLES),
         "training_hour": repr(float(prices.training_hour)),
         "inference_unit_hour": repr(float(prices.inference_unit_hour)),
         "currency": literal(prices.currency),
     }
-    for schema in (HISTORY, AS_OF, "marts"):
-        yield None, f"create schema if not exists {schema}"
     folder = snapshot.resolve()
-    manifest = _Manifest(folder)
+    files = _Files(folder, f"{place} || '/{folder.relative_to(root).as_posix()}", _table_names(folder / MANIFEST))
+    views = sqlfiles.in_order([*sqlfiles.read("views"), *sqlfiles.read("marts")])
+    yield from (f"create schema if not exists {schema}" for schema in (HISTORY, AS_OF, MARTS))
     for table in TABLES:
-        current = folder / f"{table.name}.parquet"
-        is_new = not current.exists() and manifest.is_unknown(table)
-        for statement in _view("main", table, _nothing(table) if is_new else _select(table, current)):
-            yield current, statement
-        history, written = history_of(table), folder / HISTORY / current.name
-        since = None if is_new or written.exists() else manifest.since(table)
-        file = current if since else written
-        rows = _nothing(history) if is_new else _select(table if since else history, file, since=since)
-        for statement in (*_view(HISTORY, history, rows), *_as_of_macro(table, rows)):
-            yield file, statement
-    for file_view in sqlfiles.in_order([*sqlfiles.read("views"), *sqlfiles.read("marts")]):
-        for statement in _file_view(file_view, values):
-            yield None, statement
+        yield from _table(table, files)
+    for view in views:
+        yield f"create or replace view {view.view} as\n{view.statement(values)}"
+        if view.folder == MARTS:
+            yield f"create or replace view {MARTS}.{view.name} as from {view.view}"
+    if has_comments:
+        for table in TABLES:
+            yield from _table_comments(table)
+        for view in views:
+            yield from _comments(view.view, view.description, view.grain, view.columns)
 
 
 def literal(text: str) -> str:
@@ -98,167 +78,82 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-@contextmanager
-def named(file: Path) -> Iterator[None]:
-    """Turn what goes wrong while a file of the snapshot is read into an error that names it."""
-    try:
-        yield
-    except (OSError, ValueError, LookupError, TypeError, duckdb.Error, pa.ArrowException) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise LakeError(f"{file}: cannot be read: {reason}; {_REMEDY}") from error
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The Parquet files of a snapshot: their folder, the same as the start of an SQL string, and the tables it has."""
+
+    folder: Path
+    location: str
+    tables: Collection[str]
+
+    def select(self, table: Table, name: str, columns: Collection[Column]) -> str:
+        """Return a select of the columns from the file of that name; null stands for those that it lacks."""
+        nulls = {column.name: f'null::{_sql_type(column.type)} as "{column.name}"' for column in columns}
+        if table.name not in self.tables:
+            return f"select {', '.join(nulls.values())} where false"
+        file = self.folder / name
+        with _named(file):
+            there = set(pq.read_schema(file).names)
+        required = {"account_id", "region", *table.key, VALID_FROM.name, VALID_TO.name} & nulls.keys()
+        if lacking := sorted(required - there):
+            raise LakeError(f"{file}: cannot be read as {table.name}: it has no column {lacking[0]}; {_REMEDY}")
+        selected = ", ".join(f'"{column}"' if column in there else null for column, null in nulls.items())
+        # without hive partitions: a lake under a folder named region=x would show that region
+        return f"select {selected} from read_parquet({self.location}/{name}', hive_partitioning = false)"
 
 
-def _select(table: Table, file: Path, *, since: str | None = None) -> str:
-    """Return a select of the declared columns, those that the file does not have as `_lacking` says.
+def _table(table: Table, files: _Files) -> Iterator[str]:
+    """Define the table, its history and its macro.
 
-    With `since`, an instant in SQL, every row is given as a state that began then and still lasts.
+    The macro reads the files themselves: a macro finds no view once its database is attached by another name. Its
+    parameter replaces every bare column of that name, so columns are named with their table.
     """
-    with named(file), file.open("rb") as opened:
-        there = set(pq.read_schema(opened).names)
-    required = {"account_id", "region", *table.key}
-    if lacking := sorted(required - there):
-        raise LakeError(f"{file}: cannot be read as {table.name}: it has no column {lacking[0]}; {_REMEDY}")
-    columns = [
-        f'"{column.name}"' if column.name in there else f'{_lacking(column, table, there)} as "{column.name}"'
-        for column in table.columns
-    ]
-    if since is not None:
-        begun = {VALID_FROM: since, BEGINS_AS: literal(APPEARED)}
-        columns += [f"{begun.get(column, _null(column))} as {column.name}" for column in ADDED]
-    # without hive partitions: a lake under a folder named region=x would show that region
-    source = f"read_parquet({literal(escape(str(file)))}, hive_partitioning = false)"
-    return f"select {', '.join(columns)} from {source}"
-
-
-def _lacking(column: Column, table: Table, there: Collection[str]) -> str:
-    """Return what is in the place of a column that the file lacks, as it was written by an older version.
-
-    That is null, but how a state began and ended, and with what, is seen by the states before and after it.
-    """
-    key = ", ".join(f'"{name}"' for name in table.key if name != VALID_FROM.name)
-    life = f"over (partition by {key} order by {VALID_FROM.name})"
-    goes_on = f"lag({VALID_TO.name}) {life} = {VALID_FROM.name}"
-    match column.name:
-        case BEGINS_AS.name:
-            came_back = f"when lag({VALID_TO.name}) {life} is not null then {literal(RETURNED)}"
-            return f"case when {goes_on} then {literal(CHANGED)} {came_back} else {literal(APPEARED)} end"
-        case ENDS_AS.name:
-            is_gone_on_from = f"lead({VALID_FROM.name}) {life} = {VALID_TO.name}"
-            went = f"when {VALID_TO.name} is not null then {literal(WENT)}"
-            return f"case when {is_gone_on_from} then {literal(CHANGED)} {went} end"
-        case DIFFERENCES.name:
-            told = [one for one in table.columns if one.name in there and is_told(one, table)]
-            differences = ", ".join(_difference(one, life) for one in told)
-            return f"case when {goes_on} then '[' || concat_ws(',', {differences}) || ']' end"
-    return _null(column)
-
-
-def _difference(column: Column, life: str) -> str:
-    """Return what differs in a column from the state before, as JSON; null if nothing does."""
-    after = f'"{column.name}"'
-    before = f"lag({after}) {life}"
-    values = f"'value_before': {_text(before, column.type)}, 'value_after': {_text(after, column.type)}"
-    found = f"to_json({{'column_name': {literal(column.name)}, {values}}})::varchar"
-    return f"case when {before} is distinct from {after} then {found} end"
-
-
-def _text(value: str, kind: pa.DataType) -> str:
-    """Return a value as text, an instant in UTC, whatever time zone the reader's session is in."""
-    return f"({value} at time zone 'UTC')::varchar || '+00'" if pa.types.is_timestamp(kind) else f"{value}::varchar"
-
-
-def _null(column: Column) -> str:
-    return f"null::{_sql_type(column.type)}"
-
-
-def _nothing(table: Table) -> str:
-    """Return a select of the declared columns, without a row."""
-    columns = [f'{_null(column)} as "{column.name}"' for column in table.columns]
-    return f"select {', '.join(columns)} where false"
-
-
-def _view(schema: str, table: Table, select: str) -> Iterator[str]:
-    yield f"create or replace view {schema}.{table.name} as {select}"
-    descriptions = {column.name: column.description for column in table.columns}
-    yield from _comments(f"{schema}.{table.name}", table.description, table.grain, descriptions)
-
-
-def _as_of_macro(table: Table, rows: str) -> Iterator[str]:
-    """Define the macro over the file itself: a macro finds no view once its database is attached by another name.
-
-    The parameter replaces every bare column of its name, so columns are named with their table.
-    """
-    name = f"{AS_OF}.{table.name}"
+    file = f"{table.name}.parquet"
+    lasting = files.select(table, file, (*table.columns, VALID_FROM))
+    ended = files.select(table, f"{HISTORY}/{file}", (*table.columns, VALID_FROM, VALID_TO))
     columns = ", ".join(f'rows."{column}"' for column in table.names)
+    every_state = f"select *, null::timestamptz as {VALID_TO.name} from ({lasting}) union all {ended}"
+    yield f"create or replace view main.{table.name} as {files.select(table, file, table.columns)}"
+    yield f"create or replace view {HISTORY}.{table.name} as {every_state}"
     yield (
-        f"create or replace macro {name}(instant) as table select {columns} from ({rows}) as rows "
+        f"create or replace macro {AS_OF}.{table.name}(instant) as table "
+        f"select {columns} from ({every_state}) as rows "
         f"where rows.{VALID_FROM.name} <= instant::timestamptz "
         f"and (rows.{VALID_TO.name} > instant::timestamptz or rows.{VALID_TO.name} is null)"
     )
+
+
+def _table_comments(table: Table) -> Iterator[str]:
+    columns = {column.name: column.description for column in table.columns}
+    yield from _comments(f"main.{table.name}", table.description, table.grain, columns)
+    columns |= {column.name: column.description for column in (VALID_FROM, VALID_TO)}
+    every_state = f"Every state of {table.name} that syncs have seen."
+    yield from _comments(f"{HISTORY}.{table.name}", every_state, f"{table.grain} and state it was seen in", columns)
     text = f"The rows of {table.name} as syncs had last seen them at that instant. Grain: {table.grain}."
-    yield f"comment on macro table {name} is {literal(text)}"
-
-
-class _Manifest:
-    """What the snapshot's manifest says of files that are not there; it is read when one is not."""
-
-    def __init__(self, snapshot: Path) -> None:
-        self._file = snapshot / MANIFEST
-
-    @cached_property
-    def _content(self) -> Any:
-        return json.loads(self._file.read_text(encoding="utf-8"))
-
-    def is_unknown(self, table: Table) -> bool:
-        """Whether the version that wrote the snapshot did not know the table, so that its file is not missing."""
-        try:
-            tables = self._content["tables"]
-        except (OSError, ValueError, LookupError, TypeError):
-            return False
-        return bool(tables) and table.name not in tables
-
-    def since(self, table: Table) -> str | None:
-        """Return, in SQL, since when the table's rows are as they are; None if the file of its history is missing.
-
-        Raises LakeError if the manifest cannot be read.
-        """
-        with named(self._file):
-            if HISTORY not in self._content:  # an older version wrote none
-                return _instant(self._content["created_at"])
-            told = self._content[HISTORY].get(table.name, {}).get(SINCE)
-            return _of_scopes(told) if told else None
-
-
-def _of_scopes(since: Collection[Mapping[str, str]]) -> str:
-    """Return the instant of a row's scope: one if there is no other, else by account and region."""
-    if len(instants := {one["valid_from"] for one in since}) == 1:
-        return _instant(*instants)
-    cases = (
-        f"when account_id = {literal(one['account_id'])} and region = {literal(one['region'])} "
-        f"then {_instant(one['valid_from'])}"
-        for one in since
-    )
-    return f"case {' '.join(cases)} end"
-
-
-def _instant(text: str) -> str:
-    """Return an instant as an SQL literal; ValueError if the text is none."""
-    return f"{literal(datetime.fromisoformat(text).isoformat())}::timestamptz"
-
-
-def _sql_type(kind: pa.DataType) -> str:
-    if pa.types.is_timestamp(kind):
-        return "timestamptz"
-    names = {pa.string(): "varchar", pa.int64(): "bigint", pa.uint64(): "ubigint", pa.float64(): "double"}
-    return names.get(kind) or {pa.bool_(): "boolean"}[kind]
-
-
-def _file_view(file: sqlfiles.SqlFile, values: Mapping[str, str]) -> Iterator[str]:
-    yield f"create or replace view {file.view} as\n{file.statement(values)}"
-    yield from _comments(file.view, file.description, file.grain, file.columns)
+    yield f"comment on macro table {AS_OF}.{table.name} is {literal(text)}"
 
 
 def _comments(view: str, description: str, grain: str, columns: Mapping[str, str]) -> Iterator[str]:
     yield f"comment on view {view} is {literal(f'{description} Grain: {grain}.')}"
     for name, text in columns.items():
         yield f'comment on column {view}."{name}" is {literal(text)}'
+
+
+def _table_names(manifest: Path) -> frozenset[str]:
+    with _named(manifest):
+        return frozenset(json.loads(manifest.read_text(encoding="utf-8"))["tables"])
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Turn what goes wrong while a file of the snapshot is read into an error that names it."""
+    try:
+        yield
+    except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise LakeError(f"{file}: cannot be read: {reason}; {_REMEDY}") from error
+
+
+def _sql_type(kind: pa.DataType) -> str:
+    """Return DuckDB's word for a type of columns; KeyError for one that not every engine reads, such as unsigned."""
+    return "timestamptz" if pa.types.is_timestamp(kind) else _SQL_TYPES[kind]

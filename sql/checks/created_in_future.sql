@@ -1,6 +1,5 @@
 -- Nothing was created after the present day (a day's grace for clocks that differ).
 -- severity: warn
--- when: every sync
 with created as (
     select 'projects' as table_name, project_arn as arn, created_at from main.projects
     union all

@@ -41,7 +41,7 @@ unlisted as (
 select
     intervals.table_name,
     intervals.arn,
-    coalesce(intervals.name, intervals.data_result || '/' || intervals.stage || '/' || intervals.asset_index) as item,
+    intervals.item,
     intervals.valid_from,
     intervals.valid_to,
     unlisted.instant as not_listed_at

@@ -4,9 +4,9 @@
 select
     table_name,
     arn,
-    coalesce(name, data_result || '/' || stage || '/' || asset_index) as item,
+    item,
     valid_from,
-    valid_to
+    valid_to,
 from main.intervals
 where
     valid_from is null

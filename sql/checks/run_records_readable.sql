@@ -1,6 +1,5 @@
 -- Every run record is a JSON object; what is in others does not count in runs and scopes.
 -- severity: error
--- when: every sync
 select
     file,
     left(content, 80) as starts_with

@@ -1,6 +1,5 @@
 -- Every account and region was listed to its end by the last sync that tried it.
 -- severity: warn
--- when: every sync
 select
     account_id,
     region,

@@ -1,6 +1,6 @@
 -- What appeared, changed or went between two listings of a scope, in all tables, by run. A row that came back has
--- appeared again. What came and went between two listings was not seen. Counts of a version's manifests are left out: the
--- manifests themselves are told of.
+-- appeared again. What came and went between two listings was not seen. Counts of a version's manifests are left out:
+-- the manifests themselves are reported.
 -- grain: one row per row that appeared or went and, of one that changed, per changed column
 -- columns:
 --   changed_at: When the listing ended that first saw it so.
@@ -17,76 +17,29 @@
 --   value_before: Its value before, as text; instants are in UTC.
 --   value_after: Its value since, as text; instants are in UTC.
 --   arn: ARN of the project, dataset or version that the row is about or belongs to.
-with changed as (
-    select
-        *,
-        unnest(from_json(
-            differences, '[{"column_name": "VARCHAR", "value_before": "VARCHAR", "value_after": "VARCHAR"}]'
-        )) as value
-    from main.intervals
-    where begins_as = 'changed'
+with row_changes as (
+    -- a select a table, made from the declarations: each state that ended, with the state that follows it
+    $row_changes
 ),
 
 changes as (
-    -- how a state began and ended is told in its row, so that no two states need to be joined
     select
-        table_name,
-        arn,
-        data_result,
-        stage,
-        asset_index,
-        name,
-        account_id,
-        region,
-        'appeared' as change,
-        valid_from as changed_at,
-        null::struct(column_name varchar, value_before varchar, value_after varchar) as value
-    from main.intervals
-    where begins_as in ('appeared', 'returned')
-    union all
-    select
-        table_name,
-        arn,
-        data_result,
-        stage,
-        asset_index,
-        name,
-        account_id,
-        region,
-        'went' as change,
-        valid_to as changed_at,
-        null as value
-    from main.intervals
-    where ends_as = 'went'
-    union all
-    select
-        table_name,
-        arn,
-        data_result,
-        stage,
-        asset_index,
-        name,
-        account_id,
-        region,
-        'changed' as change,
-        valid_from as changed_at,
-        value
-    from changed
+        * exclude (differences),
+        unnest(differences) as difference,
+    from row_changes
 ),
 
 instants as (
-    -- a listing may have found nothing, so the records count too; the two large tables need not be asked, because what a
-    -- listing finds belongs to a project
+    -- a listing may have found nothing, so the records count too; whatever a listing finds belongs to a project
     select
         account_id,
         region,
         instant,
         max(run_id) as run_id,
-        instant = min(instant) over (partition by account_id, region) as is_first
+        instant = min(instant) over (partition by account_id, region) as is_first,
     from (
         select account_id, region, min(valid_from) as instant, null as run_id
-        from main.intervals
-        where table_name not in ('project_versions', 'version_assets')
+        from history.projects
         group by account_id, region
         union all
         select account_id, region, listed_at as instant, run_id from main.listings
@@ -100,7 +53,7 @@ select
     changes.account_id,
     changes.region,
     changes.table_name,
-    -- arn:aws:rekognition:REGION:ACCOUNT:project/NAME, with /version/NAME where it is one's
+    -- arn:aws:rekognition:REGION:ACCOUNT:project/NAME, with /version/NAME where it is a version's
     nullif(string_split(changes.arn, '/')[2], '') as project_name,
     case
         when
@@ -108,15 +61,16 @@ select
             or (changes.table_name = 'resource_tags' and string_split(changes.arn, '/')[3] = 'version')
             then nullif(string_split(changes.arn, '/')[4], '')
     end as version_name,
-    coalesce(changes.name, changes.data_result || '/' || changes.stage || '/' || changes.asset_index) as item,
+    changes.item,
     changes.change,
     coalesce(instants.is_first, false) as is_first_listing,
-    changes.value.column_name as column_name,
-    changes.value.value_before as value_before,
-    changes.value.value_after as value_after,
-    changes.arn
+    changes.difference.column_name as column_name,
+    changes.difference.value_before as value_before,
+    changes.difference.value_after as value_after,
+    changes.arn,
 from changes
 left join instants
     on instants.account_id = changes.account_id
     and instants.region = changes.region
     and instants.instant = changes.changed_at
+where changes.change <> 'changed' or changes.difference is not null

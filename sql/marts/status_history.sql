@@ -20,102 +20,54 @@
 --   project_version_arn: ARN of the version; with stay_number the key.
 with states as (
     select
-        account_id,
-        region,
-        project_arn,
-        project_name,
-        version_name,
-        project_version_arn,
-        status,
-        valid_from,
-        valid_to,
-        begins_as = 'changed' as follows,
-        ends_as is distinct from 'changed' as is_last,
-        -- other columns may change within a stay
-        begins_as <> 'changed' or differences like '%{"column_name":"status",%' as is_entry
-    from history.project_versions
-    -- those of versions that were seen in one state only, which are most, are taken straight through below
-    where begins_as <> 'appeared' or ends_as is not null
-),
-
-moved as (
-    select
         *,
-        count(*) filter (where is_entry) over (life rows unbounded preceding) as stay_number,
         lag(status) over life as status_before,
         lead(status) over life as status_after,
-        lead(is_entry) over life as is_followed,
-        lead(valid_from) over life as next_valid_from,
-        lead(valid_to) over life as next_valid_to
-    from states
-    -- a stay is told by the state it begins with and the one after that with which another begins, or the version went
-    where is_entry or is_last
-    -- a version stays in its project; with it named here, a question about one project reads no other
+        coalesce(lag(valid_to) over life = valid_from, false) as follows,
+        coalesce(lead(valid_from) over life = valid_to, false) as is_followed,
+    from history.project_versions
+    -- a version stays in its project; with it named here and below, a question about one project reads no other
     window life as (partition by project_version_arn, project_arn, project_name order by valid_from)
+),
+
+edges as (
+    -- the first and the last state of each stay, often the same: other columns may change within a stay
+    select
+        *,
+        not follows or status is distinct from status_before as is_first,
+        not is_followed or status is distinct from status_after as is_last,
+    from states
+    where is_first or is_last
 ),
 
 stays as (
     select
-        account_id,
-        region,
-        project_arn,
-        project_name,
-        version_name,
-        project_version_arn,
-        stay_number,
-        status,
-        case when follows then status_before end as previous_status,
-        case when is_followed and not is_last then status_after end as next_status,
-        valid_from as entered_at,
-        case
-            when is_last then valid_to
-            when is_followed then next_valid_from
-            else next_valid_to
-        end as left_at
-    from moved
-    where is_entry
-    union all by name
-    select
-        account_id,
-        region,
-        project_arn,
-        project_name,
-        version_name,
-        project_version_arn,
-        1 as stay_number,
-        status,
-        null as previous_status,
-        null as next_status,
-        valid_from as entered_at,
-        null as left_at
-    from history.project_versions
-    where begins_as = 'appeared' and ends_as is null
-),
-
-timed as (
-    select
-        stays.*,
-        epoch(coalesce(stays.left_at, scopes.last_complete_at)) - epoch(stays.entered_at) as seconds
-    from stays
-    left join main.scopes as scopes
-        on scopes.account_id = stays.account_id
-        and scopes.region = stays.region
+        *,
+        count(*) filter (where is_first) over (life rows unbounded preceding) as stay_number,
+        case when is_last then valid_to else lead(valid_to) over life end as left_at,
+        case when is_last then is_followed else lead(is_followed) over life end as is_followed_by_next,
+        case when is_last then status_after else lead(status_after) over life end as status_of_next,
+    from edges
+    window life as (partition by project_version_arn, project_arn, project_name order by valid_from)
 )
 
 select
-    account_id,
-    region,
-    project_name,
-    version_name,
-    stay_number,
-    status,
-    previous_status,
-    next_status,
-    entered_at,
-    left_at,
-    -- in a lake without histories states begin with the snapshot, which is later than its listings
-    case when seconds < 0 then 0 else seconds end as seconds,
-    left_at is null as is_current,
-    project_arn,
-    project_version_arn
-from timed
+    stays.account_id,
+    stays.region,
+    stays.project_name,
+    stays.version_name,
+    stays.stay_number,
+    stays.status,
+    case when stays.follows then stays.status_before end as previous_status,
+    case when stays.is_followed_by_next then stays.status_of_next end as next_status,
+    stays.valid_from as entered_at,
+    stays.left_at,
+    epoch(coalesce(stays.left_at, scopes.last_complete_at)) - epoch(stays.valid_from) as seconds,
+    stays.left_at is null as is_current,
+    stays.project_arn,
+    stays.project_version_arn,
+from stays
+left join main.scopes as scopes
+    on scopes.account_id = stays.account_id
+    and scopes.region = stays.region
+where stays.is_first

@@ -51,9 +51,7 @@ def lake(prepared: Path, tmp_path: Path) -> Path:
     prices = settings.Prices()
     found = snapshot.current(LocalLake(tmp_path / "lake"))
     # its views name files by absolute path
-    warehouse.build(
-        tmp_path / "lake" / "lake.duckdb", snapshot=found.folder(), runs=tmp_path / "lake/runs", prices=prices
-    )
+    warehouse.refresh(tmp_path / "lake", snapshot=found.folder(), prices=prices)
     return tmp_path / "lake"
 
 

@@ -41,7 +41,7 @@ finally:
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("startup") / "lake"
     snapshot = lakes.make(folder, {"projects": [{"project_name": "p"}]}, [lakes.run_record()])
-    warehouse.build(folder / warehouse.FILE, snapshot=snapshot, runs=folder / "runs", prices=Prices())
+    warehouse.refresh(folder, snapshot=snapshot, prices=Prices())
     return folder
 
 

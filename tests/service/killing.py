@@ -299,7 +299,7 @@ def _make_light() -> None:
     sqlfiles.read = fewer
     definitions._comments = lambda *_: iter(())
     checks.run_after_writing = lambda *_, **__: ()
-    warehouse.open_built = lambda *_, **__: contextlib.nullcontext()
+    warehouse.connect = lambda *_, **__: contextlib.nullcontext()
     run.plan = functools.cache(run.plan)  # asks STS and makes sessions: in the parent, once
 
 

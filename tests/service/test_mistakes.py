@@ -26,7 +26,7 @@ def test_what_goes_wrong_after_publishing_is_a_warning(serve: Serve, monkeypatch
     def refuse(*_, **__):
         raise LakeError("no room")
 
-    monkeypatch.setattr("pipeline.query.database.build", refuse)
+    monkeypatch.setattr("pipeline.query.database.refresh", refuse)
     result = served.sync()
     assert result.is_published
     assert result.warning.endswith("is not up to date: no room")

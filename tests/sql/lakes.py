@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -20,10 +19,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.load import scd2
-from pipeline.model import TABLES, Table, history_of
-from pipeline.query import database as warehouse
-from pipeline.query import views as definitions
+from pipeline.model import TABLES, Column, Table
+from pipeline.model.history import VALID_FROM, VALID_TO
+from pipeline.query import database, views
 from pipeline.settings import Prices
 
 ACCOUNT = "111122223333"
@@ -70,7 +68,7 @@ def _value(cell):
 
 def fill(table: Table, row: dict, number: int) -> dict:
     """Give a row the required columns that it leaves out, and spell out its ARNs."""
-    unknown = set(row) - set(table.names)
+    unknown = set(row) - {*table.names, VALID_FROM.name, VALID_TO.name}
     assert not unknown, f"{table.name} has no column {unknown}"
     account, region = row.get("account_id", ACCOUNT), row.get("region", REGION)
     project = row.get("project_name") or "p"
@@ -94,14 +92,17 @@ def fill(table: Table, row: dict, number: int) -> dict:
     return {name: value for name, value in usual.items() if name in table.names} | given
 
 
-def arrow(table: Table, rows: list[dict]) -> pa.Table:
+def arrow(table: Table, rows: list[dict], *added: Column) -> pa.Table:
     """Return filled rows in the declared types; keys may be null, so that checks can be tested."""
-    schema = pa.schema([pa.field(column.name, column.type) for column in table.columns])
+    columns = (*table.columns, *added)
+    schema = pa.schema([pa.field(column.name, column.type) for column in columns])
+    if not rows:
+        return schema.empty_table()
     filled = [fill(table, row, number) for number, row in enumerate(rows, start=1)]
-    texts = pa.table({name: pa.array([row.get(name) for row in filled], pa.string()) for name in table.names})
+    texts = pa.table({name: pa.array([row.get(name) for row in filled], pa.string()) for name in schema.names})
     con = _caster()
     con.register("texts", texts)
-    casts = ", ".join(f'"{c.name}"::{_duckdb_type(c.type)} as "{c.name}"' for c in table.columns)
+    casts = ", ".join(f'"{c.name}"::{_duckdb_type(c.type)} as "{c.name}"' for c in columns)
     return con.sql(f"select {casts} from texts").to_arrow_table().cast(schema)
 
 
@@ -117,26 +118,17 @@ def _duckdb_type(kind: pa.DataType) -> str:
     names = {
         "string": "varchar",
         "int64": "bigint",
-        "uint64": "ubigint",
         "double": "double",
         "bool": "boolean",
     }
     return "timestamptz" if pa.types.is_timestamp(kind) else names[str(kind)]
 
 
-def make(
-    lake: Path,
-    given: dict[str, list[dict]] | None = None,
-    runs: list[dict] = (),
-    *,
-    has_history: bool = True,
-    is_told: bool = True,
-) -> Path:
+def make(lake: Path, given: dict[str, list[dict]] | None = None, runs: list[dict] = ()) -> Path:
     """Write a lake with one snapshot and those run records; return the snapshot's folder.
 
-    `given` holds rows by table (`projects`) or history (`history.projects`). A table whose history alone is given
-    holds that history's open rows; rows given without a history have been so since SINCE. What follows from the states
-    beside a state is added, unless the histories should be as an older version wrote them (not `is_told`).
+    `given` holds rows by table (`projects`), which have been so since SINCE, or every state of a table's rows
+    (`history.projects`), of which those without valid_to are the current rows.
     """
     given = given or {}
     unknown = set(given) - {name for table in TABLES for name in (table.name, f"history.{table.name}")}
@@ -145,44 +137,28 @@ def make(
     (snapshot / "history").mkdir(parents=True)
     (lake / "runs").mkdir()
     for table in TABLES:
-        current, past = given.get(table.name), given.get(f"history.{table.name}")
-        if current is None:
-            current = [_without_validity(row) for row in past or () if row.get("valid_to") is None]
-        if past is None:
-            past = [{**row, "valid_from": SINCE, "valid_to": None} for row in current]
-        pq.write_table(_rows(table, current), snapshot / f"{table.name}.parquet")
-        states = _rows(history_of(table), past)
-        if is_told:
-            states = scd2.told(states.sort_by([(name, "ascending") for name in history_of(table).key]), table)
-            states = pa.table(states.columns, names=states.column_names)  # whatever may not be null is, to be found
-        else:
-            states = states.drop_columns(["begins_as", "ends_as", "differences"])
-        pq.write_table(states, snapshot / "history" / f"{table.name}.parquet")
-    if not has_history:
-        shutil.rmtree(snapshot / "history")
-    files = {table.name: f"{table.name}.parquet" for table in TABLES}
+        rows = [{**row, "valid_from": SINCE} for row in given.get(table.name, ())]
+        states = given.get(f"history.{table.name}", ())
+        rows += [{name: row[name] for name in row if name != "valid_to"} for row in states if not row.get("valid_to")]
+        ended = [row for row in states if row.get("valid_to")]
+        pq.write_table(arrow(table, rows, VALID_FROM), snapshot / f"{table.name}.parquet")
+        pq.write_table(arrow(table, ended, VALID_FROM, VALID_TO), snapshot / "history" / f"{table.name}.parquet")
     manifest = {
-        "format": 2 if has_history else 1,
+        "format": 4,
         "id": snapshot.name,
+        "parent": None,
         "created_at": "2024-06-30T00:00:00Z",
-        "tables": {name: {"file": file} for name, file in files.items()},
+        "software": {},
+        "tables": {table.name: {"file": f"{table.name}.parquet"} for table in TABLES},
+        "history": {table.name: {"file": f"history/{table.name}.parquet"} for table in TABLES},
         "scopes": [],
+        "run": {},
     }
-    if has_history:
-        manifest["history"] = {name: {"file": f"history/{file}"} for name, file in files.items()}
     (snapshot / "manifest.json").write_text(json.dumps(manifest))
     (lake / "CURRENT").write_text(snapshot.name + "\n")
     for record in runs:
         (lake / "runs" / f"{record['run_id']}.json").write_text(json.dumps(record))
     return snapshot
-
-
-def _without_validity(row: dict) -> dict:
-    return {name: value for name, value in row.items() if name not in {"valid_from", "valid_to"}}
-
-
-def _rows(table: Table, rows: list[dict]) -> pa.Table:
-    return arrow(table, rows) if rows else table.schema.empty_table()
 
 
 def run_record(run_id="r1", *, kind="sync", outcome="complete", at="2024-06-30T00:00:00Z", scopes=(), **more):
@@ -254,21 +230,20 @@ def asked(lake: Path, *, now: str = NOW) -> Iterator[duckdb.DuckDBPyConnection]:
     To define them takes most of a small test's time. Nothing of a file is remembered from one lake to the next.
     """
     snapshot = next((lake / "snapshots").iterdir())
-    views = tuple(definitions.statements(snapshot=snapshot, runs=lake / warehouse.RUNS, prices=Prices()))
-    if (views, now) not in _AT_HAND:
-        with patch.object(warehouse, "REMEMBER_FOOTERS", "set enable_external_file_cache = false"):
-            _AT_HAND[views, now] = connect(lake, now=now, memory="256MB")
-    yield _AT_HAND[views, now]
+    defined = tuple(views.statements(lake, snapshot=snapshot, prices=Prices()))
+    if (defined, now) not in _AT_HAND:
+        with patch.object(database, "REMEMBER_FOOTERS", "set enable_external_file_cache = false"):
+            _AT_HAND[defined, now] = connect(lake, now=now, memory="256MB")
+    yield _AT_HAND[defined, now]
 
 
-_AT_HAND: dict[tuple[tuple[definitions.Statement, ...], str], duckdb.DuckDBPyConnection] = {}
+_AT_HAND: dict[tuple[tuple[str, ...], str], duckdb.DuckDBPyConnection] = {}
 
 
 def connect(lake: Path, *, prices: Prices | None = None, now: str = NOW, **options):
-    """Open the lake as `reklake sql` does, at a fixed time; without comments, which take as long as the views."""
+    """Open the lake as `reklake sql` does, at a fixed time."""
     snapshot = next((lake / "snapshots").iterdir())
-    with patch.object(definitions, "_comments", lambda *_: ()):
-        con = warehouse.connect(lake, snapshot=snapshot, prices=prices or Prices(), **options)
+    con = database.connect(lake, snapshot=snapshot, prices=prices or Prices(), **options)
     con.execute(f"create or replace view main.clock as select timestamptz '{now}' as now_at")
     return con
 

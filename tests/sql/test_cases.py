@@ -52,13 +52,6 @@ def test_case(case, place):
         assert lakes.texts(con.sql(case.query)) == case.expected
 
 
-@pytest.mark.parametrize("case", [one for one in cases() if any("history." in name for name in one.values[0].given)])
-def test_case_of_histories_that_an_older_version_wrote(case, place):
-    lakes.make(place, case.given, case.runs, is_told=False)
-    with lakes.asked(place) as con:
-        assert lakes.texts(con.sql(case.query)) == case.expected
-
-
 def test_every_mart_has_cases():
     assert {file.name for file in sqlfiles.read("marts")} <= {path.stem for path in CASES.glob("*.md")}
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 
+import duckdb
 import pytest
 
 from pipeline.errors import LakeError
 from pipeline.model import TABLES
-from pipeline.query import database as warehouse
-from pipeline.query import sqlfiles
-from pipeline.query.checks import EVERY_SYNC, ON_DEMAND
+from pipeline.query import checks, database, sqlfiles
+from pipeline.query.sqlfiles import ON_DEMAND
 from pipeline.settings import Prices
 from tests.sql import lakes
 
 VIEWS = [*sqlfiles.read("views"), *sqlfiles.read("marts")]
-CHECKS = sqlfiles.read("checks")
+CHECKS = checks.every()
 CTE = re.compile(r"^(?:with (?:recursive )?)?(\w+) as (?:not materialized |materialized )?\($", re.MULTILINE)
 READ_WHOLE = {"copies", "copy_counts", "attempts", "walk"}
 """CTEs read more than once, but into a group, a recursion or the inner side of a join."""
@@ -29,7 +29,8 @@ def names(files):
 def con(tmp_path_factory):
     lake = tmp_path_factory.mktemp("lake")
     snapshot = lakes.make(lake)
-    with warehouse.connect(lake, snapshot=snapshot, prices=Prices()) as con:
+    database.refresh(lake, snapshot=snapshot, prices=Prices())
+    with duckdb.connect(lake / database.FILE, read_only=True) as con:
         yield con
 
 
@@ -74,18 +75,11 @@ def test_each_check_says_how_bad_it_is(file):
     assert file.severity in {"error", "warn"}
     assert file.description.endswith(".")
     assert not file.columns
+    assert file.when in {"", ON_DEMAND}
 
 
-@pytest.mark.parametrize("file", CHECKS, ids=names(CHECKS))
-def test_what_a_check_asks_may_change_only_if_it_is_asked_at_every_sync(file):
-    assert file.when in {"", ON_DEMAND, EVERY_SYNC}
-    mentions = {view.view: view.mentions for view in VIEWS}
-    asked, to_look_at = set(), set(file.mentions)
-    while to_look_at:
-        asked |= to_look_at
-        to_look_at = set().union(*(mentions.get(name, ()) for name in to_look_at)) - asked
-    if asked & {"main.clock", "main.run_files"} and file.when != ON_DEMAND:
-        assert file.when == EVERY_SYNC
+def test_no_two_checks_have_one_name():
+    assert len({check.name for check in CHECKS}) == len(CHECKS)
 
 
 @pytest.mark.parametrize("suffix", ["unique", "required"])
@@ -112,15 +106,15 @@ def test_a_header_is_read():
 
 
 def test_files_stand_after_those_they_name():
-    a = view("a", "select * from marts.b join main.c using (x)")
+    a = view("a", "select * from main.b join main.c using (x)")
     b = view("b", "select * from main.c")
-    c = view("c", "select * from main.projects -- not marts.a", folder="views")
+    c = view("c", "select * from main.projects -- not main.a", folder="views")
     assert [file.name for file in sqlfiles.in_order([a, b, c])] == ["c", "b", "a"]
 
 
 def test_a_circle_is_named():
-    a, b = view("a", "select * from marts.b"), view("b", "select * from marts.a")
-    with pytest.raises(LakeError, match=r"circle.*marts\.\w -> marts\.\w -> marts\.\w"):
+    a, b = view("a", "select * from main.b"), view("b", "select * from main.a")
+    with pytest.raises(LakeError, match=r"circle.*main\.\w -> main\.\w -> main\.\w"):
         sqlfiles.in_order([a, b])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import botocore.session
 import pytest
 
-from pipeline.query import database as warehouse
+from pipeline.query import database
 from pipeline.settings import Prices
 from tests.sql import lakes
 
@@ -337,5 +337,5 @@ def test_prices_are_those_given(place):
 
 def test_the_clock_tells_the_time(place):
     snapshot = lakes.make(place)
-    with warehouse.connect(place, snapshot=snapshot, prices=Prices()) as con:
+    with database.connect(place, snapshot=snapshot, prices=Prices()) as con:
         assert con.sql("select abs(epoch(now_at) - epoch(now())) < 60 from clock").fetchall() == [(True,)]

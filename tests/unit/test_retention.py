@@ -122,7 +122,7 @@ def test_a_snapshot_that_lake_duckdb_shows_stays(lake: LocalLake):
     old = ran(lake, 100, "a", HERE)
     shown = ran(lake, 90, "b", HERE)
     found = snapshot.current(lake)
-    warehouse.build(lake.root / "lake.duckdb", snapshot=found.folder(), runs=lake.root / "runs", prices=Prices())
+    warehouse.refresh(lake.root, snapshot=found.folder(), prices=Prices())
     for days in (80, 70, 60):
         ran(lake, days, str(days), HERE)
     gone = collect(lake)["snapshots"]

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import duckdb
 import pytest
+from tests.unit.load.test_warehouse_queries import OUTSIDE, QUESTIONS, SCRIPTS, WRITES
 
 from pipeline.errors import LakeError, UsageError
 from pipeline.query import answers as queries
@@ -16,7 +17,6 @@ from pipeline.query import database as warehouse
 from pipeline.query import sqlfiles
 from pipeline.settings import Prices
 from tests.sql import lakes
-from tests.unit.load.test_warehouse_queries import OUTSIDE, QUESTIONS, SCRIPTS, WRITES
 
 HOLD = """
 import sys, duckdb
