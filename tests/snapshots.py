@@ -64,3 +64,11 @@ def rows_of(scope: Scope, name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Ta
     place = {"account_id": scope.account_id, "region": scope.region}
     ordered = sorted(({**place, **row} for row in rows), key=lambda row: tuple(row[key] for key in declared.key))
     return pa.Table.from_pylist(ordered, declared.schema)
+
+
+def current_rows(found: Snapshot) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of every table in their order and declared columns: without since when they are so."""
+    return {
+        declared.name: pq.read_table(found.file(declared.name), columns=list(declared.names)).to_pylist()
+        for declared in TABLES
+    }

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ class Source:
         return Scope(entry["region"], entry["account_id"]), cls(**values)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """One state of the lake, published or once so: what its manifest says, and its files.
 
@@ -104,7 +105,7 @@ class Snapshot:
         """When it was written."""
         return datetime.fromisoformat(self.manifest["created_at"])
 
-    @property
+    @cached_property
     def sources(self) -> dict[Scope, Source]:
         """Where each scope's rows come from."""
         return dict(Source.from_json(entry) for entry in self.manifest["scopes"])

@@ -21,7 +21,7 @@ from pipeline.lake import run_record as record
 from pipeline.model import TABLES
 from tests.service.killing import ROOT, Workshop, workshop
 from tests.service.worlds import ACCOUNT, project, version
-from tests.snapshots import states_of
+from tests.snapshots import current_rows, states_of
 
 FIRST, SECOND = "eu-west-1", "us-east-1"
 """The scopes' regions, in the order in which they are listed."""
@@ -59,8 +59,7 @@ def world(*, later: bool = False) -> StaticWorld:
 class State:
     """What a lake shows, without what differs from run to run: ids and instants."""
 
-    tables: dict[str, str]
-    """Checksum of each table's file: equal pages give equal bytes."""
+    tables: dict[str, list[dict[str, Any]]]
     history: dict[str, list[Any]]
     """Each state a row has had, in order: its values, and whether it lasts, touches the next one or ends."""
     versions: list[tuple[Any, ...]]
@@ -73,7 +72,7 @@ def state(lake: Path) -> State | None:
     if published is None:
         return None
     published.verify()
-    tables = {name: entry["sha256"] for name, entry in published.manifest["tables"].items()}
+    tables = current_rows(published)
     versions = pq.read_table(published.file("project_versions"), columns=["project_version_arn", "status"]).to_pylist()
     return State(
         tables,
@@ -84,19 +83,14 @@ def state(lake: Path) -> State | None:
 
 def _states(history: Any, key: Sequence[str]) -> list[Any]:
     rows = history.to_pylist()
-    told, goes_on = [], False
-    for at, row in enumerate(rows):
-        following = rows[at + 1] if at + 1 < len(rows) and all(rows[at + 1][one] == row[one] for one in key) else None
-        until, since = row.pop("valid_to"), row.pop("valid_from")
+    told = []
+    for row, following in zip(rows, [*rows[1:], None], strict=False):
+        is_same_key = following is not None and all(following[name] == row[name] for name in key)
+        since, until = row["valid_from"], row["valid_to"]
         assert until is None or since < until
-        ends = "lasts" if until is None else "touches" if following and following["valid_from"] == until else "ends"
-        assert row.pop("ends_as") == {"lasts": None, "touches": "changed", "ends": "went"}[ends]
-        begins_as, differences = row.pop("begins_as"), row.pop("differences")
-        is_first = not told or any(rows[at - 1][one] != row[one] for one in key)
-        assert begins_as == ("changed" if goes_on else "appeared" if is_first else "returned")
-        assert (differences is not None) == goes_on
-        goes_on = ends == "touches"
-        told.append((tuple(row.values()), ends))
+        touches = following is not None and is_same_key and following["valid_from"] == until
+        values = tuple(value for name, value in row.items() if name not in {"valid_from", "valid_to"})
+        told.append((values, "lasts" if until is None else "touches" if touches else "ends"))
     return told
 
 
@@ -126,7 +120,7 @@ def left_over(lake: Path) -> list[str]:
     return sorted(str(path.relative_to(lake)) for path in {*hidden, *snapshots, *raw, *runs})
 
 
-KEPT = {".lock", ".lake.duckdb.built"}
+KEPT = {".lock"}
 """Hidden files that belong to a lake."""
 
 

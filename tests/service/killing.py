@@ -203,10 +203,7 @@ def _intercept_files(steps: Steps) -> None:
 
 
 def _intercept_parquet(steps: Steps) -> None:
-    import pyarrow as pa
     import pyarrow.parquet as pq
-
-    from pipeline.load import merge
 
     class Writer(pq.ParquetWriter):  # type: ignore[misc]  # pyarrow has no types
         def __init__(self, where: Any, *more: Any, **options: Any) -> None:
@@ -221,14 +218,8 @@ def _intercept_parquet(steps: Steps) -> None:
             if self.is_open:
                 steps.step("parquet end", self.at, lambda: pq_writer.close(self))
 
-    def os_file(path: str, mode: str = "r") -> Any:
-        if "w" not in mode:
-            return real_os_file(path, mode)
-        return steps.step("create", _path_of(path), lambda: real_os_file(path, mode))
-
-    pq_writer, real_os_file = pq.ParquetWriter, pa.OSFile
+    pq_writer = pq.ParquetWriter
     pq.ParquetWriter = Writer
-    merge.pa.OSFile = os_file
 
 
 class _Building:

@@ -21,6 +21,7 @@ from pipeline.cli import main, render
 from pipeline.cli.progress import watching
 from pipeline.emulator import Emulator, StaticWorld
 from pipeline.errors import LakeError
+from pipeline.jobs import replay
 from pipeline.jobs import sync as run
 from pipeline.jobs.verify import verify
 from pipeline.lake import LocalLake, snapshot
@@ -156,8 +157,8 @@ def test_a_replay_gives_the_same_tables_and_no_other_file(place: Path):
     anew.mkdir()
     (anew / "raw").symlink_to(place / "lake" / "raw")
     elsewhere = settings.load(lake=str(anew), environment={}, regions=[REGION])
-    for run_id in run.replayable(elsewhere):
-        assert run.replay(elsewhere, run_id, lambda _: None).record.outcome is Outcome.COMPLETE
+    for run_id in replay.replayable(elsewhere):
+        assert replay.replay(elsewhere, run_id, lambda _: None).record.outcome is Outcome.COMPLETE
     of = [snapshot.current(LocalLake(folder)).manifest["tables"] for folder in (anew, place / "lake")]
     assert of[0] == of[1]
     shutil.rmtree(anew)

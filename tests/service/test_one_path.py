@@ -17,6 +17,7 @@ from pipeline.lake import LocalLake, snapshot
 from pipeline.lake.run_record import Outcome
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, REGION, names, project, version, version_names, world
+from tests.snapshots import current_rows
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 
@@ -25,9 +26,8 @@ Listed = list[tuple[dict[str, Any], list[dict[str, Any]]]]
 VERSIONS = "DescribeProjectVersions"
 
 
-def manifest(lake: Path, *details: str) -> dict[str, Any]:
-    found = snapshot.current(LocalLake(lake)).manifest
-    return {detail: {name: entry["sha256"] for name, entry in found[detail].items()} for detail in details}
+def tables(lake: Path) -> dict[str, Any]:
+    return current_rows(snapshot.current(LocalLake(lake)))
 
 
 def listed_of(listed: Listed) -> StaticWorld:
@@ -85,7 +85,7 @@ def test_a_lake_of_many_syncs_has_the_tables_of_a_new_one(serve: Serve, seed: in
         assert again.record.outcome is Outcome.COMPLETE
         fresh = serve(listed_of(listed))
         (one,), (other,) = again.record.scopes, fresh.sync().record.scopes
-        assert manifest(served.lake, "tables") == manifest(fresh.lake, "tables")
+        assert tables(served.lake) == tables(fresh.lake)
         assert (one.projects, one.versions, one.unknown_members) == (
             other.projects,
             other.versions,
@@ -131,7 +131,7 @@ def test_what_happened_while_it_was_listed_is_as_in_a_new_lake(serve: Serve, fau
     assert again.sync().record.outcome is Outcome.COMPLETE
     fresh = serve(world(a=121, b=250, c=3), faults=[fault])
     fresh.sync()
-    assert manifest(served.lake, "tables") == manifest(fresh.lake, "tables")
+    assert tables(served.lake) == tables(fresh.lake)
 
 
 def test_a_version_that_stood_on_two_pages_is_not_lost_with_one_of_them(serve: Serve):
@@ -144,10 +144,10 @@ def test_a_version_that_stood_on_two_pages_is_not_lost_with_one_of_them(serve: S
 def test_a_listing_that_breaks_off_changes_nothing(serve: Serve):
     served = serve(world(a=3, b=120))
     served.sync()
-    before = manifest(served.lake, "tables")
+    before = tables(served.lake)
     denied = Fault("access_denied", operation=VERSIONS, project="b", page=2)
     assert serve(world(a=4, b=120), lake=served.lake, faults=[denied]).sync().record.outcome is Outcome.FAILED
-    assert manifest(served.lake, "tables") == before
+    assert tables(served.lake) == before
 
 
 def test_what_cannot_be_read_keeps_its_last_rows(serve: Serve):
@@ -184,7 +184,7 @@ def test_a_detail_that_is_asked_for_the_first_time_is_asked_of_all_that_is_there
         if details:
             fresh = serve(tagged(count))
             fresh.sync(details=details)
-            assert manifest(served.lake, "tables") == manifest(fresh.lake, "tables")
+            assert tables(served.lake) == tables(fresh.lake)
 
 
 def test_pages_that_the_lenient_reader_read_are_followed_by_others(serve: Serve):

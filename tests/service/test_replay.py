@@ -13,7 +13,7 @@ import pytest
 from pipeline import settings
 from pipeline.emulator import Fault, default_world
 from pipeline.errors import LakeError
-from pipeline.jobs import sync as run
+from pipeline.jobs import replay
 from pipeline.jobs.rollback import rollback
 from pipeline.jobs.verify import verify
 from pipeline.lake import LocalLake, snapshot
@@ -31,27 +31,10 @@ def test_a_replayed_run_gives_the_same_bytes(serve: Serve):
     first = served.sync_both()
     before = snapshot.current(LocalLake(served.lake)).manifest["tables"]
     (served.lake / "CURRENT").unlink()
-    again = run.replay(settings.load(lake=str(served.lake), environment={}), first.record.run_id, lambda _: None)
+    again = replay.replay(settings.load(lake=str(served.lake), environment={}), first.record.run_id, lambda _: None)
     assert again.record.outcome is Outcome.COMPLETE
     assert again.record.snapshot == again.record.run_id != first.record.run_id
     assert snapshot.current(LocalLake(served.lake)).manifest["tables"] == before
-
-
-def test_what_a_snapshot_says_of_its_scopes_is_read_as_often_for_many_as_for_one(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-):
-    """It is as long as there are scopes: once for each would be too often."""
-    asked: list[str] = []
-    real = snapshot.Snapshot.sources
-    monkeypatch.setattr(snapshot.Snapshot, "sources", property(lambda self: asked.append(self.id) or real.fget(self)))
-    counts = []
-    for sync in (Served.sync, Served.sync_both):
-        served = serve(two_by_two())
-        first = sync(served)
-        asked.clear()
-        run.replay(settings.load(lake=str(served.lake), environment={}), first.record.run_id, lambda _: None)
-        counts.append(len(asked))
-    assert counts[0] == counts[1] > 0
 
 
 def test_a_replay_does_not_go_back_and_a_rollback_makes_its_scopes_stale(serve: Serve):
@@ -70,7 +53,7 @@ def test_a_replay_does_not_go_back_and_a_rollback_makes_its_scopes_stale(serve: 
     assert (outcome, error, stale) == ("complete", None, None)
     assert newest <= attempted
 
-    again = run.replay(chosen, first.record.run_id, lambda _: None)
+    again = replay.replay(chosen, first.record.run_id, lambda _: None)
     assert (again.record.outcome, again.record.scopes[0].error_kind) == (Outcome.FAILED, "older")
     assert "a replay does not go back" in again.record.scopes[0].error
     assert version_names(served.lake) == {"cats": names(5)}
@@ -90,10 +73,10 @@ def test_replaying_a_failed_scope_does_not_publish_its_pages(serve: Serve):
     failed = served.sync()
     (one,) = landed(LocalLake(served.lake), failed.record.run_id)
     assert not one.complete
-    again = run.replay(settings.load(lake=str(served.lake), environment={}), failed.record.run_id, lambda _: None)
+    again = replay.replay(settings.load(lake=str(served.lake), environment={}), failed.record.run_id, lambda _: None)
     assert again.record.outcome is Outcome.FAILED
     with pytest.raises(LakeError, match="no landed pages of run"):
-        run.replay(settings.load(lake=str(served.lake), environment={}), "yesterday", lambda _: None)
+        replay.replay(settings.load(lake=str(served.lake), environment={}), "yesterday", lambda _: None)
 
 
 def test_verify_finds_rows_that_no_page_has_and_reads_on_behind_what_it_cannot(serve: Serve):

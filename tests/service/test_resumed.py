@@ -15,6 +15,7 @@ import pytest
 from pipeline import settings
 from pipeline.emulator import Fault
 from pipeline.errors import BusyError
+from pipeline.jobs import replay
 from pipeline.jobs import sync as run
 from tests.service.bench import FIRST, SECOND, Bench, Command, state
 from tests.service.killing import DIES
@@ -51,7 +52,7 @@ def test_a_replay_of_a_run_that_resumed_gives_the_same_tables(bench: Bench, tmp_
     killed(bench)
     run_id = bench.goes_on()["record"]["run_id"]
     shutil.copytree(bench.lake / "raw" / run_id, tmp_path / "lake" / "raw" / run_id)
-    run.replay(settings.load(lake=str(tmp_path / "lake"), environment={}), run_id, lambda _: None)
+    replay.replay(settings.load(lake=str(tmp_path / "lake"), environment={}), run_id, lambda _: None)
     found = state(tmp_path / "lake")
     assert found is not None
     assert found.tables == bench.new.tables

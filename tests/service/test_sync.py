@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import pieces
 from pipeline.emulator import Fault, StaticWorld
+from pipeline.jobs import add_scope
 from pipeline.jobs.verify import verify
 from pipeline.lake import LocalLake, snapshot
 from pipeline.lake.run_record import Outcome
-from pipeline.model import TABLES
+from pipeline.model import TABLES, with_validity
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, OTHER, names, project, rows, two_by_two, version, version_names, world
+from tests.snapshots import current_rows
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 
@@ -61,7 +62,7 @@ def test_files_are_sorted_by_key_and_carry_their_declaration(serve: Serve):
     for table in TABLES:
         path = snapshot.current(LocalLake(served.lake)).file(table.name)
         found = pq.read_table(path)
-        assert found.schema.equals(table.schema, check_metadata=True)
+        assert found.schema.equals(with_validity(table).schema, check_metadata=True)
         keys = list(zip(*(found.column(name).to_pylist() for name in table.key), strict=True))
         assert keys == sorted(set(keys))
         if found.num_rows:
@@ -137,8 +138,8 @@ def test_nothing_changed_means_no_new_snapshot_but_a_record(serve: Serve):
     assert len(list((served.lake / "runs").iterdir())) == 2
 
 
-def test_a_repeat_over_a_cut_leaves_no_mix_of_two_states(serve: Serve, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(pieces, "PROJECT_BYTES", 1)  # every page is a piece
+def test_of_a_version_on_two_pages_the_later_counts_with_its_assets(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(add_scope, "BATCH_PAGES", 1)
     cats = project("cats")
 
     def state(of: str, count: int) -> dict:
@@ -157,24 +158,21 @@ def test_a_repeat_over_a_cut_leaves_no_mix_of_two_states(serve: Serve, monkeypat
     served = serve(StaticWorld({(ACCOUNT, "us-east-1"): [(cats, [])]}), faults=faults)
     result = served.sync()
     assert result.record.scopes[0].versions == 3
-    (one,) = [row for row in rows(served.lake, "project_versions") if row["version_name"] == "v1"]
-    assert [row["bucket"] for row in rows(served.lake, "version_assets")] == [one["status_message"]] * 3
+    (repeated,) = [row for row in rows(served.lake, "project_versions") if row["version_name"] == "v1"]
+    assert repeated["status_message"] == "second"  # the later page was seen last
+    assert [row["bucket"] for row in rows(served.lake, "version_assets")] == ["second"]
     assert version_names(served.lake) == {"cats": ["v1", "v2", "v3"]}
 
 
-def test_a_project_too_large_for_a_piece_comes_out_whole_and_in_order(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+def test_batches_of_any_size_give_the_same_files(serve: Serve, monkeypatch: pytest.MonkeyPatch):
     sizes = {"a": 130, "a-b": 3, "b": 250, "c": 99}
-    whole = serve(world(**sizes), page_size=10)
-    whole.sync()
-    for name, value in (("PROJECT_BYTES", 3000), ("PIECE_BYTES", 5000)):
-        monkeypatch.setattr(pieces, name, value)
-    monkeypatch.setattr("pipeline.load.holding.HELD_BYTES", 20_000)
-    cut = serve(world(**sizes), page_size=10)
-    cut.sync()
-    assert (
-        snapshot.current(LocalLake(cut.lake)).manifest["tables"]
-        == snapshot.current(LocalLake(whole.lake)).manifest["tables"]
-    )
+    tables = []
+    for pages in (1, 7, 1000):
+        monkeypatch.setattr(add_scope, "BATCH_PAGES", pages)
+        served = serve(world(**sizes), page_size=10)
+        served.sync()
+        tables.append(current_rows(snapshot.current(LocalLake(served.lake))))
+    assert tables[0] == tables[1] == tables[2]
 
 
 @pytest.mark.parametrize("status", [202, 203, 204, 206])
