@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.emulator.history import DAY, HOUR, History, ProjectPlan
+from pipeline.emulator.json_protocol import JsonObject, epoch_seconds
 from pipeline.emulator.versions import console_bucket
-from pipeline.emulator.wire import JsonObject, epoch_seconds
 from pipeline.emulator.world import Dataset, LazySequence
 
 if TYPE_CHECKING:
-    from pipeline.emulator.dice import Dice
+    from pipeline.emulator.random_stream import RandomStream
 
 Kind = Literal["TRAIN", "TEST"]
 _KINDS: tuple[Kind, ...] = ("TRAIN", "TEST")
@@ -45,7 +45,7 @@ class _Image:
     labels: tuple[str, ...]
     """One a box for detection; else one or two for the image."""
     has_error: bool
-    dice: Dice
+    dice: RandomStream
 
 
 class DatasetWriter:

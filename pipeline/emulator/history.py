@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from pipeline.emulator.dice import Dice
+from pipeline.emulator.random_stream import RandomStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -111,9 +111,9 @@ class History:
         self._plans = plans
         self._talent = lru_cache(maxsize=_TALENTS_KEPT)(self._draw_talent)
 
-    def dice(self, plan: ProjectPlan, *topic: object) -> Dice:
+    def dice(self, plan: ProjectPlan, *topic: object) -> RandomStream:
         """Draws about a project."""
-        return Dice(self.seed, plan.arn, *topic)
+        return RandomStream(self.seed, plan.arn, *topic)
 
     def created_ms(self, plan: ProjectPlan, index: int) -> int:
         """When training (or copying) of a version was asked for; later versions are later."""
@@ -166,7 +166,7 @@ class History:
 
     def _draw_talent(self, arn: str) -> tuple[float, float, float]:
         """F1 of a project's first version, the F1 it tends to, and how many versions that takes."""
-        dice = Dice(self.seed, arn, "talent")
+        dice = RandomStream(self.seed, arn, "talent")
         return 0.52 + 0.22 * dice.unit(), 0.86 + 0.13 * dice.unit(), 1.5 + 4.0 * dice.unit()
 
     def _newest_status(self, plan: ProjectPlan) -> str:
@@ -181,7 +181,7 @@ class History:
             return False
         return self._newest_status(plan) == "TRAINING_IN_PROGRESS"
 
-    def _adapter_status(self, plan: ProjectPlan, index: int, dice: Dice) -> str:
+    def _adapter_status(self, plan: ProjectPlan, index: int, dice: RandomStream) -> str:
         drawn = dice.weighted(_ADAPTER)
         is_newest = index == plan.versions - 1
         if is_newest == (drawn in ("DEPRECATED", "EXPIRED")) or drawn == "TRAINING_IN_PROGRESS":

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.emulator.datasets import DatasetWriter
 from pipeline.emulator.history import DAY, History, ProjectPlan
+from pipeline.emulator.json_protocol import JsonObject, epoch_seconds
 from pipeline.emulator.versions import VersionWriter, has_feature_member
-from pipeline.emulator.wire import JsonObject, epoch_seconds
 from pipeline.emulator.world import Dataset, LazySequence, Scope
 
 if TYPE_CHECKING:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline.emulator.accounts import DEFAULT_ACCOUNT
 from pipeline.emulator.errors import EmulatorError
-from pipeline.emulator.wire import JsonObject, epoch_seconds, from_iso
+from pipeline.emulator.json_protocol import JsonObject, epoch_seconds
 from pipeline.emulator.world import Dataset, StaticWorld
 
 SAMPLE_REGION = "us-east-1"
@@ -81,7 +82,9 @@ def _example(operation: str) -> JsonObject:
 def _with_epochs(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            name: from_iso(member) if name.endswith("Timestamp") else _with_epochs(member)
+            name: round(datetime.fromisoformat(member).timestamp(), 6)
+            if name.endswith("Timestamp")
+            else _with_epochs(member)
             for name, member in value.items()
         }
     return [_with_epochs(item) for item in value] if isinstance(value, list) else value

@@ -7,11 +7,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pipeline.emulator.accounts import DEFAULT_ACCOUNT
-from pipeline.emulator.dice import Dice
 from pipeline.emulator.errors import EmulatorError
 from pipeline.emulator.history import DAY, ProjectPlan
 from pipeline.emulator.names import FAMILIES, PURPOSES, project_name
 from pipeline.emulator.planned import PlannedWorld
+from pipeline.emulator.random_stream import RandomStream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,11 +53,11 @@ class SeededWorld(PlannedWorld):
         super().__init__(scopes, lru_cache(maxsize=_SCOPES_KEPT)(self._draw), seed=seed, now_ms=self._now_ms)
 
     def _draw(self, scope: Scope) -> tuple[ProjectPlan, ...]:
-        offset = Dice(self._seed, "names", *scope).below(len(FAMILIES) * len(PURPOSES))
+        offset = RandomStream(self._seed, "names", *scope).below(len(FAMILIES) * len(PURPOSES))
         return tuple(self._draw_project(scope, index, offset) for index in range(self._project_count))
 
     def _draw_project(self, scope: Scope, index: int, offset: int) -> ProjectPlan:
-        dice = Dice(self._seed, "plan", *scope, index)
+        dice = RandomStream(self._seed, "plan", *scope, index)
         moderation = index % _MODERATION_EVERY == _MODERATION_EVERY - 1
         name, family = project_name(index, offset, moderation=moderation)
         age_days = _YOUNGEST_DAYS + dice.below(_OLDEST_DAYS - _YOUNGEST_DAYS)
@@ -80,7 +80,7 @@ class SeededWorld(PlannedWorld):
             status=status,
         )
 
-    def _count(self, index: int, dice: Dice) -> int:
+    def _count(self, index: int, dice: RandomStream) -> int:
         counts = self._version_counts
         if isinstance(counts, int):
             return dice.below(2 * counts + 1)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from pipeline.emulator.dice import Dice
 from pipeline.emulator.history import HOUR, History, ProjectPlan
-from pipeline.emulator.wire import JsonObject, epoch_seconds
+from pipeline.emulator.json_protocol import JsonObject, epoch_seconds
+from pipeline.emulator.random_stream import RandomStream
 
 _MESSAGES = {
     "TRAINING_IN_PROGRESS": "The model is being trained.",
@@ -47,7 +47,7 @@ _HOSTED = frozenset({"STARTING", "RUNNING", "STOPPING"})
 
 def console_bucket(seed: int, account: str, region: str) -> str:
     """Name of the bucket that the Custom Labels console makes in a scope."""
-    return f"custom-labels-console-{region}-{Dice(seed, 'bucket', account, region).hexadecimal(10)}"
+    return f"custom-labels-console-{region}-{RandomStream(seed, 'bucket', account, region).hexadecimal(10)}"
 
 
 class VersionWriter:
@@ -100,7 +100,7 @@ class VersionWriter:
         self._add_options(description, plan, status, dice)
         return description
 
-    def _add_options(self, description: JsonObject, plan: ProjectPlan, status: str, dice: Dice) -> None:
+    def _add_options(self, description: JsonObject, plan: ProjectPlan, status: str, dice: RandomStream) -> None:
         if status in _HOSTED or (status in ("STOPPED", "FAILED") and dice.chance(0.6)):
             units = 1 + dice.below(3)
             description["MinInferenceUnits"] = units
@@ -126,7 +126,7 @@ class VersionWriter:
         return self._buckets[scope]
 
     @staticmethod
-    def _message(status: str, dice: Dice) -> str:
+    def _message(status: str, dice: RandomStream) -> str:
         if status == "TRAINING_FAILED":
             return dice.pick(_TRAINING_FAILURES)
         if status == "COPYING_FAILED":
@@ -199,7 +199,7 @@ class _Results:
 
 @cache
 def _object_version(family: str) -> str:
-    return Dice(family, "object version").hexadecimal(32)
+    return RandomStream(family, "object version").hexadecimal(32)
 
 
 def _manifest(bucket: str, name: str, version: str | None = None) -> JsonObject:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar, overload
 
 if TYPE_CHECKING:
-    from pipeline.emulator.wire import JsonObject
+    from pipeline.emulator.json_protocol import JsonObject
 
 T = TypeVar("T")
 Scope = tuple[str, str]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import json
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -81,7 +79,7 @@ def test_invalid_parameters(endpoint, params):
     body = json.dumps(params)
     status, sent, answer = post(endpoint, "DescribeProjects", body)
     assert (status, sent["x-amzn-ErrorType"]) == (400, "InvalidParameterException")
-    assert "1 validation error detected" in json.loads(answer)["Message"]
+    assert json.loads(answer)["Message"].startswith("1 validation error detected: Value '")
 
 
 def test_unknown_things_are_not_found(endpoint):
@@ -195,16 +193,3 @@ def test_operations_beyond_ours_are_moto_s_or_said_to_be_unknown(endpoint):
     rekognition = client("rekognition", endpoint)
     assert rekognition.detect_text(Image={"S3Object": {"Bucket": "b", "Name": "n"}})["TextDetections"]
     assert code_of(rekognition.create_project, ProjectName="p") == ("InternalFailure", 501)
-
-
-def test_a_connection_serves_many_requests(endpoint):
-    connection = http.client.HTTPConnection(urlsplit(endpoint.url).netloc)
-    connection.connect()
-    own = connection.sock.getsockname()
-    for _ in range(3):
-        connection.request("POST", "/", body="{}", headers=headers("DescribeProjects"))
-        assert connection.getresponse().read().startswith(b'{"ProjectDescriptions"')
-        connection.request("GET", "/no-such-bucket")  # moto's part
-        assert connection.getresponse().read()
-    assert connection.sock.getsockname() == own
-    connection.close()

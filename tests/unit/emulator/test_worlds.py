@@ -20,10 +20,10 @@ from pipeline.emulator import (
     StaticWorld,
     default_world,
 )
+from pipeline.emulator.json_protocol import encode
 from pipeline.emulator.names import FAMILIES, PURPOSES, project_name
 from pipeline.emulator.operations import entry_labels
-from pipeline.emulator.validation import service_model
-from pipeline.emulator.wire import encode
+from pipeline.emulator.request import service_model
 from pipeline.emulator.world import LayeredWorld, LazySequence
 
 ACCOUNTS = ("111122223333", "555566667777")
@@ -221,7 +221,7 @@ def test_dataset_statistics_and_labels_are_those_of_the_entries(large):
             dataset = large.dataset(account, region, metadata["DatasetArn"])
             lines = [json.loads(entry) for entry in dataset.entries]
             stats = dataset.description["DatasetStats"]
-            labels = [entry_labels(line) for line in lines]
+            labels = [set(entry_labels(line)) for line in lines]
             assert stats["TotalEntries"] == len(lines) == len({line["source-ref"] for line in lines})
             assert stats["LabeledEntries"] == sum(bool(found) for found in labels)
             assert [line["cl-metadata"]["is_labeled"] for line in lines] == [bool(found) for found in labels]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SEED = 7
 
 
-def default_world(now: datetime = DEFAULT_NOW) -> World:
+def demo_world(now: datetime = DEFAULT_NOW) -> World:
     """Return the demo's world: about sixty versions, two of them running, one model copied on three times."""
     now_ms = round(now.timestamp() * 1000)
     plans = _plans(now_ms)
