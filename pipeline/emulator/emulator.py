@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
-    from werkzeug.serving import BaseWSGIServer
-
     from pipeline.emulator.faults import Fault
+    from pipeline.emulator.http_server import HttpServer
     from pipeline.emulator.world import World
 
 
@@ -81,8 +80,8 @@ class Emulator:
             latency=latency,
             page_size=page_size,
         )
-        self._listen = partial(http_server.listen, host, port, self._service, self._local_aws)
-        self._server: BaseWSGIServer | None = None
+        self._listen = partial(http_server.HttpServer, host, port, self._service, self._local_aws)
+        self._server: HttpServer | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> Self:
@@ -100,11 +99,12 @@ class Emulator:
         return self
 
     def close(self) -> None:
-        """Stop listening and free the port; has no effect when it is not running."""
+        """Free the port and end all connections; has no effect when it is not running."""
         if self._server is None or self._thread is None:
             return
         self._server.shutdown()
         self._thread.join()
+        self._server.server_close()
         self._server = self._thread = None
         self._local_aws.close()
         Emulator._running.release()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -75,10 +74,8 @@ class LocalAws:
 
     def _refused_account(self, environ: dict[str, Any]) -> str | None:
         """Return the account whose role a request asks for, if it is a refused one."""
-        if "wsgi.input_terminated" in environ:  # a chunked body is an upload to S3
-            return None
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        environ["wsgi.input"] = io.BytesIO(body)
-        role = _ROLE.search(body)
+        body = environ["wsgi.input"]
+        role = _ROLE.search(body.read())
+        body.seek(0)
         account = role[1].decode() if role is not None else None
         return account if account in self._refused else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import itertools
 import json
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -193,3 +195,16 @@ def test_operations_beyond_ours_are_moto_s_or_said_to_be_unknown(endpoint):
     rekognition = client("rekognition", endpoint)
     assert rekognition.detect_text(Image={"S3Object": {"Bucket": "b", "Name": "n"}})["TextDetections"]
     assert code_of(rekognition.create_project, ProjectName="p") == ("InternalFailure", 501)
+
+
+def test_a_connection_serves_many_requests(endpoint):
+    connection = http.client.HTTPConnection(urlsplit(endpoint.url).netloc)
+    connection.connect()
+    own = connection.sock.getsockname()
+    for _ in range(3):
+        connection.request("POST", "/", body="{}", headers=headers("DescribeProjects"))
+        assert connection.getresponse().read().startswith(b'{"ProjectDescriptions"')
+        connection.request("GET", "/no-such-bucket")  # moto answers this
+        assert connection.getresponse().read()
+    assert connection.sock.getsockname() == own
+    connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import socket
@@ -22,7 +23,7 @@ from pipeline.emulator import (
     SeededWorld,
     StaticWorld,
 )
-from tests.service.emulator_clients import ARN, SECOND, client, code_of, listed, post
+from tests.service.emulator_clients import ARN, SECOND, client, code_of, headers, listed, post
 
 
 def test_calls_are_recorded():
@@ -164,9 +165,14 @@ def test_a_taken_port_is_said_so_and_frees_the_process():
         assert endpoint.url == f"http://127.0.0.1:{port}"
 
 
-def test_a_closed_emulator_does_not_listen():
+def test_a_closed_emulator_does_not_listen_and_has_ended_its_connections():
     with Emulator() as endpoint:
         address = urlsplit(endpoint.url)
+        connection = http.client.HTTPConnection(address.netloc)
+        connection.request("POST", "/", body="{}", headers=headers("DescribeProjects"))
+        connection.getresponse().read()
+    assert connection.sock.recv(1) == b""
+    connection.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((address.hostname, address.port))
     endpoint.close()  # closing twice is allowed
