@@ -123,13 +123,13 @@ def emulator(
 
         AWS_ENDPOINT_URL=http://127.0.0.1:5000 aws rekognition describe-projects
     """
-    from pipeline.emulator import DEFAULT_ACCOUNT, Emulator, Fault, SeededWorld, demo_world
+    from pipeline.emulator import DEFAULT_ACCOUNT, Emulator, Fault, RandomWorld, demo_world
 
     with _ours():
         world = (
             demo_world()
             if projects is None
-            else SeededWorld(
+            else RandomWorld(
                 seed,
                 accounts=tuple(account or (DEFAULT_ACCOUNT,)),
                 regions=tuple(region or DEMO_REGIONS),

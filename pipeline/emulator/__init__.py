@@ -5,25 +5,21 @@ from pipeline.emulator.demo_world import demo_world
 from pipeline.emulator.emulator import Emulator
 from pipeline.emulator.errors import EmulatorError
 from pipeline.emulator.faults import Fault, FaultKind
-from pipeline.emulator.seeded import DEFAULT_NOW, SeededWorld
+from pipeline.emulator.random_world import RandomWorld
 from pipeline.emulator.service import Call
 from pipeline.emulator.world import Dataset, StaticWorld, World
 
-default_world = demo_world
-
 __all__ = [
     "DEFAULT_ACCOUNT",
-    "DEFAULT_NOW",
     "Call",
     "Dataset",
     "Emulator",
     "EmulatorError",
     "Fault",
     "FaultKind",
-    "SeededWorld",
+    "RandomWorld",
     "StaticWorld",
     "World",
-    "default_world",
     "demo_world",
     "key_for",
 ]

@@ -8,7 +8,7 @@ import re
 import pytest
 from botocore.parsers import create_parser
 
-from pipeline.emulator import DEFAULT_ACCOUNT, SeededWorld, default_world
+from pipeline.emulator import DEFAULT_ACCOUNT, RandomWorld, demo_world
 from pipeline.emulator.request import service_model
 from pipeline.emulator.service import RekognitionService
 
@@ -96,8 +96,8 @@ class Checked:
 @pytest.mark.parametrize(
     ("world", "least"),
     [
-        pytest.param(default_world(), 10, id="the demo's"),
-        pytest.param(SeededWorld(11, projects=120, versions=12), 100, id="a larger one"),
+        pytest.param(demo_world(), 10, id="the demo's"),
+        pytest.param(RandomWorld(11, projects=120, versions=12), 100, id="a larger one"),
     ],
 )
 def test_every_answer_fits_its_shape(world, least):

@@ -12,7 +12,7 @@ import pytest
 from pipeline.emulator import (
     DEFAULT_ACCOUNT,
     Emulator,
-    SeededWorld,
+    RandomWorld,
     key_for,
 )
 from tests.service.emulator_clients import ARN, BOTH, SECOND, client, code_of, headers, listed, post
@@ -21,7 +21,7 @@ from tests.service.emulator_clients import ARN, BOTH, SECOND, client, code_of, h
 @pytest.fixture(scope="module")
 def endpoint():
     accounts, versions = (DEFAULT_ACCOUNT, SECOND), (0, 1, 99, 100, 101, 250)
-    with Emulator(SeededWorld(5, accounts=accounts, projects=12, versions=versions), page_size=100) as running:
+    with Emulator(RandomWorld(5, accounts=accounts, projects=12, versions=versions), page_size=100) as running:
         yield running
 
 

@@ -20,14 +20,14 @@ from pipeline.emulator import (
     Dataset,
     Emulator,
     EmulatorError,
-    SeededWorld,
+    RandomWorld,
     StaticWorld,
 )
 from tests.service.emulator_clients import ARN, SECOND, client, code_of, headers, listed, post
 
 
 def test_calls_are_recorded():
-    with Emulator(SeededWorld(5, projects=3, versions=(4,))) as endpoint:
+    with Emulator(RandomWorld(5, projects=3, versions=(4,))) as endpoint:
         rekognition = client("rekognition", endpoint, region="eu-west-1")
         page = rekognition.describe_projects(MaxResults=2)
         rekognition.describe_projects(MaxResults=2, NextToken=page["NextToken"])
@@ -47,7 +47,7 @@ def test_calls_are_recorded():
 
 def test_answers_are_the_same_in_another_process_or_after_a_restart():
     def all_pages():
-        with Emulator(SeededWorld(5, projects=3, versions=(4,))) as endpoint:
+        with Emulator(RandomWorld(5, projects=3, versions=(4,))) as endpoint:
             body = post(endpoint, "DescribeProjects", '{"MaxResults": 2}')[2]
             token = json.loads(body)["NextToken"]
             return body, post(endpoint, "DescribeProjects", json.dumps({"MaxResults": 2, "NextToken": token}))[2]
@@ -119,7 +119,7 @@ def test_policies_come_five_at_a_time():
 
 
 def test_the_environment_sends_any_client_here(monkeypatch):
-    with Emulator(SeededWorld(1, accounts=(SECOND,), projects=2)) as endpoint:
+    with Emulator(RandomWorld(1, accounts=(SECOND,), projects=2)) as endpoint:
         for name, value in endpoint.environment(SECOND, "eu-west-1").items():
             monkeypatch.setenv(name, value)
         found = boto3.session.Session().client("rekognition").describe_projects()["ProjectDescriptions"]
@@ -193,8 +193,8 @@ def test_serving_forever_ends_when_it_is_closed():
 def test_without_moto_the_worlds_still_import_and_the_emulator_says_what_to_install():
     program = (
         "import sys; sys.modules['moto'] = None\n"
-        "from pipeline.emulator import Emulator, EmulatorError, SeededWorld\n"
-        "assert SeededWorld().projects('111122223333', 'us-east-1')\n"
+        "from pipeline.emulator import Emulator, EmulatorError, RandomWorld\n"
+        "assert RandomWorld().projects('111122223333', 'us-east-1')\n"
         "try:\n    Emulator()\n"
         "except EmulatorError as error:\n    print(error)\n"
     )

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from pipeline import run, settings
-from pipeline.emulator import StaticWorld, default_world
+from pipeline.emulator import StaticWorld, demo_world
 from pipeline.emulator.faults import Fault
 from pipeline.load import checks, sqlfiles
 from tests.service.conftest import Served
@@ -19,7 +19,7 @@ Serve = Callable[..., Served]
 
 
 def test_a_new_price_reaches_lake_duckdb_even_if_nothing_changed(serve: Serve, tmp_path: Path):
-    served = serve(default_world())
+    served = serve(demo_world())
     served.sync()
     file = tmp_path / "reklake.toml"
     file.write_text("[prices]\ntraining_hour = 123")
