@@ -4,7 +4,7 @@ from pipeline.emulator.accounts import DEFAULT_ACCOUNT, key_for
 from pipeline.emulator.demo_world import demo_world
 from pipeline.emulator.emulator import Emulator
 from pipeline.emulator.errors import EmulatorError
-from pipeline.emulator.faults import Fault, FaultKind
+from pipeline.emulator.faults import Fault
 from pipeline.emulator.random_world import RandomWorld
 from pipeline.emulator.service import Call
 from pipeline.emulator.world import Dataset, StaticWorld, World
@@ -16,7 +16,6 @@ __all__ = [
     "Emulator",
     "EmulatorError",
     "Fault",
-    "FaultKind",
     "RandomWorld",
     "StaticWorld",
     "World",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from pipeline.emulator.accounts import DEFAULT_ACCOUNT
@@ -54,13 +54,7 @@ def _plan(region: str, name: str, subject: str, days: tuple[int, int], versions:
 
 def _plans() -> dict[str, list[ProjectPlan]]:
     """Return the plans by region, in the order of listing."""
-
-    def virginia(name: str, subject: str, days: tuple[int, int], versions: int, **more: Any) -> ProjectPlan:
-        return _plan("us-east-1", name, subject, days, versions, **more)
-
-    def ireland(name: str, subject: str, days: tuple[int, int], versions: int, **more: Any) -> ProjectPlan:
-        return _plan("eu-west-1", name, subject, days, versions, **more)
-
+    virginia, ireland = partial(_plan, "us-east-1"), partial(_plan, "eu-west-1")
     manifests = {"trained_from": "manifests"}
     outcomes: dict[int, Outcome] = {3: _FAILED, 9: _STOPPED, 12: _RUNNING}
     caps = virginia("bottle-cap-inspection", "bottle-cap", (820, 9), 14, outcomes=outcomes, **manifests)

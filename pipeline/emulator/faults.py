@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 from pipeline.emulator.errors import EmulatorError
 from pipeline.emulator.json_protocol import JSON_TYPE, Answer, ServiceError
@@ -14,27 +14,31 @@ from pipeline.emulator.random_stream import RandomStream
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-FaultKind = Literal[
-    "throttle",
-    "throttle_500",
-    "provisioned_throughput",
-    "internal_error",
-    "access_denied",
-    "region_not_enabled",
-    "unknown_operation",
-    "expired_token",
-    "vanished",
-    "cut_body",
-    "short_body",
-    "html",
-    "reset",
-    "raw_body",
-    "latency",
-    "empty_page_with_token",
-    "empty_token",
-    "repeat_token",
-    "repeat_item",
-]
+    from pipeline.emulator.pagination import Listing, Position
+    from pipeline.emulator.request import Request
+
+KINDS = {
+    "throttle": "ThrottlingException, HTTP 400",
+    "throttle_500": "ThrottlingException, HTTP 500",
+    "provisioned_throughput": "ProvisionedThroughputExceededException, HTTP 400",
+    "internal_error": "InternalServerError, HTTP 500",
+    "access_denied": "AccessDeniedException, HTTP 400",
+    "region_not_enabled": "UnrecognizedClientException, HTTP 400, as from a region that the account has not enabled",
+    "unknown_operation": "UnknownOperationException, HTTP 400",
+    "expired_token": "InvalidPaginationTokenException for a call with a token; once, unless `times` is given",
+    "vanished": "ResourceNotFoundException from DescribeProjectVersions",
+    "cut_body": "HTTP 200 with JSON that ends in the middle; Content-Length fits",
+    "short_body": "HTTP 200; Content-Length promises more than is sent before the connection closes",
+    "html": "HTTP 200 with an HTML page",
+    "reset": "a TCP reset instead of an answer",
+    "raw_body": "`body` as it is, with `status` and `content_type`",
+    "latency": "the answer comes `seconds` later; later rules still apply",
+    "empty_page_with_token": "an extra page without items before the true one",
+    "empty_token": '`"NextToken": ""` on the last page',
+    "repeat_token": "the token that was sent comes back as the next one",
+    "repeat_item": "the last item of the previous page also comes first on this page",
+}
+"""Kinds of faults, and what the client sees."""
 
 _API_ERRORS: dict[str, tuple[str, str, int]] = {
     "throttle": ("ThrottlingException", "Rate exceeded", 400),
@@ -72,55 +76,15 @@ _HTML = b"""<!DOCTYPE html>
 
 
 @dataclass(frozen=True)
-class CallSite:
-    """What the rules can know about a call."""
-
-    operation: str
-    account: str
-    region: str
-    project: str | None
-    """Name of the project in the request's ARN."""
-    page: int
-    """Number of the page, from 1."""
-    has_token: bool
-    after_empty: bool = False
-    """The page before was an extra page without items."""
-    is_page: bool = False
-    """The true answer is a page of a listing."""
-    is_last: bool = False
-    """The true answer is the last page of a listing."""
-
-
-@dataclass(frozen=True)
 class Fault:
     """One rule: what goes wrong (`kind`), with which calls, and how often.
-
-    | kind | what the client sees |
-    |---|---|
-    | throttle, throttle_500 | ThrottlingException with HTTP 400 or 500 |
-    | provisioned_throughput | ProvisionedThroughputExceededException, 400 |
-    | internal_error | InternalServerError, 500 |
-    | access_denied | AccessDeniedException, 400 |
-    | region_not_enabled | UnrecognizedClientException, 400, as from a region that the account has not enabled |
-    | unknown_operation | UnknownOperationException, 400 |
-    | expired_token | InvalidPaginationTokenException for a call with a token; once, unless `times` is given |
-    | vanished | ResourceNotFoundException from DescribeProjectVersions |
-    | cut_body | 200 with JSON that ends in the middle; Content-Length fits |
-    | short_body | 200; Content-Length promises more than is sent before the connection closes |
-    | html | 200 with an HTML page |
-    | reset | a TCP reset instead of an answer |
-    | raw_body | `body` as it is, with `status` and `content_type` |
-    | latency | the answer comes `seconds` later; later rules still apply |
-    | empty_page_with_token | an extra page without items before the true one |
-    | empty_token | `"NextToken": ""` on the last page |
-    | repeat_token | the token that was sent comes back as the next one |
-    | repeat_item | the last item of the previous page also comes first on this page |
 
     A rule applies to calls that match all given conditions: operation, region, account, project and page.
     Of these calls it strikes every one; or the `nth` (from 1); or every `every`-th; or each with `probability`.
     """
 
-    kind: FaultKind
+    kind: str
+    """One of KINDS."""
     operation: str | None = None
     region: str | None = None
     account: str | None = None
@@ -143,8 +107,8 @@ class Fault:
     """Content type of a raw_body rule."""
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(FaultKind):
-            raise EmulatorError(f"unknown fault {self.kind!r}; known are {', '.join(get_args(FaultKind))}")
+        if self.kind not in KINDS:
+            raise EmulatorError(f"unknown fault {self.kind!r}; known are {', '.join(KINDS)}")
         if sum(given is not None for given in (self.nth, self.every, self.probability)) > 1:
             raise EmulatorError(f"fault {self.kind}: give one of nth, every and probability")
         for name in ("nth", "every", "times", "page"):
@@ -175,37 +139,38 @@ class Fault:
                 values[name] = _converted(value, types[name])
             except ValueError as error:
                 raise EmulatorError(f"fault {text!r}: {value!r} is not a value for {name}") from error
-        return cls(kind, **values)  # type: ignore[arg-type]  # checked by __post_init__
+        return cls(kind, **values)
 
-    def matches(self, site: CallSite) -> bool:
-        """Return whether the rule applies to such calls at all."""
-        conditions = ("operation", "region", "account", "project", "page")
-        return self._is_possible(site) and all(
-            getattr(self, name) in (None, getattr(site, name)) for name in conditions
+    def matches(self, request: Request, position: Position, listing: Listing | None) -> bool:
+        """Return whether the rule applies to a call; `listing` is what the call pages through, if anything."""
+        conditions = (
+            (self.operation, request.operation),
+            (self.account, request.account),
+            (self.region, request.region),
+            (self.project, request.project),
+            (self.page, position.page),
         )
-
-    def _is_possible(self, site: CallSite) -> bool:
         possible = {
-            "expired_token": site.has_token,
-            "vanished": site.operation == "DescribeProjectVersions",
-            "empty_page_with_token": site.is_page and not site.after_empty,
-            "empty_token": site.is_last,
-            "repeat_token": site.is_page and site.has_token,
-            "repeat_item": site.is_page and site.page > 1,
+            "expired_token": request.token is not None,
+            "vanished": request.operation == "DescribeProjectVersions",
+            "empty_page_with_token": listing is not None and not position.after_empty,
+            "empty_token": listing is not None and listing.is_last(position),
+            "repeat_token": listing is not None and request.token is not None,
+            "repeat_item": listing is not None and position.page > 1,
         }
-        return possible.get(self.kind, True)
+        return possible.get(self.kind, True) and all(wanted in (None, actual) for wanted, actual in conditions)
 
     @property
     def limit(self) -> int | None:
         """How often the rule may strike; None: no limit."""
         return 1 if self.times is None and self.kind == "expired_token" else self.times
 
-    def error(self, site: CallSite) -> ServiceError | None:
+    def error(self, request: Request) -> ServiceError | None:
         """Return the API error that the fault stands for; None if it is none."""
         if self.kind not in _API_ERRORS:
             return None
         code, message, status = _API_ERRORS[self.kind]
-        return ServiceError(code, message.format(operation=site.operation, account=site.account), status)
+        return ServiceError(code, message.format(operation=request.operation, account=request.account), status)
 
     def damage(self, answer: Answer) -> Answer:
         """Return the answer with what the fault does to its transport."""
@@ -242,13 +207,13 @@ class FaultRules:
         self._struck = [0] * len(self._faults)
         self._lock = threading.Lock()
 
-    def strike(self, site: CallSite) -> tuple[Fault | None, float]:
+    def strike(self, request: Request, position: Position, listing: Listing | None) -> tuple[Fault | None, float]:
         """Return the first rule that is due for a call, and the delay that latency rules before it add."""
         struck: Fault | None = None
         seconds = 0.0
         with self._lock:
             for index, fault in enumerate(self._faults):
-                if not fault.matches(site):
+                if not fault.matches(request, position, listing):
                     continue
                 self._seen[index] += 1
                 if struck is not None or not self._is_due(index, fault):

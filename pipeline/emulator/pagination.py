@@ -26,6 +26,10 @@ class Listing:
     items: Sequence[Any]
     page_size: int
 
+    def is_last(self, position: Position) -> bool:
+        """Return whether the page at `position` is the last one."""
+        return position.start + self.page_size >= len(self.items)
+
 
 @dataclass(frozen=True)
 class Position:

@@ -12,8 +12,7 @@ from pipeline.emulator.errors import EmulatorError
 from pipeline.emulator.json_protocol import JsonObject, epoch_seconds
 from pipeline.emulator.world import Dataset, StaticWorld
 
-SAMPLE_REGION = "us-east-1"
-
+_IN_METADATA = ("CreationTimestamp", "Status", "StatusMessage", "StatusMessageCode")
 # The examples belong together by their ARNs: CreateProjectVersion's example trains, in this project, the
 # version that DescribeProjectVersions' example describes; and CreateDataset's makes, there, the dataset whose
 # CreationTimestamp is that of DescribeDataset's example.
@@ -22,7 +21,7 @@ _DATASET = "arn:aws:rekognition:us-east-1:111122223333:project/my-project/datase
 
 
 def sample_folder() -> Path:
-    """Folder of the published samples: inside the wheel, or data/sample of a checkout.
+    """Return the folder of the published samples: inside the wheel, or data/sample of a checkout.
 
     Raises:
         EmulatorError: neither is there.
@@ -37,80 +36,62 @@ def sample_folder() -> Path:
 
 def published_samples() -> StaticWorld:
     """Return the published project, its version, datasets and policies, in their account's us-east-1."""
-    versions = _response("DescribeProjectVersions")["ProjectVersionDescriptions"]
-    described = _response("DescribeProjects")["ProjectDescriptions"]
-    dataset = _response("DescribeDataset")["DatasetDescription"]
-    entries = _example("ListDatasetEntries")
-    labels = _example("ListDatasetLabels")
-    policies = _response("ListProjectPolicies")["ProjectPolicies"]
+    described = _read("DescribeProjects")["ProjectDescriptions"]
+    dataset = _read("DescribeDataset")["DatasetDescription"]
+    entries, labels = _read("ListDatasetEntries")[0], _read("ListDatasetLabels")[0]
+    policies = _read("ListProjectPolicies")["ProjectPolicies"]
+    shared = {name: dataset[name] for name in _IN_METADATA}
     project: JsonObject = {
         "ProjectArn": _PROJECT,
-        "CreationTimestamp": epoch_seconds(int(_PROJECT.rpartition("/")[2])),
+        "CreationTimestamp": _created_in(_PROJECT),
         "Status": "CREATED",
-        "Datasets": [_metadata_of(dataset)],
+        "Datasets": [{"DatasetArn": _DATASET, "DatasetType": "TRAIN", **shared}],
     }
+    # of these datasets only the metadata is published
     datasets = {
-        metadata["DatasetArn"]: Dataset(_description_of(metadata))
+        metadata["DatasetArn"]: Dataset(
+            {name: metadata[name] for name in _IN_METADATA} | {"LastUpdatedTimestamp": metadata["CreationTimestamp"]}
+        )
         for known in described
         for metadata in known["Datasets"]
     }
     datasets[_DATASET] = Dataset(dataset)
-    listed = labels["output"]["DatasetLabelDescriptions"]
-    lines = entries["output"]["DatasetEntries"]
-    datasets[entries["input"]["DatasetArn"]] = Dataset(_ready_dataset(entries["input"]["DatasetArn"]), lines, listed)
+    # of this dataset only entries and labels are published
+    arn = entries["input"]["DatasetArn"]
+    created = _created_in(arn)
+    datasets[arn] = Dataset(
+        {
+            "CreationTimestamp": created,
+            "LastUpdatedTimestamp": created,
+            "Status": "CREATE_COMPLETE",
+            "StatusMessageCode": "SUCCESS",
+        },
+        entries["output"]["DatasetEntries"],
+        labels["output"]["DatasetLabelDescriptions"],
+    )
+    versions = _read("DescribeProjectVersions")["ProjectVersionDescriptions"]
     return StaticWorld(
-        scopes={(DEFAULT_ACCOUNT, SAMPLE_REGION): [(project, versions), *((known, []) for known in described)]},
+        scopes={(DEFAULT_ACCOUNT, "us-east-1"): [(project, versions), *((known, []) for known in described)]},
         datasets=datasets,
         project_policies={policy["ProjectArn"]: [policy] for policy in policies},
     )
 
 
-def _response(operation: str) -> JsonObject:
-    """Read the published response of an operation; its ISO timestamps become numbers, as on the wire."""
+def _read(operation: str) -> Any:
+    """Return what is published for an operation; ISO timestamps become numbers, which the API sends."""
     text = (sample_folder() / "responses" / f"{operation}.json").read_text(encoding="utf-8")
-    response: JsonObject = _with_epochs(json.loads(text))
-    return response
-
-
-def _example(operation: str) -> JsonObject:
-    """Read the published example of an operation: its `input` and `output`."""
-    text = (sample_folder() / "responses" / f"{operation}.json").read_text(encoding="utf-8")
-    example: JsonObject = json.loads(text)[0]
-    return example
+    return _with_epochs(json.loads(text))
 
 
 def _with_epochs(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            name: round(datetime.fromisoformat(member).timestamp(), 6)
-            if name.endswith("Timestamp")
-            else _with_epochs(member)
+            name: datetime.fromisoformat(member).timestamp() if name.endswith("Timestamp") else _with_epochs(member)
             for name, member in value.items()
         }
     return [_with_epochs(item) for item in value] if isinstance(value, list) else value
 
 
-def _metadata_of(dataset: JsonObject) -> JsonObject:
-    """DatasetMetadata, as DescribeProjects lists it, of the published dataset."""
-    shared = ("CreationTimestamp", "Status", "StatusMessage", "StatusMessageCode")
-    return {"DatasetArn": _DATASET, "DatasetType": "TRAIN", **{name: dataset[name] for name in shared}}
-
-
-def _description_of(metadata: JsonObject) -> JsonObject:
-    """DatasetDescription of a dataset of which only the metadata is published; it has no statistics."""
-    shared = ("CreationTimestamp", "Status", "StatusMessage", "StatusMessageCode")
-    return {
-        **{name: metadata[name] for name in shared},
-        "LastUpdatedTimestamp": metadata["CreationTimestamp"],
-    }
-
-
-def _ready_dataset(arn: str) -> JsonObject:
-    """DatasetDescription of a dataset of which only entries and labels are published."""
-    created = epoch_seconds(int(arn.rpartition("/")[2]))
-    return {
-        "CreationTimestamp": created,
-        "LastUpdatedTimestamp": created,
-        "Status": "CREATE_COMPLETE",
-        "StatusMessageCode": "SUCCESS",
-    }
+def _created_in(arn: str) -> float:
+    """Return the creation time in an ARN's last segment."""
+    return epoch_seconds(int(arn.rpartition("/")[2]))

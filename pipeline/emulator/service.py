@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.emulator.faults import CallSite, FaultRules
+from pipeline.emulator.faults import FaultRules
 from pipeline.emulator.json_protocol import Answer, JsonObject, ServiceError, encode
 from pipeline.emulator.operations import OPERATIONS
 from pipeline.emulator.pagination import Listing, Paginator, Position
@@ -22,7 +22,7 @@ from pipeline.emulator.request import Request, parse_body, problems
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pipeline.emulator.faults import Fault, FaultKind
+    from pipeline.emulator.faults import Fault
     from pipeline.emulator.world import World
 
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/,\s]+)/\d{8}/(?P<region>[^/]+)/rekognition/aws4_request")
@@ -46,7 +46,7 @@ class Call:
     """HTTP status; 0 when the connection was reset."""
     error: str | None
     """AWS error code."""
-    fault: FaultKind | None
+    fault: str | None
     """The rule that struck."""
     time: float
     """When the call came in, in seconds of the monotonic clock."""
@@ -133,30 +133,20 @@ class RekognitionService:
             )
         return self._account_of(match["key"]), match["region"]
 
-    def _answer_within_quota(self, request: Request, position: Position | None) -> tuple[Answer, FaultKind | None]:
+    def _answer_within_quota(self, request: Request, position: Position | None) -> tuple[Answer, str | None]:
         """Return the answer and the kind of fault that struck it."""
         result = self._result(request, position)
-        start = position or Position()
-        site = CallSite(
-            operation=request.operation,
-            account=request.account,
-            region=request.region,
-            project=request.project,
-            page=start.page,
-            has_token=request.token is not None,
-            after_empty=start.after_empty,
-            is_page=isinstance(result, Listing),
-            is_last=isinstance(result, Listing) and start.start + result.page_size >= len(result.items),
-        )
-        fault, seconds = self._rules.strike(site)
+        position = position or Position()
+        listing = result if isinstance(result, Listing) else None
+        fault, seconds = self._rules.strike(request, position, listing)
         kind = fault.kind if fault is not None else None
-        error = fault.error(site) if fault is not None else None
+        error = fault.error(request) if fault is not None else None
         if error is not None:
             answer = error.answer()
         elif isinstance(result, ServiceError):
             answer = result.answer()
         elif isinstance(result, Listing):
-            answer = Answer(200, self._paginator.page(result, start, request.token, kind))
+            answer = Answer(200, self._paginator.page(result, position, request.token, kind))
         else:
             answer = Answer(200, encode(result))
         if fault is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar, overload
 
@@ -61,13 +61,8 @@ class LazySequence(Sequence[T]):
     def __getitem__(self, index: slice) -> list[T]: ...
     def __getitem__(self, index: int | slice) -> T | list[T]:
         if isinstance(index, slice):
-            return [self._make(i) for i in range(*index.indices(self._length))]
-        if not -self._length <= index < self._length:
-            raise IndexError(index)
-        return self._make(index % self._length)
-
-    def __iter__(self) -> Iterator[T]:
-        return (self._make(i) for i in range(self._length))
+            return [self._make(number) for number in range(self._length)[index]]
+        return self._make(range(self._length)[index])
 
 
 @dataclass(frozen=True)
