@@ -124,13 +124,13 @@ def emulator(
 
         AWS_ENDPOINT_URL=http://127.0.0.1:5000 aws rekognition describe-projects
     """
-    from pipeline.emulator import DEFAULT_ACCOUNT, Emulator, Fault, SeededWorld, default_world
+    from pipeline.emulator import DEFAULT_ACCOUNT, Emulator, Fault, RandomWorld, demo_world
 
     with _ours():
         world = (
-            default_world()
+            demo_world()
             if projects is None
-            else SeededWorld(
+            else RandomWorld(
                 seed,
                 accounts=tuple(account or (DEFAULT_ACCOUNT,)),
                 regions=tuple(region or DEMO_REGIONS),
@@ -139,6 +139,8 @@ def emulator(
             )
         )
         faults = [Fault.parse(rule) for rule in fault or ()]
+        if throttle_rate:
+            faults.append(Fault("throttle", probability=throttle_rate))
         if error_rate:
             faults.append(Fault("internal_error", probability=error_rate))
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -151,7 +153,6 @@ def emulator(
                 port=port,
                 refused=refuse or (),
                 tps=tps,
-                throttle_rate=throttle_rate,
                 latency=latency,
             ) as endpoint,
         ):

@@ -1,179 +1,132 @@
-"""Datasets of seeded projects: entries, and statistics and label counts that add up from the same entries."""
+"""Datasets of generated projects: entries, and statistics and labels counted from the same entries."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from pipeline.emulator.history import DAY, HOUR, History, ProjectPlan
-from pipeline.emulator.versions import console_bucket
-from pipeline.emulator.wire import JsonObject, epoch_seconds
-from pipeline.emulator.world import Dataset, LazySequence
+from pipeline.emulator.json_protocol import JsonObject, epoch_seconds
+from pipeline.emulator.operations import entry_labels
+from pipeline.emulator.random_stream import RandomStream
+from pipeline.emulator.version_description import console_bucket
+from pipeline.emulator.world import Dataset
 
 if TYPE_CHECKING:
-    from pipeline.emulator.dice import Dice
-
-Kind = Literal["TRAIN", "TEST"]
-_KINDS: tuple[Kind, ...] = ("TRAIN", "TEST")
+    from pipeline.emulator.generated_world import ProjectPlan
 
 _STATUSES = (
     (("CREATE_COMPLETE", "SUCCESS", "The dataset was successfully created from the manifest file."), 60),
     (("UPDATE_COMPLETE", "SUCCESS", "The dataset was successfully updated."), 30),
-    (
-        (
-            "UPDATE_FAILED",
-            "CLIENT_ERROR",
-            "The manifest file contains images from multiple S3 buckets.",
-        ),
-        5,
-    ),
+    (("UPDATE_FAILED", "CLIENT_ERROR", "The manifest file contains images from multiple S3 buckets."), 5),
     (("UPDATE_IN_PROGRESS", "SUCCESS", "The dataset is being updated."), 3),
     (("CREATE_FAILED", "SERVICE_ERROR", "Amazon Rekognition experienced a service issue."), 2),
 )
-_LABELED_SHARE = 0.92
-_ERROR_SHARE = 0.02
 _SMALLEST = {"TRAIN": 48, "TEST": 12}
+_HOUR = 3_600_000
 
 
-@dataclass(frozen=True)
-class _Image:
-    """What is known of one entry before it is written."""
-
-    labels: tuple[str, ...]
-    """One a box for detection; else one or two for the image."""
-    has_error: bool
-    dice: Dice
+def dataset_summaries(seed: int, plan: ProjectPlan) -> list[JsonObject]:
+    """Return the DatasetMetadata of a project, as DescribeProjects lists it."""
+    if plan.trained_from != "datasets" or plan.versions == 0 or plan.feature != "CUSTOM_LABELS":
+        return []
+    return [_summary(seed, plan, kind) for kind in ("TRAIN", "TEST")]
 
 
-class DatasetWriter:
-    """Writes the datasets of a world's projects."""
+def _summary(seed: int, plan: ProjectPlan, kind: str) -> JsonObject:
+    values = RandomStream(seed, plan.arn, kind, "dataset")
+    created_ms = plan.created_ms + _HOUR // 60 + values.below(_HOUR)
+    status, code, message = values.weighted(_STATUSES)
+    return {
+        "CreationTimestamp": epoch_seconds(created_ms),
+        "DatasetType": kind,
+        "DatasetArn": f"{plan.arn_base}/dataset/{kind.lower()}/{created_ms}",
+        "Status": status,
+        "StatusMessage": message,
+        "StatusMessageCode": code,
+    }
 
-    def __init__(self, history: History) -> None:
-        self._history = history
 
-    def summaries(self, plan: ProjectPlan) -> list[JsonObject]:
-        """DatasetMetadata of a project, as DescribeProjects lists it."""
-        if plan.trained_from != "datasets" or plan.versions == 0 or plan.feature != "CUSTOM_LABELS":
-            return []
-        return [self._summary(plan, kind) for kind in _KINDS]
+def dataset_of(seed: int, plan: ProjectPlan, summary: JsonObject) -> Dataset:
+    """Return the dataset that one of the summaries is about."""
+    values = RandomStream(seed, plan.arn, summary["DatasetType"], "size")
+    smallest = _SMALLEST[summary["DatasetType"]]
+    total = 0 if summary["Status"] == "CREATE_FAILED" else smallest + values.below(4 * smallest)
+    entries = [_entry(seed, plan, summary, number) for number in range(total)]
+    labels = [entry_labels(entry) for entry in entries]
+    images = Counter(label for found in labels for label in set(found))
+    boxes = Counter(label for found in labels for label in found)
+    description = {key: value for key, value in summary.items() if key not in ("DatasetArn", "DatasetType")} | {
+        "LastUpdatedTimestamp": epoch_seconds(round(summary["CreationTimestamp"] * 1000) + values.below(24 * _HOUR)),
+        "DatasetStats": {
+            "LabeledEntries": sum(bool(found) for found in labels),
+            "TotalEntries": total,
+            "TotalLabels": len(images),
+            "ErrorEntries": sum("cl-errors" in entry for entry in entries),
+        },
+    }
+    label_descriptions: list[JsonObject] = []
+    for label in sorted(images):
+        stats = {"EntryCount": images[label]}
+        if plan.subject.detection:
+            stats["BoundingBoxCount"] = boxes[label]
+        label_descriptions.append({"LabelName": label, "LabelStats": stats})
+    lines = [json.dumps(entry, ensure_ascii=False, separators=(",", ":")) for entry in entries]
+    return Dataset(description, lines, label_descriptions)
 
-    def dataset(self, plan: ProjectPlan, dataset_arn: str) -> Dataset | None:
-        """Return the dataset with this ARN, if it is of the project."""
-        for kind, summary in zip(_KINDS, self.summaries(plan), strict=False):
-            if summary["DatasetArn"] == dataset_arn:
-                return self._dataset(plan, kind, summary)
-        return None
 
-    def _summary(self, plan: ProjectPlan, kind: Kind) -> JsonObject:
-        dice = self._history.dice(plan, kind, "dataset")
-        created_ms = plan.created_ms + HOUR // 60 + dice.below(HOUR)
-        status, code, message = dice.weighted(_STATUSES)
-        project = plan.arn.rpartition("/")[0]
-        return {
-            "CreationTimestamp": epoch_seconds(created_ms),
-            "DatasetType": kind,
-            "DatasetArn": f"{project}/dataset/{kind.lower()}/{created_ms}",
-            "Status": status,
-            "StatusMessage": message,
-            "StatusMessageCode": code,
+def _entry(seed: int, plan: ProjectPlan, summary: JsonObject, number: int) -> JsonObject:
+    """Return one entry: an image, and what is known about it."""
+    kind = summary["DatasetType"]
+    values = RandomStream(seed, plan.arn, kind, number)
+    made = datetime.fromtimestamp(summary["CreationTimestamp"] // 1 - number, UTC)
+    common = {"human-annotated": "yes", "creation-date": f"{made:%Y-%m-%dT%H:%M:%S}.000Z"}
+    name = f"assets/{plan.subject.name}_{kind.lower()}/IMG_{number:05}.jpg"
+    entry: JsonObject = {"source-ref": f"s3://{console_bucket(seed, plan)}/{name}"}
+    is_labeled = values.chance(0.92)
+    if is_labeled and plan.subject.detection:
+        entry |= _boxes(plan.subject.labels, common, values)
+    elif is_labeled:
+        label = values.pick(plan.subject.labels)
+        entry[label] = 1
+        entry[f"{label}-metadata"] = {
+            "confidence": 1,
+            "job-name": f"labeling-job/{label}",
+            "class-name": label,
+            **common,
+            "type": "groundtruth/image-classification",
         }
-
-    def _dataset(self, plan: ProjectPlan, kind: Kind, summary: JsonObject) -> Dataset:
-        dice = self._history.dice(plan, kind, "size")
-        created_ms = round(summary["CreationTimestamp"] * 1000)
-        total = 0 if summary["Status"] == "CREATE_FAILED" else _SMALLEST[kind] + dice.below(4 * _SMALLEST[kind])
-        images = [self._image(plan, kind, number) for number in range(total)]
-        entry_counts = Counter(label for image in images for label in set(image.labels))
-        box_counts = Counter(label for image in images for label in image.labels)
-        labels: list[JsonObject] = []
-        for label in sorted(entry_counts):
-            stats = {"EntryCount": entry_counts[label]}
-            if plan.family.detection:
-                stats["BoundingBoxCount"] = box_counts[label]
-            labels.append({"LabelName": label, "LabelStats": stats})
-        updated_ms = min(created_ms + dice.below(30 * DAY), self._history.now_ms)
-        description: JsonObject = {
-            "CreationTimestamp": summary["CreationTimestamp"],
-            "LastUpdatedTimestamp": epoch_seconds(updated_ms),
-            "Status": summary["Status"],
-            "StatusMessage": summary["StatusMessage"],
-            "StatusMessageCode": summary["StatusMessageCode"],
-            "DatasetStats": {
-                "LabeledEntries": sum(bool(image.labels) for image in images),
-                "TotalEntries": total,
-                "TotalLabels": len(labels),
-                "ErrorEntries": sum(image.has_error for image in images),
-            },
-        }
-        return Dataset(description, LazySequence(total, lambda i: self._entry(plan, kind, i, created_ms)), labels)
-
-    def _image(self, plan: ProjectPlan, kind: Kind, number: int) -> _Image:
-        dice = self._history.dice(plan, kind, number)
-        has_error = dice.chance(_ERROR_SHARE)
-        if not dice.chance(_LABELED_SHARE):
-            return _Image((), has_error, dice)
-        known = plan.family.labels
-        if plan.family.detection:
-            return _Image(tuple(dice.pick(known) for _ in range(1 + dice.below(4))), has_error, dice)
-        first = dice.below(len(known))
-        second = (known[(first + 1) % len(known)],) if dice.below(5) == 0 else ()
-        return _Image((known[first], *second), has_error, dice)
-
-    def _entry(self, plan: ProjectPlan, kind: Kind, number: int, created_ms: int) -> str:
-        image = self._image(plan, kind, number)
-        bucket = console_bucket(self._history.seed, plan.account, plan.region)
-        line: JsonObject = {"source-ref": f"s3://{bucket}/assets/{plan.family.name}_{kind.lower()}/IMG_{number:05}.jpg"}
-        made = datetime.fromtimestamp(created_ms // 1000 - number, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        common = {"human-annotated": "yes", "creation-date": made}
-        if plan.family.detection:
-            if image.labels:
-                _add_boxes(line, image, plan.family.labels, common)
-        else:
-            for label in image.labels:
-                line[label] = 1
-                line[f"{label}-metadata"] = {
-                    "confidence": 1,
-                    "job-name": f"labeling-job/{label}",
-                    "class-name": label,
-                    **common,
-                    "type": "groundtruth/image-classification",
-                }
-        line["cl-metadata"] = {"is_labeled": bool(image.labels)}
-        if image.has_error:
-            line["cl-errors"] = [
-                {
-                    "code": "ERROR_INVALID_IMAGE_DIMENSION",
-                    "message": "The image dimensions are not supported.",
-                }
-            ]
-        return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+    entry["cl-metadata"] = {"is_labeled": is_labeled}
+    if values.chance(0.02):
+        message = "The image dimensions are not supported."
+        entry["cl-errors"] = [{"code": "ERROR_INVALID_IMAGE_DIMENSION", "message": message}]
+    return entry
 
 
-def _add_boxes(line: JsonObject, image: _Image, known: tuple[str, ...], common: dict[str, str]) -> None:
-    width, height = image.dice.pick(((1280, 960), (1920, 1080), (4000, 2667)))
+def _boxes(labels: tuple[str, ...], common: JsonObject, values: RandomStream) -> JsonObject:
+    """Return the members that describe one to four bounding boxes."""
+    width, height = values.pick(((1280, 960), (1920, 1080), (4000, 2667)))
     boxes = []
-    for label in image.labels:
-        wide, high = 20 + image.dice.below(width // 4), 20 + image.dice.below(height // 4)
+    for _ in range(1 + values.below(4)):
+        box_width, box_height = 20 + values.below(width // 4), 20 + values.below(height // 4)
         boxes.append(
             {
-                "class_id": known.index(label),
-                "left": image.dice.below(width - wide),
-                "top": image.dice.below(height - high),
-                "width": wide,
-                "height": high,
+                "class_id": values.below(len(labels)),
+                "left": values.below(width - box_width),
+                "top": values.below(height - box_height),
+                "width": box_width,
+                "height": box_height,
             }
         )
-    line["bounding-box"] = {
-        "image_size": [{"width": width, "height": height, "depth": 3}],
-        "annotations": boxes,
-    }
-    line["bounding-box-metadata"] = {
-        "objects": [{"confidence": 1} for _ in boxes],
-        "class-map": {str(known.index(label)): label for label in sorted(set(image.labels))},
-        "type": "groundtruth/object-detection",
-        **common,
-        "job-name": "labeling-job/bounding-box",
+    used = sorted({box["class_id"] for box in boxes})
+    return {
+        "bounding-box": {"image_size": [{"width": width, "height": height, "depth": 3}], "annotations": boxes},
+        "bounding-box-metadata": {
+            "objects": [{"confidence": 1} for _ in boxes],
+            "class-map": {str(number): labels[number] for number in used},
+            "type": "groundtruth/object-detection",
+            **common,
+            "job-name": "labeling-job/bounding-box",
+        },
     }

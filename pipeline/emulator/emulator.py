@@ -1,39 +1,37 @@
-"""The emulator to start and stop: the service, its neighbours and their server behind one URL."""
+"""The emulator, to start and stop."""
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pipeline.emulator.accounts import DEFAULT_ACCOUNT, key_for
-from pipeline.emulator.default import default_world
-from pipeline.emulator.errors import EmulatorError, EmulatorUnavailableError
-from pipeline.emulator.service import Call, Options, RekognitionService
+from pipeline.emulator.demo_world import demo_world
+from pipeline.emulator.errors import EmulatorError
+from pipeline.emulator.service import LARGEST_PAGE, Call, RekognitionService
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from types import TracebackType
 
     from pipeline.emulator.faults import Fault
-    from pipeline.emulator.neighbours import Neighbours
-    from pipeline.emulator.server import EmulatorServer
+    from pipeline.emulator.http_server import HttpServer
     from pipeline.emulator.world import World
 
 
 class Emulator:
-    """Rekognition Custom Labels on a local URL, with moto's S3, STS and Organizations beside it.
+    """Rekognition Custom Labels on a local URL, with moto's S3, STS and Organizations at the same address.
 
     ::
 
         with Emulator(tps=5.0, faults=[Fault("throttle", probability=0.1)]) as endpoint:
             client = boto3.client("rekognition", endpoint_url=endpoint.url, ...)
 
-    One at a time in a process, because moto's state is the process's. Signatures are not checked.
+    A process can run one emulator at a time, because moto's state belongs to the process. Signatures are not checked.
 
     Raises:
-        EmulatorUnavailableError: moto is not installed.
-        EmulatorError: (on start) the port is taken, or another emulator runs in this process.
+        EmulatorError: moto is not installed; or, on start, the port is taken or another emulator runs.
 
     """
 
@@ -46,76 +44,75 @@ class Emulator:
         faults: Iterable[Fault] = (),
         host: str = "127.0.0.1",
         port: int = 0,
-        default_account: str = DEFAULT_ACCOUNT,
         refused: Iterable[str] = (),
-        on_call: Callable[[Call], None] | None = None,
-        **options: Any,
+        seed: int = 0,
+        tps: float | None = None,
+        latency: float = 0.0,
+        page_size: int = LARGEST_PAGE,
     ) -> None:
-        """`port` 0 takes a free one; roles of `refused` accounts cannot be assumed.
+        """Prepare an emulator of `world` (the demo's without one).
 
-        `options` are the fields of `Options` (seed, tps, latency, ...).
+        Args:
+            world: What exists.
+            faults: What goes wrong.
+            host: Address to listen on.
+            port: Port to listen on; 0 takes a free one.
+            refused: Accounts whose roles cannot be assumed.
+            seed: For random faults, tokens and request ids.
+            tps: Quota in calls a second for each operation, account and region; None is no quota.
+            latency: Seconds that every answer takes at least.
+            page_size: Most items on a page, whatever MaxResults allows.
+
         """
         try:
-            from pipeline.emulator import neighbours, server  # noqa: PLC0415  moto is an extra
+            from pipeline.emulator import http_server, local_aws  # noqa: PLC0415  moto is an extra
         except ImportError as error:
-            raise EmulatorUnavailableError(
+            raise EmulatorError(
                 f'the emulator needs moto ({error}); install it with: pip install "reklake[emulator]"'
             ) from error
-        try:
-            settings = Options(**options)
-        except TypeError as error:
-            raise EmulatorError(f"no such option of the emulator: {error}") from error
-        self._host = host
-        self._port = port
-        self._make_server = server.EmulatorServer
-        self._neighbours: Neighbours = neighbours.Neighbours(default_account, list(refused))
-        self._default_account = default_account
+        self._local_aws = local_aws.LocalAws(list(refused))
         self._service = RekognitionService(
-            world if world is not None else default_world(),
+            world if world is not None else demo_world(),
             faults,
-            settings,
-            self._neighbours.account_of,
-            on_call,
+            self._local_aws.account_of,
+            seed=seed,
+            tps=tps,
+            latency=latency,
+            page_size=page_size,
         )
-        self._server: EmulatorServer | None = None
+        self._listen = partial(http_server.HttpServer, host, port, self._service, self._local_aws)
+        self._server: HttpServer | None = None
         self._thread: threading.Thread | None = None
-        self._closed = threading.Event()
 
     def start(self) -> Self:
-        """Listen, and answer from a thread of its own."""
+        """Listen, and answer from threads of its own."""
         if not Emulator._running.acquire(blocking=False):
             raise EmulatorError("another emulator runs in this process: close it before starting this one")
         try:
-            self._server = self._make_server(self._host, self._port, self._service, self._neighbours)
-        except EmulatorError:
+            self._server = self._listen()
+        except BaseException:
             Emulator._running.release()
             raise
-        self._closed.clear()
-        self._neighbours.open()
+        self._local_aws.open()
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
         return self
 
     def close(self) -> None:
-        """End all connections and give the port back; without effect when it is not running."""
+        """Free the port and end all connections; has no effect when it is not running."""
         if self._server is None or self._thread is None:
             return
-        self._server.stop()
+        self._server.shutdown()
         self._thread.join()
+        self._server.server_close()
         self._server = self._thread = None
-        self._neighbours.close()
+        self._local_aws.close()
         Emulator._running.release()
-        self._closed.set()
 
     def serve_forever(self) -> None:
-        """Serve until `close` is called from another thread or the process is interrupted (Ctrl-C)."""
-        if self._server is None:
-            self.start()
-        try:
-            with contextlib.suppress(KeyboardInterrupt):
-                self._closed.wait()
-        finally:
-            self.close()
+        """Block until `close` is called from another thread, or the process is interrupted (Ctrl-C)."""
+        if self._thread is not None:
+            self._thread.join()
 
     def __enter__(self) -> Self:
         return self.start() if self._server is None else self
@@ -139,15 +136,14 @@ class Emulator:
         return list(self._service.calls)
 
     def use(self, world: World | None = None, *, faults: Iterable[Fault] | None = None) -> None:
-        """Serve another world, or go by other faults, from the next call on."""
+        """Serve another world, or apply other faults, from the next call on."""
         self._service.use(world, faults)
 
-    def environment(self, account: str | None = None, region: str = "us-east-1") -> dict[str, str]:
-        """Environment variables that send any AWS client here, as a caller of `account`."""
-        own = account is None or account == self._default_account
+    def environment(self, account: str = DEFAULT_ACCOUNT, region: str = "us-east-1") -> dict[str, str]:
+        """Return environment variables that send any AWS client here, as a caller of `account`."""
         return {
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": "testing" if own else key_for(str(account)),
+            "AWS_ACCESS_KEY_ID": "testing" if account == DEFAULT_ACCOUNT else key_for(account),
             "AWS_SECRET_ACCESS_KEY": "testing",  # no signature is checked
             "AWS_DEFAULT_REGION": region,
             "AWS_EC2_METADATA_DISABLED": "true",

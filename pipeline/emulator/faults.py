@@ -1,99 +1,97 @@
-"""Faults that rules inject into the answers: throttles, broken bodies, odd pages."""
+"""Faults: rules for what goes wrong, with which calls, and how often."""
 
 from __future__ import annotations
 
 import dataclasses
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
-from pipeline.emulator.dice import Dice
 from pipeline.emulator.errors import EmulatorError
+from pipeline.emulator.json_protocol import JSON_TYPE, Answer, ServiceError
+from pipeline.emulator.random_stream import RandomStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-FaultKind = Literal[
-    "throttle",
-    "throttle_500",
-    "provisioned_throughput",
-    "internal_error",
-    "access_denied",
-    "region_not_enabled",
-    "unknown_operation",
-    "expired_token",
-    "vanished",
-    "cut_body",
-    "short_body",
-    "html",
-    "reset",
-    "raw_body",
-    "latency",
-    "empty_page_with_token",
-    "empty_token",
-    "repeat_token",
-    "repeat_item",
-]
+    from pipeline.emulator.pagination import Listing, Position
+    from pipeline.emulator.request import Request
 
-PAGE_KINDS = frozenset({"empty_page_with_token", "empty_token", "repeat_token", "repeat_item"})
-"""Kinds that change a page of a listing; the others replace or damage the whole answer."""
+KINDS = {
+    "throttle": "ThrottlingException, HTTP 400",
+    "throttle_500": "ThrottlingException, HTTP 500",
+    "provisioned_throughput": "ProvisionedThroughputExceededException, HTTP 400",
+    "internal_error": "InternalServerError, HTTP 500",
+    "access_denied": "AccessDeniedException, HTTP 400",
+    "region_not_enabled": "UnrecognizedClientException, HTTP 400, as from a region that the account has not enabled",
+    "unknown_operation": "UnknownOperationException, HTTP 400",
+    "expired_token": "InvalidPaginationTokenException for a call with a token; once, unless `times` is given",
+    "vanished": "ResourceNotFoundException from DescribeProjectVersions",
+    "cut_body": "HTTP 200 with JSON that ends in the middle; Content-Length fits",
+    "short_body": "HTTP 200; Content-Length promises more than is sent before the connection closes",
+    "html": "HTTP 200 with an HTML page",
+    "reset": "a TCP reset instead of an answer",
+    "raw_body": "`body` as it is, with `status` and `content_type`",
+    "latency": "the answer comes `seconds` later; later rules still apply",
+    "empty_page_with_token": "an extra page without items before the true one",
+    "empty_token": '`"NextToken": ""` on the last page',
+    "repeat_token": "the token that was sent comes back as the next one",
+    "repeat_item": "the last item of the previous page also comes first on this page",
+}
+"""Kinds of faults, and what the client sees."""
 
+_API_ERRORS: dict[str, tuple[str, str, int]] = {
+    "throttle": ("ThrottlingException", "Rate exceeded", 400),
+    "throttle_500": ("ThrottlingException", "Rate exceeded", 500),
+    "provisioned_throughput": (
+        "ProvisionedThroughputExceededException",
+        "Provisioned throughput for {operation} is exceeded",
+        400,
+    ),
+    "internal_error": ("InternalServerError", "Internal server error", 500),
+    "access_denied": (
+        "AccessDeniedException",
+        "User: arn:aws:iam::{account}:user/emulated is not authorized to perform: rekognition:{operation}",
+        400,
+    ),
+    "region_not_enabled": (
+        "UnrecognizedClientException",
+        "The security token included in the request is invalid.",
+        400,
+    ),
+    "unknown_operation": ("UnknownOperationException", "The operation is not known", 400),
+    "expired_token": ("InvalidPaginationTokenException", "The pagination token has expired", 400),
+    "vanished": (
+        "ResourceNotFoundException",
+        "The resource id or ARN specified in the request is not found",
+        400,
+    ),
+}
+"""Faults that are errors of the API: code, message and HTTP status."""
 
-@dataclass(frozen=True)
-class CallSite:
-    """What is known of a call when its rules are looked up."""
-
-    operation: str
-    account: str
-    region: str
-    project: str | None
-    """Name of the project in the request's ARN."""
-    page: int
-    """Number of the page, counted from 1."""
-    has_token: bool
-    after_empty: bool = False
-    """The page before was the extra, empty one."""
-    is_last: bool = False
-    """No page follows; known only once the listing is."""
+_HTML = b"""<!DOCTYPE html>
+<html><head><title>503 Service Temporarily Unavailable</title></head>
+<body><h1>Service Temporarily Unavailable</h1></body></html>
+"""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One rule: what goes wrong (`kind`), for which calls, and how often.
+    """One rule: what goes wrong (`kind`), with which calls, and how often.
 
-    | kind | what the client sees |
-    |---|---|
-    | throttle, throttle_500 | ThrottlingException with HTTP 400 or 500 |
-    | provisioned_throughput | ProvisionedThroughputExceededException, 400 |
-    | internal_error | InternalServerError, 500 |
-    | access_denied | AccessDeniedException, 400 |
-    | region_not_enabled | UnrecognizedClientException, 400: as a region answers that the account has not enabled |
-    | unknown_operation | UnknownOperationException, 400 |
-    | expired_token | InvalidPaginationTokenException for a call that carries a token; once without `times` |
-    | vanished | ResourceNotFoundException from DescribeProjectVersions |
-    | cut_body | 200 whose JSON ends in the middle, Content-Length to match |
-    | short_body | 200 whose Content-Length promises more than is sent before the connection closes |
-    | html | 200 with an HTML page |
-    | reset | the connection reset (TCP RST) without an answer |
-    | raw_body | `body`, as it is, with `status` and `content_type` |
-    | latency | the true answer, `seconds` late; rules after it still apply |
-    | empty_page_with_token | an extra page without items before the true one |
-    | empty_token | `"NextToken": ""` on the last page |
-    | repeat_token | the token that was sent comes back as the next one |
-    | repeat_item | the last item of the page before stands first on this page too |
-
-    A rule applies to the calls that fit all of operation, region, account, project and page that are given.
-    Of these it takes each one; or the `nth` (from 1); or every `every`-th; or each with `probability`.
+    A rule applies to calls that match all given conditions: operation, region, account, project and page.
+    Of these calls it strikes every one; or the `nth` (from 1); or every `every`-th; or each with `probability`.
     """
 
-    kind: FaultKind
+    kind: str
+    """One of KINDS."""
     operation: str | None = None
     region: str | None = None
     account: str | None = None
     project: str | None = None
     """Name of the project, for operations that take an ARN."""
     page: int | None = None
-    """Page of the listing, counted from 1."""
+    """Page of the listing, from 1."""
     nth: int | None = None
     every: int | None = None
     probability: float | None = None
@@ -105,12 +103,12 @@ class Fault:
     """Answer of a raw_body rule."""
     status: int = 200
     """HTTP status of a raw_body rule."""
-    content_type: str = "application/x-amz-json-1.1"
+    content_type: str = JSON_TYPE
     """Content type of a raw_body rule."""
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(FaultKind):
-            raise EmulatorError(f"unknown fault {self.kind!r}; known are {', '.join(get_args(FaultKind))}")
+        if self.kind not in KINDS:
+            raise EmulatorError(f"unknown fault {self.kind!r}; known are {', '.join(KINDS)}")
         if sum(given is not None for given in (self.nth, self.every, self.probability)) > 1:
             raise EmulatorError(f"fault {self.kind}: give one of nth, every and probability")
         for name in ("nth", "every", "times", "page"):
@@ -140,41 +138,55 @@ class Fault:
             try:
                 values[name] = _converted(value, types[name])
             except ValueError as error:
-                raise EmulatorError(f"fault {text!r}: {value!r} is no value for {name}") from error
-        return cls(kind, **values)  # type: ignore[arg-type]  # checked by __post_init__
+                raise EmulatorError(f"fault {text!r}: {value!r} is not a value for {name}") from error
+        return cls(kind, **values)
 
-    def fits(self, site: CallSite) -> bool:
-        """Whether the rule is about such calls at all."""
-        return self._is_possible(site) and all(
-            wanted is None or wanted == actual
-            for wanted, actual in (
-                (self.operation, site.operation),
-                (self.region, site.region),
-                (self.account, site.account),
-                (self.project, site.project),
-                (self.page, site.page),
-            )
+    def matches(self, request: Request, position: Position, listing: Listing | None) -> bool:
+        """Return whether the rule applies to a call; `listing` is what the call pages through, if anything."""
+        conditions = (
+            (self.operation, request.operation),
+            (self.account, request.account),
+            (self.region, request.region),
+            (self.project, request.project),
+            (self.page, position.page),
         )
-
-    def _is_possible(self, site: CallSite) -> bool:
-        match self.kind:
-            case "expired_token" | "repeat_token":
-                return site.has_token
-            case "vanished":
-                return site.operation == "DescribeProjectVersions"
-            case "empty_page_with_token":
-                return not site.after_empty
-            case "empty_token":
-                return site.is_last
-            case "repeat_item":
-                return site.page > 1
-            case _:
-                return True
+        possible = {
+            "expired_token": request.token is not None,
+            "vanished": request.operation == "DescribeProjectVersions",
+            "empty_page_with_token": listing is not None and not position.after_empty,
+            "empty_token": listing is not None and listing.is_last(position),
+            "repeat_token": listing is not None and request.token is not None,
+            "repeat_item": listing is not None and position.page > 1,
+        }
+        return possible.get(self.kind, True) and all(wanted in (None, actual) for wanted, actual in conditions)
 
     @property
     def limit(self) -> int | None:
         """How often the rule may strike; None: no limit."""
         return 1 if self.times is None and self.kind == "expired_token" else self.times
+
+    def error(self, request: Request) -> ServiceError | None:
+        """Return the API error that the fault stands for; None if it is none."""
+        if self.kind not in _API_ERRORS:
+            return None
+        code, message, status = _API_ERRORS[self.kind]
+        return ServiceError(code, message.format(operation=request.operation, account=request.account), status)
+
+    def damage(self, answer: Answer) -> Answer:
+        """Return the answer with what the fault does to its transport."""
+        match self.kind:
+            case "cut_body":
+                return dataclasses.replace(answer, body=answer.body[: len(answer.body) // 2])
+            case "short_body":
+                return dataclasses.replace(answer, ending="short")
+            case "reset":
+                return dataclasses.replace(answer, ending="reset")
+            case "html":
+                return Answer(200, _HTML, content_type="text/html")
+            case "raw_body":
+                return Answer(self.status, self.body, content_type=self.content_type)
+            case _:
+                return answer
 
 
 def _converted(value: str, annotation: str) -> object:
@@ -185,32 +197,23 @@ def _converted(value: str, annotation: str) -> object:
     return value.encode() if annotation.startswith("bytes") else value
 
 
-@dataclass(frozen=True)
-class Strike:
-    """The rules that struck a call."""
-
-    fault: Fault | None
-    seconds: float
-    """Delay that latency rules add."""
-
-
-class FaultInjector:
-    """Looks up the rules in their order and counts; thread-safe. The first rule that is due strikes."""
+class FaultRules:
+    """Rules in their order, and how often each applied and struck. Thread-safe."""
 
     def __init__(self, faults: Iterable[Fault], seed: int) -> None:
-        self._faults: Sequence[Fault] = tuple(faults)
+        self._faults = tuple(faults)
         self._seed = seed
         self._seen = [0] * len(self._faults)
         self._struck = [0] * len(self._faults)
         self._lock = threading.Lock()
 
-    def strike(self, site: CallSite, kinds: frozenset[str]) -> Strike:
-        """Decide what happens to a call, from the rules of these kinds. Each call is counted."""
+    def strike(self, request: Request, position: Position, listing: Listing | None) -> tuple[Fault | None, float]:
+        """Return the first rule that is due for a call, and the delay that latency rules before it add."""
         struck: Fault | None = None
         seconds = 0.0
         with self._lock:
             for index, fault in enumerate(self._faults):
-                if fault.kind not in kinds or not fault.fits(site):
+                if not fault.matches(request, position, listing):
                     continue
                 self._seen[index] += 1
                 if struck is not None or not self._is_due(index, fault):
@@ -220,7 +223,7 @@ class FaultInjector:
                     seconds += fault.seconds
                 else:
                     struck = fault
-        return Strike(struck, seconds)
+        return struck, seconds
 
     def _is_due(self, index: int, fault: Fault) -> bool:
         seen = self._seen[index]
@@ -231,9 +234,5 @@ class FaultInjector:
         if fault.every is not None:
             return seen % fault.every == 0
         if fault.probability is not None:
-            return Dice(self._seed, "fault", index, seen).chance(fault.probability)
+            return RandomStream(self._seed, "fault", index, seen).chance(fault.probability)
         return True
-
-
-ANSWER_KINDS = frozenset(get_args(FaultKind)) - PAGE_KINDS
-"""Kinds that replace, damage or delay the whole answer."""

@@ -1,34 +1,32 @@
-"""From a request to its answer: who calls, is it within the quota, is it well formed, what exists."""
+"""From a request to its answer: who calls, within the quota or not, what exists, what goes wrong."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import re
 import time
 import uuid
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.emulator.answers import Answer, ServiceError, damaged, fault_error, throttled
-from pipeline.emulator.dice import Dice
-from pipeline.emulator.faults import ANSWER_KINDS, PAGE_KINDS, CallSite, Fault, FaultInjector, FaultKind
-from pipeline.emulator.listing import Ending, Listing, PageCache, Pager
-from pipeline.emulator.operations import OPERATIONS, listing_name, project_name
+from pipeline.emulator.faults import FaultRules
+from pipeline.emulator.json_protocol import Answer, JsonObject, ServiceError, encode
+from pipeline.emulator.operations import OPERATIONS
+from pipeline.emulator.pagination import Listing, Paginator, Position
 from pipeline.emulator.quota import Quota
-from pipeline.emulator.tokens import InvalidTokenError, Position, Tokens
-from pipeline.emulator.validation import problem_message, problems
-from pipeline.emulator.wire import JsonObject, encode
+from pipeline.emulator.random_stream import RandomStream
+from pipeline.emulator.request import Request, parse_body, problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pipeline.emulator.faults import Fault
     from pipeline.emulator.world import World
 
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/,\s]+)/\d{8}/(?P<region>[^/]+)/rekognition/aws4_request")
-_LARGEST_PAGE = 100
+LARGEST_PAGE = 100
 _LARGEST_POLICY_PAGE = 5
 _CALLS_KEPT = 100_000
 
@@ -48,65 +46,11 @@ class Call:
     """HTTP status; 0 when the connection was reset."""
     error: str | None
     """AWS error code."""
-    fault: FaultKind | None
+    fault: str | None
     """The rule that struck."""
     time: float
-    """When the call came in, seconds on the monotonic clock."""
+    """When the call came in, in seconds of the monotonic clock."""
     request_id: str
-
-
-@dataclass(frozen=True)
-class Options:
-    """How the service behaves, whatever it serves."""
-
-    seed: int = 0
-    tps: float | None = None
-    """Quota of calls a second for each operation, account and region; None: no quota."""
-    throttle_rate: float = 0.0
-    """Share of calls that are throttled at random (seeded)."""
-    latency: float = 0.0
-    """Seconds that every answer takes at least."""
-    page_size: int = _LARGEST_PAGE
-    """Items on a page at most, whatever MaxResults allows."""
-    ending: Ending = "vary"
-    """How listings end: NextToken absent, empty, or the one or the other by listing."""
-    cache_bytes: int = 32 * 1024 * 1024
-    """Encoded pages kept in memory."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer, how much later it is sent, and under which id."""
-
-    answer: Answer
-    seconds: float
-    request_id: str
-
-
-@dataclass(frozen=True)
-class _Request:
-    operation: str
-    account: str = ""
-    region: str = ""
-    params: JsonObject = field(default_factory=dict)
-
-    @property
-    def token(self) -> str | None:
-        """NextToken as sent; `""` asks for the first page, as its absence does."""
-        token = self.params.get("NextToken")
-        return token if isinstance(token, str) and token else None
-
-    @property
-    def listing(self) -> str:
-        return listing_name(self.operation, self.account, self.region, self.params)
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    answer: Answer
-    fault: FaultKind | None = None
-    seconds: float = 0.0
-    page: int = 1
 
 
 class RekognitionService:
@@ -116,47 +60,68 @@ class RekognitionService:
         self,
         world: World,
         faults: Iterable[Fault],
-        options: Options,
         account_of: Callable[[str], str],
-        on_call: Callable[[Call], None] | None = None,
+        *,
+        seed: int = 0,
+        tps: float | None = None,
+        latency: float = 0.0,
+        page_size: int = LARGEST_PAGE,
     ) -> None:
-        self._options = options
-        self._account_of = account_of
-        self._on_call = on_call
-        self._tokens = Tokens(options.seed)
-        self._cache = PageCache(options.cache_bytes)
-        self._pager = Pager(self._tokens, self._cache, options.ending, options.seed)
-        self._quota = Quota(options.tps)
-        self._count = itertools.count(1)
+        """Initialise a service; `account_of` gives the account of an access key, `Emulator` describes the rest."""
         self._world = world
-        self._injector = FaultInjector(faults, options.seed)
+        self._rules = FaultRules(faults, seed)
+        self._account_of = account_of
+        self._seed = seed
+        self._quota = Quota(tps)
+        self._latency = latency
+        self._page_size = page_size
+        self._paginator = Paginator(seed)
+        self._numbers = itertools.count(1)
         self.calls: deque[Call] = deque(maxlen=_CALLS_KEPT)
         """The latest calls, oldest first."""
 
     def use(self, world: World | None = None, faults: Iterable[Fault] | None = None) -> None:
-        """Serve another world, or go by other faults, from now on."""
+        """Serve another world or apply other faults from now on."""
         if world is not None:
             self._world = world
-            self._cache.clear()
         if faults is not None:
-            self._injector = FaultInjector(faults, self._options.seed)
+            self._rules = FaultRules(faults, self._seed)
 
-    def reply(self, operation: str, authorization: str | None, body: bytes) -> Reply:
-        """Answer one call of one of OPERATIONS; a client's mistake is an answer, never an exception."""
-        now = time.monotonic()
-        count = next(self._count)
-        request_id = _request_id(self._options.seed, count)
-        request = _Request(operation)
+    def answer(self, operation: str, authorization: str | None, body: bytes) -> Answer:
+        """Answer one call of one of OPERATIONS; mistakes of the client are answers, never exceptions."""
+        received = time.monotonic()
+        request, position, fault = Request(operation), None, None
         try:
             account, region = self._caller(authorization)
-            request = _Request(operation, account, region, _parsed(body))
-            outcome = self._outcome(request, count, now)
+            request = Request(operation, account, region, parse_body(body))
+            position = self._paginator.position(request.listing, request.token)
+            if self._quota.allows((account, region, operation), received):
+                answer, fault = self._answer_within_quota(request, position)
+            else:
+                answer = ServiceError("ThrottlingException", "Rate exceeded").answer()
         except ServiceError as error:
-            outcome = _Outcome(error.answer())
-        self._record(request, outcome, now, request_id)
-        return Reply(outcome.answer, outcome.seconds, request_id)
+            answer = error.answer()
+        request_id = str(uuid.UUID(RandomStream(self._seed, "request", next(self._numbers)).hexadecimal(32)))
+        arn = request.params.get("ProjectArn")
+        self.calls.append(
+            Call(
+                operation=operation,
+                account=request.account,
+                region=request.region,
+                project_arn=arn if isinstance(arn, str) else None,
+                token=request.token,
+                page=position.page if position is not None else 1,
+                status=0 if answer.ending == "reset" else answer.status,
+                error=answer.error,
+                fault=fault,
+                time=received,
+                request_id=request_id,
+            )
+        )
+        return dataclasses.replace(answer, seconds=answer.seconds + self._latency, request_id=request_id)
 
     def _caller(self, authorization: str | None) -> tuple[str, str]:
+        """Return the account and region that a request is signed for."""
         if not authorization:
             raise ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
         match = _CREDENTIAL.search(authorization)
@@ -168,91 +133,42 @@ class RekognitionService:
             )
         return self._account_of(match["key"]), match["region"]
 
-    def _outcome(self, request: _Request, count: int, now: float) -> _Outcome:
-        options = self._options
-        in_quota = self._quota.allows((request.account, request.region, request.operation), now)
-        if not in_quota or Dice(options.seed, "throttle", count).chance(options.throttle_rate):
-            return _Outcome(throttled().answer(), seconds=options.latency)
-        position = self._position(request)
-        site = CallSite(
-            operation=request.operation,
-            account=request.account,
-            region=request.region,
-            project=project_name(request.params),
-            page=position.page if position is not None else 1,
-            has_token=request.token is not None,
-            after_empty=position is not None and position.after_empty,
-        )
-        strike = self._injector.strike(site, ANSWER_KINDS)
-        kind = strike.fault.kind if strike.fault is not None else None
-        try:
-            if strike.fault is not None and (error := fault_error(strike.fault, site)) is not None:
-                raise error
-            body, page_kind = self._result(request, position, site)
-            answer = Answer(200, body)
-            kind = kind or page_kind
-        except ServiceError as error:
-            answer = error.answer()
-        if strike.fault is not None:
-            answer = damaged(answer, strike.fault)
-        return _Outcome(answer, kind, options.latency + strike.seconds, site.page)
-
-    def _position(self, request: _Request) -> Position | None:
-        """Where the asked page starts; None for a token that is not of this listing."""
-        if request.token is None:
-            return Position()
-        try:
-            return self._tokens.read(request.listing, request.token)
-        except InvalidTokenError:
-            return None
-
-    def _result(self, request: _Request, position: Position | None, site: CallSite) -> tuple[bytes, FaultKind | None]:
-        """Body of the true answer, and the fault that its page has."""
-        found = problems(request.operation, request.params)
-        if found:
-            raise ServiceError("InvalidParameterException", problem_message(found))
-        if position is None:
-            raise ServiceError("InvalidPaginationTokenException", "The pagination token is not valid")
-        operation = OPERATIONS[request.operation]
-        result = operation(self._world, request.account, request.region, request.params)
-        if not isinstance(result, Listing):
-            return encode(result), None
-        largest = _LARGEST_POLICY_PAGE if request.operation == "ListProjectPolicies" else _LARGEST_PAGE
-        size = min(request.params.get("MaxResults") or largest, self._options.page_size)
-        site = dataclasses.replace(site, is_last=self._pager.is_last(result, position, size))
-        fault = self._injector.strike(site, PAGE_KINDS).fault
+    def _answer_within_quota(self, request: Request, position: Position | None) -> tuple[Answer, str | None]:
+        """Return the answer and the kind of fault that struck it."""
+        result = self._result(request, position)
+        position = position or Position()
+        listing = result if isinstance(result, Listing) else None
+        fault, seconds = self._rules.strike(request, position, listing)
         kind = fault.kind if fault is not None else None
-        return self._pager.page(result, position, size, request.token, kind), kind
+        error = fault.error(request) if fault is not None else None
+        if error is not None:
+            answer = error.answer()
+        elif isinstance(result, ServiceError):
+            answer = result.answer()
+        elif isinstance(result, Listing):
+            answer = Answer(200, self._paginator.page(result, position, request.token, kind))
+        else:
+            answer = Answer(200, encode(result))
+        if fault is not None:
+            answer = fault.damage(answer)
+        return dataclasses.replace(answer, seconds=seconds), kind
 
-    def _record(self, request: _Request, outcome: _Outcome, now: float, request_id: str) -> None:
-        arn = request.params.get("ProjectArn")
-        call = Call(
-            operation=request.operation,
-            account=request.account,
-            region=request.region,
-            project_arn=arn if isinstance(arn, str) else None,
-            token=request.token,
-            page=outcome.page,
-            status=0 if outcome.answer.ending == "reset" else outcome.answer.status,
-            error=outcome.answer.error,
-            fault=outcome.fault,
-            time=now,
-            request_id=request_id,
-        )
-        self.calls.append(call)
-        if self._on_call is not None:
-            self._on_call(call)
-
-
-def _parsed(body: bytes) -> JsonObject:
-    try:
-        params = json.loads(body or b"{}")
-    except ValueError as error:
-        raise ServiceError("SerializationException", "The request body is not JSON") from error
-    if not isinstance(params, dict):
-        raise ServiceError("SerializationException", "The request body is not a JSON object")
-    return params
-
-
-def _request_id(seed: int, count: int) -> str:
-    return str(uuid.UUID(Dice(seed, "request", count).hexadecimal(32)))
+    def _result(self, request: Request, position: Position | None) -> Listing | JsonObject | ServiceError:
+        """Return what the operation gives, before any fault."""
+        violated = problems(request.operation, request.params)
+        if violated:
+            errors = "error" if len(violated) == 1 else "errors"
+            message = f"{len(violated)} validation {errors} detected: {'; '.join(violated)}"
+            return ServiceError("InvalidParameterException", message)
+        if position is None:
+            return ServiceError("InvalidPaginationTokenException", "The pagination token is not valid")
+        try:
+            result = OPERATIONS[request.operation](self._world, request)
+        except ServiceError as error:
+            return error
+        if isinstance(result, dict):
+            return result
+        result_key, items = result
+        largest = _LARGEST_POLICY_PAGE if request.operation == "ListProjectPolicies" else LARGEST_PAGE
+        page_size = min(request.params.get("MaxResults") or largest, self._page_size)
+        return Listing(request.listing, result_key, items, page_size)

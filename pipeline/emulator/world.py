@@ -1,13 +1,13 @@
-"""What the emulator serves: the World protocol, and a world given literally as wire-format dicts."""
+"""What the emulator serves: the World protocol, and a world of plain dicts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar, overload
 
 if TYPE_CHECKING:
-    from pipeline.emulator.wire import JsonObject
+    from pipeline.emulator.json_protocol import JsonObject
 
 T = TypeVar("T")
 Scope = tuple[str, str]
@@ -61,13 +61,8 @@ class LazySequence(Sequence[T]):
     def __getitem__(self, index: slice) -> list[T]: ...
     def __getitem__(self, index: int | slice) -> T | list[T]:
         if isinstance(index, slice):
-            return [self._make(i) for i in range(*index.indices(self._length))]
-        if not -self._length <= index < self._length:
-            raise IndexError(index)
-        return self._make(index % self._length)
-
-    def __iter__(self) -> Iterator[T]:
-        return (self._make(i) for i in range(self._length))
+            return [self._make(number) for number in range(self._length)[index]]
+        return self._make(range(self._length)[index])
 
 
 @dataclass(frozen=True)
@@ -117,37 +112,6 @@ class StaticWorld:
             for project, versions in self.scopes.get((account, region), ())
         )
         return self.resource_tags.get(resource_arn, {} if known else None)
-
-
-@dataclass(frozen=True)
-class LayeredWorld:
-    """Several worlds in one: projects of all, and each ARN from the first world that knows it."""
-
-    worlds: Sequence[World]
-
-    def projects(self, account: str, region: str) -> Sequence[JsonObject]:
-        """ProjectDescriptions of all worlds."""
-        return [project for world in self.worlds for project in world.projects(account, region)]
-
-    def versions(self, account: str, region: str, project_arn: str) -> Sequence[JsonObject] | None:
-        """ProjectVersionDescriptions of the project."""
-        return _first(world.versions(account, region, project_arn) for world in self.worlds)
-
-    def dataset(self, account: str, region: str, dataset_arn: str) -> Dataset | None:
-        """Return the dataset."""
-        return _first(world.dataset(account, region, dataset_arn) for world in self.worlds)
-
-    def policies(self, account: str, region: str, project_arn: str) -> Sequence[JsonObject] | None:
-        """ProjectPolicies of the project."""
-        return _first(world.policies(account, region, project_arn) for world in self.worlds)
-
-    def tags(self, account: str, region: str, resource_arn: str) -> Mapping[str, str] | None:
-        """Tags of the resource."""
-        return _first(world.tags(account, region, resource_arn) for world in self.worlds)
-
-
-def _first(found: Iterable[T | None]) -> T | None:
-    return next((value for value in found if value is not None), None)
 
 
 def _stands_in(arn: str, account: str, region: str) -> bool:

@@ -227,22 +227,21 @@ def test_metrics_that_could_not_be_written_are_refused_before_anybody_is_asked(
 
 
 def test_metrics_that_cannot_be_written_in_the_end_are_a_warning_of_a_run_that_stands(
-    reklake: Run, endpoint: Emulator, tmp_path: Path
+    reklake: Run, endpoint: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     path = ran_before(tmp_path)
     told = threading.Event()
+    answer = endpoint._service.answer
 
-    def take_away(*_: Any) -> None:
+    def take_away(*request: Any) -> Any:
         if not told.is_set():
             told.set()
             path.unlink()
             path.parent.rmdir()
+        return answer(*request)
 
-    endpoint._service._on_call, before = take_away, endpoint._service._on_call
-    try:
-        ran = reklake("sync", *ONE, "--quiet", "--metrics-file", str(path), **endpoint.environment())
-    finally:
-        endpoint._service._on_call = before
+    monkeypatch.setattr(endpoint._service, "answer", take_away)
+    ran = reklake("sync", *ONE, "--quiet", "--metrics-file", str(path), **endpoint.environment())
     assert told.is_set()
     assert ran.returncode == 3, ran.stderr
     assert f"the snapshot stands, but {path}: cannot be written: there is no folder" in ran.stdout

@@ -8,9 +8,9 @@ import re
 import pytest
 from botocore.parsers import create_parser
 
-from pipeline.emulator import DEFAULT_ACCOUNT, SeededWorld, default_world
-from pipeline.emulator.service import Options, RekognitionService
-from pipeline.emulator.validation import service_model
+from pipeline.emulator import DEFAULT_ACCOUNT, RandomWorld, demo_world
+from pipeline.emulator.request import service_model
+from pipeline.emulator.service import RekognitionService
 
 REGIONS = ("us-east-1", "eu-west-1")
 SCALARS = {
@@ -61,7 +61,7 @@ class Checked:
     """The service, with each answer checked on its way."""
 
     def __init__(self, world):
-        self.service = RekognitionService(world, (), Options(seed=1), lambda _: DEFAULT_ACCOUNT)
+        self.service = RekognitionService(world, (), lambda _: DEFAULT_ACCOUNT, seed=1)
         self.answers = dict.fromkeys(
             ("DescribeProjects", "DescribeProjectVersions", "DescribeDataset", "ListDatasetEntries",
              "ListDatasetLabels", "ListProjectPolicies", "ListTagsForResource"), 0
@@ -69,7 +69,7 @@ class Checked:
 
     def call(self, region, operation, **params):
         authorization = f"AWS4-HMAC-SHA256 Credential=testing/20260601/{region}/rekognition/aws4_request, Signature=0"
-        answer = self.service.reply(operation, authorization, json.dumps(params).encode()).answer
+        answer = self.service.answer(operation, authorization, json.dumps(params).encode())
         raw = json.loads(answer.body)
         if answer.status != 200:
             assert raw["__type"] == "ResourceNotReadyException"
@@ -96,8 +96,8 @@ class Checked:
 @pytest.mark.parametrize(
     ("world", "least"),
     [
-        pytest.param(default_world(), 10, id="the demo's"),
-        pytest.param(SeededWorld(11, projects=120, versions=12), 100, id="a larger one"),
+        pytest.param(demo_world(), 10, id="the demo's"),
+        pytest.param(RandomWorld(11, projects=120, versions=12), 100, id="a larger one"),
     ],
 )
 def test_every_answer_fits_its_shape(world, least):

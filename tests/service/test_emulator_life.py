@@ -20,16 +20,14 @@ from pipeline.emulator import (
     Dataset,
     Emulator,
     EmulatorError,
-    EmulatorUnavailableError,
-    SeededWorld,
+    RandomWorld,
     StaticWorld,
 )
 from tests.service.emulator_clients import ARN, SECOND, client, code_of, headers, listed, post
 
 
 def test_calls_are_recorded():
-    seen = []
-    with Emulator(SeededWorld(5, projects=3, versions=(4,)), on_call=seen.append) as endpoint:
+    with Emulator(RandomWorld(5, projects=3, versions=(4,))) as endpoint:
         rekognition = client("rekognition", endpoint, region="eu-west-1")
         page = rekognition.describe_projects(MaxResults=2)
         rekognition.describe_projects(MaxResults=2, NextToken=page["NextToken"])
@@ -37,7 +35,6 @@ def test_calls_are_recorded():
         answer = rekognition.describe_project_versions(ProjectArn=arn)
         code_of(rekognition.describe_project_versions, ProjectArn=ARN)
         first, second, third, fourth = calls = endpoint.calls
-    assert seen == calls
     assert [call.operation for call in calls] == ["DescribeProjects"] * 2 + ["DescribeProjectVersions"] * 2
     assert {(call.account, call.region) for call in calls} == {(DEFAULT_ACCOUNT, "eu-west-1")}
     assert (first.token, first.page, first.status, first.error) == (None, 1, 200, None)
@@ -50,7 +47,7 @@ def test_calls_are_recorded():
 
 def test_answers_are_the_same_in_another_process_or_after_a_restart():
     def all_pages():
-        with Emulator(SeededWorld(5, projects=3, versions=(4,))) as endpoint:
+        with Emulator(RandomWorld(5, projects=3, versions=(4,))) as endpoint:
             body = post(endpoint, "DescribeProjects", '{"MaxResults": 2}')[2]
             token = json.loads(body)["NextToken"]
             return body, post(endpoint, "DescribeProjects", json.dumps({"MaxResults": 2, "NextToken": token}))[2]
@@ -121,14 +118,8 @@ def test_policies_come_five_at_a_time():
     assert (found, pages) == (policies, [5, 2])
 
 
-def test_the_default_account_can_be_another():
-    with Emulator(SeededWorld(1, accounts=(SECOND,), projects=2), default_account=SECOND) as endpoint:
-        assert client("sts", endpoint).get_caller_identity()["Account"] == SECOND
-        assert len(client("rekognition", endpoint).describe_projects()["ProjectDescriptions"]) == 2
-
-
 def test_the_environment_sends_any_client_here(monkeypatch):
-    with Emulator(SeededWorld(1, accounts=(SECOND,), projects=2)) as endpoint:
+    with Emulator(RandomWorld(1, accounts=(SECOND,), projects=2)) as endpoint:
         for name, value in endpoint.environment(SECOND, "eu-west-1").items():
             monkeypatch.setenv(name, value)
         found = boto3.session.Session().client("rekognition").describe_projects()["ProjectDescriptions"]
@@ -170,23 +161,21 @@ def test_a_taken_port_is_said_so_and_frees_the_process():
         port = taken.getsockname()[1]
         with pytest.raises(EmulatorError, match=f"cannot listen on 127.0.0.1:{port}.*choose another port"):
             Emulator(port=port).start()
-    with pytest.raises(EmulatorError, match="cannot listen"):
-        Emulator(port=70000).start()
     with Emulator(port=port) as endpoint:
         assert endpoint.url == f"http://127.0.0.1:{port}"
 
 
-def test_closing_ends_idle_connections_and_the_threads():
-    before = threading.active_count()
+def test_a_closed_emulator_does_not_listen_and_has_ended_its_connections():
     with Emulator() as endpoint:
-        connection = http.client.HTTPConnection(urlsplit(endpoint.url).netloc)
+        address = urlsplit(endpoint.url)
+        connection = http.client.HTTPConnection(address.netloc)
         connection.request("POST", "/", body="{}", headers=headers("DescribeProjects"))
         connection.getresponse().read()
-        assert threading.active_count() > before
-    assert threading.active_count() == before
     assert connection.sock.recv(1) == b""
     connection.close()
-    endpoint.close()  # once more is no harm
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((address.hostname, address.port))
+    endpoint.close()  # closing twice is allowed
     with pytest.raises(EmulatorError, match="not running"):
         _ = endpoint.url
 
@@ -201,19 +190,13 @@ def test_serving_forever_ends_when_it_is_closed():
     assert not thread.is_alive()
 
 
-def test_unknown_options_are_refused():
-    with pytest.raises(EmulatorError, match="no such option"):
-        Emulator(speed=3)
-
-
 def test_without_moto_the_worlds_still_import_and_the_emulator_says_what_to_install():
     program = (
         "import sys; sys.modules['moto'] = None\n"
-        "from pipeline.emulator import Emulator, EmulatorUnavailableError, SeededWorld\n"
-        "assert SeededWorld().projects('111122223333', 'us-east-1')\n"
+        "from pipeline.emulator import Emulator, EmulatorError, RandomWorld\n"
+        "assert RandomWorld().projects('111122223333', 'us-east-1')\n"
         "try:\n    Emulator()\n"
-        "except EmulatorUnavailableError as error:\n    print(error)\n"
+        "except EmulatorError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ)
     assert 'pip install "reklake[emulator]"' in done.stdout
-    assert issubclass(EmulatorUnavailableError, EmulatorError)

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from pipeline import settings
-from pipeline.emulator import StaticWorld, default_world
+from pipeline.emulator import StaticWorld, demo_world
 from pipeline.emulator.faults import Fault
 from pipeline.jobs import sync as run
 from pipeline.query import checks, sqlfiles
@@ -20,7 +20,7 @@ Serve = Callable[..., Served]
 
 
 def test_a_new_price_reaches_lake_duckdb_even_if_nothing_changed(serve: Serve, tmp_path: Path):
-    served = serve(default_world())
+    served = serve(demo_world())
     served.sync()
     file = tmp_path / "reklake.toml"
     file.write_text("[prices]\ntraining_hour = 123")

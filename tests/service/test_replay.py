@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import settings
-from pipeline.emulator import Fault, default_world
+from pipeline.emulator import Fault, demo_world
 from pipeline.errors import LakeError
 from pipeline.jobs import replay
 from pipeline.jobs.rollback import rollback
@@ -98,7 +98,7 @@ def test_verify_finds_rows_that_no_page_has_and_reads_on_behind_what_it_cannot(s
 
 
 def test_verify_finds_a_value_that_was_changed(serve: Serve):
-    served = serve(default_world())
+    served = serve(demo_world())
     served.sync(regions=["us-east-1", "eu-west-1"])
     report = verify(LocalLake(served.lake))
     assert report.differences == []

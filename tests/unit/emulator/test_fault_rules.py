@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from pipeline.emulator import EmulatorError, Fault
-from pipeline.emulator.faults import ANSWER_KINDS, PAGE_KINDS, CallSite, FaultInjector
-
-SITE = CallSite("DescribeProjectVersions", "111122223333", "us-east-1", "p", 2, has_token=True)
-
-
-def strikes(faults, sites, kinds=ANSWER_KINDS, seed=0):
-    injector = FaultInjector(faults, seed)
-    return [injector.strike(site, kinds) for site in sites]
+from pipeline.emulator.faults import FaultRules
+from pipeline.emulator.pagination import Listing, Position
+from pipeline.emulator.request import Request
 
 
-def struck(fault, count=6, site=SITE):
-    return [strike.fault is not None for strike in strikes([fault], [site] * count)]
+def call(
+    operation="DescribeProjectVersions", account="111122223333", region="us-east-1", project="p", *, page=2,
+    after_empty=False, token="t", items=range(500), is_listing=True,  # noqa: S107  a page's token
+):  # fmt: skip
+    """What the rules see of a call, by default of the second of five pages."""
+    arn = f"arn:aws:rekognition:{region}:{account}:project/{project}/1"
+    request = Request(operation, account, region, {"ProjectArn": arn, "NextToken": token})
+    position = Position(100 * (page - 1), page, after_empty)
+    return request, position, Listing("l", "Items", items, 100) if is_listing else None
+
+
+def strikes(faults, calls, seed=0):
+    rules = FaultRules(faults, seed)
+    return [rules.strike(*made) for made in calls]
+
+
+def struck(fault, count=6, **changes):
+    return [struck is not None for struck, _ in strikes([fault], [call(**changes)] * count)]
 
 
 def test_a_rule_without_conditions_strikes_each_call():
@@ -38,34 +47,34 @@ def test_a_rule_without_conditions_strikes_each_call():
 def test_a_rule_strikes_where_it_fits(conditions, elsewhere):
     fault = Fault("throttle", **conditions)
     assert struck(fault, 1) == [True]
-    assert struck(fault, 1, dataclasses.replace(SITE, **elsewhere)) == [False]
+    assert struck(fault, 1, **elsewhere) == [False]
 
 
 @pytest.mark.parametrize(
     ("kind", "impossible"),
     [
-        ("expired_token", {"has_token": False}),
+        ("expired_token", {"token": ""}),
         ("vanished", {"operation": "DescribeProjects"}),
     ],
 )
 def test_a_rule_waits_for_a_call_that_it_can_strike(kind, impossible):
-    assert struck(Fault(kind), 1, dataclasses.replace(SITE, **impossible)) == [False]
+    assert struck(Fault(kind), 1, **impossible) == [False]
     assert struck(Fault(kind), 1) == [True]
 
 
 @pytest.mark.parametrize(
     ("kind", "possible", "impossible"),
     [
-        ("repeat_token", {}, {"has_token": False}),
+        ("repeat_token", {}, {"token": ""}),
         ("empty_page_with_token", {}, {"after_empty": True}),
-        ("empty_token", {"is_last": True}, {}),
+        ("empty_token", {"items": range(200)}, {}),
         ("repeat_item", {}, {"page": 1}),
     ],
 )
 def test_a_page_rule_waits_for_such_a_page(kind, possible, impossible):
-    for changes, expected in ((possible, True), (impossible, False)):
-        (strike,) = strikes([Fault(kind)], [dataclasses.replace(SITE, **changes)], PAGE_KINDS)
-        assert (strike.fault is not None) is expected
+    assert struck(Fault(kind), 1, **possible) == [True]
+    for changes in (impossible, {"is_listing": False}):
+        assert struck(Fault(kind), 1, **changes) == [False]
 
 
 def test_counts():
@@ -79,20 +88,17 @@ def test_counts():
 
 def test_probability_is_drawn_from_the_seed():
     fault = Fault("throttle", probability=0.3)
-    first = [strike.fault for strike in strikes([fault], [SITE] * 1000, seed=1)]
-    assert first == [strike.fault for strike in strikes([fault], [SITE] * 1000, seed=1)]
-    assert first != [strike.fault for strike in strikes([fault], [SITE] * 1000, seed=2)]
-    assert 240 < sum(fault is not None for fault in first) < 360
+    first = strikes([fault], [call()] * 1000, seed=1)
+    assert first == strikes([fault], [call()] * 1000, seed=1)
+    assert first != strikes([fault], [call()] * 1000, seed=2)
+    assert 240 < sum(struck is not None for struck, _ in first) < 360
 
 
 def test_the_first_rule_that_is_due_strikes_and_latency_adds_up():
     once, always = Fault("reset", times=1), Fault("html")
     slow, slower = Fault("latency", seconds=0.5), Fault("latency", seconds=0.25)
-    first, second = strikes([slow, once, always, slower], [SITE, SITE])
-    assert (first.fault, first.seconds) == (once, 0.5)
-    assert (second.fault, second.seconds) == (always, 0.5)
-    (alone,) = strikes([slow, slower], [SITE])
-    assert (alone.fault, alone.seconds) == (None, 0.75)
+    assert strikes([slow, once, always, slower], [call(), call()]) == [(once, 0.5), (always, 0.5)]
+    assert strikes([slow, slower], [call()]) == [(None, 0.75)]
 
 
 def test_rules_are_read_from_text():
@@ -110,7 +116,7 @@ def test_rules_are_read_from_text():
         ("explode", "unknown fault 'explode'"),
         ("throttle,often=1", "'often=1' is not one of operation"),
         ("throttle,page", "'page' is not one of"),
-        ("throttle,page=two", "'two' is no value for page"),
+        ("throttle,page=two", "'two' is not a value for page"),
         ("throttle,nth=1,every=2", "one of nth, every and probability"),
         ("throttle,times=0", "times counts from 1"),
         ("throttle,probability=1.5", "probability lies in 0..1"),

@@ -1,4 +1,4 @@
-"""Worlds: seeded, given literally, layered; and the demo's own."""
+"""Worlds: random, given literally, and the demo's own."""
 
 from __future__ import annotations
 
@@ -7,24 +7,21 @@ import json
 import re
 import struct
 from collections import Counter
-from datetime import UTC, datetime
 
 import pytest
 
 from pipeline.emulator import (
     DEFAULT_ACCOUNT,
-    DEFAULT_NOW,
     Dataset,
-    EmulatorError,
-    SeededWorld,
+    RandomWorld,
     StaticWorld,
-    default_world,
+    demo_world,
 )
-from pipeline.emulator.names import FAMILIES, PURPOSES, project_name
+from pipeline.emulator.generated_world import NOW
+from pipeline.emulator.json_protocol import encode
 from pipeline.emulator.operations import entry_labels
-from pipeline.emulator.validation import service_model
-from pipeline.emulator.wire import encode
-from pipeline.emulator.world import LayeredWorld, LazySequence
+from pipeline.emulator.request import service_model
+from pipeline.emulator.world import LazySequence
 
 ACCOUNTS = ("111122223333", "555566667777")
 REGIONS = ("us-east-1", "eu-west-1")
@@ -33,7 +30,7 @@ SCOPES = tuple(itertools.product(ACCOUNTS, REGIONS))
 
 @pytest.fixture(scope="module")
 def large():
-    return SeededWorld(3, accounts=ACCOUNTS, regions=REGIONS, projects=40, versions=20)
+    return RandomWorld(3, accounts=ACCOUNTS, regions=REGIONS, projects=40, versions=20)
 
 
 def everything(world, scopes):
@@ -48,7 +45,7 @@ def all_versions(world, scopes=SCOPES):
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not():
     def content(seed: int) -> bytes:
-        world = SeededWorld(seed, projects=10, versions=5)
+        world = RandomWorld(seed, projects=10, versions=5)
         scopes = [(DEFAULT_ACCOUNT, region) for region in REGIONS]
         return encode([[project, versions] for _, project, versions in everything(world, scopes)])
 
@@ -62,7 +59,7 @@ def test_any_part_can_be_made_alone(large):
         p for p in large.projects(account, region) if len(large.versions(account, region, p["ProjectArn"])) > 9
     )
     versions = large.versions(account, region, project["ProjectArn"])
-    fresh = SeededWorld(3, accounts=ACCOUNTS, regions=REGIONS, projects=40, versions=20)
+    fresh = RandomWorld(3, accounts=ACCOUNTS, regions=REGIONS, projects=40, versions=20)
     assert fresh.versions(account, region, project["ProjectArn"])[7] == list(versions)[7] == versions[5:9][2]
 
 
@@ -111,8 +108,8 @@ def test_versions_are_dated_before_now_newest_first_and_unique(large):
         created = [version["CreationTimestamp"] for version in versions]
         assert created == sorted(created, reverse=True)
         for version in versions:
-            assert project["CreationTimestamp"] < version["CreationTimestamp"] < DEFAULT_NOW.timestamp()
-            assert version.get("TrainingEndTimestamp", 0) <= DEFAULT_NOW.timestamp()
+            assert project["CreationTimestamp"] < version["CreationTimestamp"] < NOW.timestamp()
+            assert version.get("TrainingEndTimestamp", 0) <= NOW.timestamp()
             millis = int(version["ProjectVersionArn"].rpartition("/")[2])
             assert version["CreationTimestamp"] == millis / 1000
 
@@ -191,13 +188,13 @@ def test_adapters_have_their_members(large):
 def test_some_projects_are_empty_and_some_are_not_ready(large):
     sizes = {p["ProjectArn"]: len(versions) for _, p, versions in everything(large, SCOPES)}
     assert 0 in sizes.values()
-    many = SeededWorld(1, regions=("us-east-1",), projects=300, versions=(0,))
+    many = RandomWorld(1, regions=("us-east-1",), projects=300, versions=(0,))
     statuses = {p["Status"] for p in many.projects(DEFAULT_ACCOUNT, "us-east-1")}
     assert statuses == {"CREATED", "CREATING", "DELETING"}
 
 
 def test_sizes_are_exact_where_they_are_given():
-    world = SeededWorld(1, regions=("us-east-1",), projects=5, versions=(0, 1, 250))
+    world = RandomWorld(1, regions=("us-east-1",), projects=5, versions=(0, 1, 250))
     sizes = [
         len(world.versions(DEFAULT_ACCOUNT, "us-east-1", p["ProjectArn"]))
         for p in world.projects(DEFAULT_ACCOUNT, "us-east-1")
@@ -206,12 +203,10 @@ def test_sizes_are_exact_where_they_are_given():
 
 
 def test_project_names_are_valid_and_unlike_each_other():
-    names = [project_name(index, 5)[0] for index in range(3 * len(FAMILIES) * len(PURPOSES))]
-    assert len(set(names)) == len(names)
+    world = RandomWorld(1, regions=("us-east-1",), projects=400, versions=(0,))
+    names = [p["ProjectArn"].split("/")[1] for p in world.projects(DEFAULT_ACCOUNT, "us-east-1")]
+    assert len(set(names)) == 400
     assert all(re.fullmatch(r"[a-zA-Z0-9_.\-]{1,255}", name) for name in names)
-    world = SeededWorld(1, regions=("us-east-1",), projects=400, versions=(0,))
-    arns = [p["ProjectArn"].split("/")[1] for p in world.projects(DEFAULT_ACCOUNT, "us-east-1")]
-    assert len(set(arns)) == 400
 
 
 def test_dataset_statistics_and_labels_are_those_of_the_entries(large):
@@ -221,7 +216,7 @@ def test_dataset_statistics_and_labels_are_those_of_the_entries(large):
             dataset = large.dataset(account, region, metadata["DatasetArn"])
             lines = [json.loads(entry) for entry in dataset.entries]
             stats = dataset.description["DatasetStats"]
-            labels = [entry_labels(line) for line in lines]
+            labels = [set(entry_labels(line)) for line in lines]
             assert stats["TotalEntries"] == len(lines) == len({line["source-ref"] for line in lines})
             assert stats["LabeledEntries"] == sum(bool(found) for found in labels)
             assert [line["cl-metadata"]["is_labeled"] for line in lines] == [bool(found) for found in labels]
@@ -270,13 +265,8 @@ def test_unknown_scopes_and_arns_are_empty(large):
     assert large.tags("999999999999", "us-east-1", project) is None
 
 
-def test_now_needs_a_zone():
-    with pytest.raises(EmulatorError, match="time zone"):
-        SeededWorld(now=datetime(2026, 1, 1))  # noqa: DTZ001  the mistake itself
-
-
 def test_the_demo_s_world_tells_its_stories():
-    world = default_world()
+    world = demo_world()
     scopes = [(DEFAULT_ACCOUNT, region) for region in REGIONS]
     versions = {v["ProjectVersionArn"]: v for v in all_versions(world, scopes)}
     statuses = Counter(version["Status"] for version in versions.values())
@@ -293,14 +283,6 @@ def test_the_demo_s_world_tells_its_stories():
     assert max(lineages, key=len) == ["eu-west-1", "us-east-1", "eu-west-1", "us-east-1"]
     scores = [v["EvaluationResult"]["F1Score"] for v in versions.values() if "EvaluationResult" in v]
     assert len(scores) > 40
-
-
-def test_the_demo_s_world_moves_with_its_now():
-    later = datetime(2027, 1, 1, tzinfo=UTC)
-    first, second = default_world(), default_world(later)
-    shift = later.timestamp() - DEFAULT_NOW.timestamp()
-    here, there = (world.projects(DEFAULT_ACCOUNT, "eu-west-1") for world in (first, second))
-    assert [p["CreationTimestamp"] + shift for p in here] == pytest.approx([p["CreationTimestamp"] for p in there])
 
 
 def project(name: str, **more):
@@ -332,19 +314,6 @@ def test_a_static_world_is_what_it_is_given():
     assert world.tags(*here, data) == {}
     assert world.tags(*here, first["ProjectArn"] + "9") is None
     assert world.tags(*there, version["ProjectVersionArn"]) is None
-
-
-def test_layers_add_up_and_the_first_that_knows_answers():
-    scope = ("111122223333", "us-east-1")
-    low, high = (
-        StaticWorld({scope: [(project("a"), [])]}),
-        StaticWorld({scope: [(project("b"), [{"Status": "x"}])]}),
-    )
-    world = LayeredWorld((low, high))
-    assert world.projects(*scope) == [project("a"), project("b")]
-    assert world.versions(*scope, project("a")["ProjectArn"]) == []  # empty is an answer
-    assert world.versions(*scope, project("b")["ProjectArn"]) == [{"Status": "x"}]
-    assert world.versions(*scope, project("c")["ProjectArn"]) is None
 
 
 def test_a_lazy_sequence_is_a_sequence():

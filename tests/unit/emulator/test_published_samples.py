@@ -7,8 +7,9 @@ from datetime import datetime
 
 import pytest
 
-from pipeline.emulator import DEFAULT_ACCOUNT, EmulatorError, sample
-from pipeline.emulator.sample import published_samples, sample_folder
+from pipeline.emulator import DEFAULT_ACCOUNT, EmulatorError
+from pipeline.emulator import published_samples as samples_module
+from pipeline.emulator.published_samples import published_samples, sample_folder
 
 SCOPE = (DEFAULT_ACCOUNT, "us-east-1")
 PROJECT = "arn:aws:rekognition:us-east-1:111122223333:project/my-project/1690474772815"
@@ -69,15 +70,15 @@ def test_every_file_s_origin_is_named():
 
 
 def test_a_wheel_s_folder_comes_first(monkeypatch, tmp_path):
-    module = tmp_path / "site" / "pipeline" / "emulator" / "sample.py"
+    module = tmp_path / "site" / "pipeline" / "emulator" / "published_samples.py"
     (tmp_path / "site" / "data" / "sample").mkdir(parents=True)
-    monkeypatch.setattr(sample, "__file__", str(module))
+    monkeypatch.setattr(samples_module, "__file__", str(module))
     assert sample_folder() == tmp_path / "site" / "data" / "sample"
     (module.parent / "sample").mkdir(parents=True)
     assert sample_folder() == module.parent / "sample"
 
 
 def test_missing_samples_are_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(sample, "__file__", str(tmp_path / "pipeline" / "emulator" / "sample.py"))
+    monkeypatch.setattr(samples_module, "__file__", str(tmp_path / "pipeline" / "emulator" / "published_samples.py"))
     with pytest.raises(EmulatorError, match="samples are missing"):
         sample_folder()

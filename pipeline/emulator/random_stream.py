@@ -1,4 +1,4 @@
-"""Draws that depend on nothing but their key, so any part of a world can be made without the rest."""
+"""Reproducible random values: any part of a world can be made without the rest."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ T = TypeVar("T")
 _REFILL_BELOW = 1 << 64
 
 
-class Dice:
-    """A reproducible stream of draws for one key: the same key gives the same draws on every machine."""
+class RandomStream:
+    """Random values for one key: the same key gives the same values on every machine."""
 
     __slots__ = ("_bits", "_key", "_refills")
 
@@ -24,36 +24,36 @@ class Dice:
         self._bits = 0
 
     def below(self, limit: int) -> int:
-        """Draw an integer in 0..limit-1."""
+        """Return an integer in 0..limit-1."""
         if self._bits < _REFILL_BELOW:
             self._refills += 1
             digest = blake2b(f"{self._key}\x1f{self._refills}".encode(), digest_size=64).digest()
             self._bits = int.from_bytes(digest, "big")
-        self._bits, drawn = divmod(self._bits, limit)
-        return drawn
+        self._bits, value = divmod(self._bits, limit)
+        return value
 
     def unit(self) -> float:
-        """Draw a float in [0, 1)."""
+        """Return a float in [0, 1)."""
         return self.below(1 << 24) / (1 << 24)
 
     def chance(self, probability: float) -> bool:
-        """Draw true with this probability."""
+        """Return true with this probability."""
         return self.unit() < probability
 
     def pick(self, choices: Sequence[T]) -> T:
-        """Draw one of the choices."""
+        """Return a random choice."""
         return choices[self.below(len(choices))]
 
     def weighted(self, choices: Sequence[tuple[T, int]]) -> T:
-        """Draw one of the (choice, weight) pairs' choices."""
-        drawn = self.below(sum(weight for _, weight in choices))
+        """Return a random choice of (choice, weight) pairs."""
+        value = self.below(sum(weight for _, weight in choices))
         for choice, weight in choices:
-            drawn -= weight
-            if drawn < 0:
+            value -= weight
+            if value < 0:
                 return choice
-        raise AssertionError("a draw lies below the sum of its weights")
+        raise AssertionError("the value lies below the sum of the weights")
 
     def hexadecimal(self, length: int) -> str:
-        """Draw a string of hexadecimal digits."""
-        drawn = "".join(f"{self.below(1 << 32):08x}" for _ in range((length + 7) // 8))
-        return drawn[:length]
+        """Return a string of hexadecimal digits."""
+        digits = "".join(f"{self.below(1 << 32):08x}" for _ in range((length + 7) // 8))
+        return digits[:length]
