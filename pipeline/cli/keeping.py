@@ -89,7 +89,7 @@ def gc(
     from pipeline.jobs import gc as retention
 
     age = duration(older_than, "--older-than") if older_than else None
-    chosen = settings.load(lake=lake, config=config).keeping(
+    chosen = settings.load(lake=lake, config=config).with_retention(
         snapshots=keep, days=None if age is None else age / timedelta(days=1)
     )
     removals = retention.collect(chosen, is_dry=not delete)

@@ -98,7 +98,7 @@ def test_a_lake_in_s3_is_like_any_other(serve: Serve, s3: tuple[str, Proxy], tmp
     pulled = LocalLake(tmp_path / "pulled")
     assert versions(pulled) == names(4)
     assert [one["kind"] for one in documents(pulled).values()] == ["sync", "sync", "sync", "rollback", "sync"]
-    gone = collect(chosen(lake).keeping(snapshots=1, days=0), is_dry=False)
+    gone = collect(chosen(lake).with_retention(snapshots=1, days=0), is_dry=False)
     assert {one.name.split("/")[0] for one in gone} >= {"snapshots", "raw"}
     assert versions(open_lake(lake)) == names(4)
     assert verify(open_lake(lake)).differences == []
