@@ -33,5 +33,5 @@ select
 from arns
 -- arn:partition:rekognition:region:account:resource
 where
-    split_detail(arn, ':', 4) <> region
-    or split_detail(arn, ':', 5) <> account_id
+    split_part(arn, ':', 4) <> region
+    or split_part(arn, ':', 5) <> account_id

@@ -332,7 +332,7 @@ def test_a_lake_that_is_none(command, run, tmp_path):
 
 
 def spawn(lake, *arguments, **options):
-    command = [sys.executable, "-c", "from pipeline.cli import command; command()", *arguments]
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", *arguments]
     return subprocess.Popen(command, env=os.environ | {"REKLAKE_LAKE": str(lake), "TERM": "xterm"}, **options)
 
 
@@ -428,16 +428,3 @@ def test_check_as_json(run, broken):
     assert found["datasets_orphan"]["severity"] == "error"
     assert found["datasets_orphan"]["sample"][0]["project_arn"] == lakes.arn("gone")
     assert found["billable_training_absurd"]["sample"][0]["billable_training_seconds"] == 9223372036854775807
-
-
-def test_help_loads_nothing_heavy():
-    code = (
-        "import sys; sys.argv = ['reklake', 'sql', '--help']\n"
-        "from pipeline.cli import main\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "print(sorted({'duckdb', 'pyarrow', 'boto3', 'msgspec'} & set(sys.modules)))"
-    )
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert "reklake sql" in shown
-    assert shown.splitlines()[-1] == "[]"

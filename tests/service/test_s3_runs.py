@@ -39,7 +39,7 @@ Serve = Callable[..., Served]
 @pytest.fixture(scope="module")
 def storage() -> Iterator[dict[str, str]]:
     """S3 in a process of its own: it outlives the endpoints which are listed. The environment that leads to it."""
-    command = [sys.executable, "-c", "from pipeline.cli import command; command()", "emulator", "--port", "0"]
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "emulator", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         environment: dict[str, str] = {}
         while "AWS_EC2_METADATA_DISABLED" not in environment:  # the last that it prints

@@ -124,7 +124,7 @@ def test_causes_beyond_ten_are_counted_with_the_command_that_shows_them():
     found = causes(of(world(broken)))
     assert len(found) == 11
     assert found[0].startswith("account 000000000021 (4 regions)")
-    assert found[-1] == f"and 3 more: `reklake runs {RUN}` has them all"
+    assert found[-1] == f"and 3 more: `reklake runs {RUN}` shows all of them"
 
 
 def test_one_failure_among_many_is_told_in_the_singular():
@@ -145,10 +145,10 @@ def test_what_was_not_asked_again_says_whose_listing_it_is(count: int):
     scopes = [complete(account, "us-east-1") for account in ACCOUNTS[:count]]
     for one in scopes:
         one.resumed_from = BEFORE
-    found = [line for line in told(of(scopes)) if "not asked again" in line]
+    found = [line for line in told(of(scopes)) if "not listed again" in line]
     assert len(found) == (count if count == 2 else 1)
     # with --strict that run lived, and published nothing
-    assert all(f"listed by run {BEFORE}, which did not publish" in line for line in found)
+    assert all(f"reused from run {BEFORE}, which did not publish" in line for line in found)
 
 
 def test_details_are_told_by_what_became_of_them_and_why():
@@ -161,7 +161,7 @@ def test_details_are_told_by_what_became_of_them_and_why():
     ]
     found = told(of(scopes))
     assert "tags failed in 2 scopes; its last rows are kept: such as: account 000000000001: allow ListTags." in found
-    assert "datasets skipped in 1 scope and not asked for by name (--with): allow DescribeDataset." in found
+    assert "datasets skipped in 1 scope and not requested by name (--with): allow DescribeDataset." in found
     assert not any("policies" in line for line in found)
 
 

@@ -1,4 +1,4 @@
-"""Keeping a lake by its commands: what doctor --no-aws, rollback, gc, pull, runs and changes print, how they end."""
+"""Maintaining a lake by its commands: what doctor --no-aws, rollback, gc, pull, runs and changes print."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_doctor_finds_a_damaged_file_and_rollback_leaves_it_behind(reklake: Run,
         "level": "fail",
         "subject": f"snapshot {current}",
         "finding": f"{name} is not as it was written",
-        "mend": "reklake rollback",
+        "remedy": "reklake rollback",
     }
     with Emulator(world(v1="STOPPED")) as endpoint:
         refused = reklake("sync", "--quiet", "--lake", "lake", "--region", REGION, **endpoint.environment())
@@ -125,7 +125,7 @@ def test_doctor_finds_a_damaged_file_and_rollback_leaves_it_behind(reklake: Run,
 
 
 @pytest.mark.parametrize("content", ["20200101T000000Z-000000\n", "", "../..\n", "\udcff\udcfe"])
-def test_a_pointer_that_names_nothing_is_mended_by_rollback(reklake: Run, lake: Path, content: str):
+def test_a_pointer_that_names_nothing_is_fixed_by_rollback(reklake: Run, lake: Path, content: str):
     newest = (lake / "CURRENT").read_text().strip()
     (lake / "CURRENT").write_bytes(content.encode("utf-8", "surrogateescape"))
     for command in (["sql", "select 1"], ["check"], ["gc"], ["verify"]):
@@ -144,7 +144,7 @@ def test_gc_lists_first_and_removes_when_told(reklake: Run, lake: Path):
     assert rows(reklake("gc", "--lake", "lake", "--format", "csv")) == []
     dry = reklake("gc", "--lake", "lake", "--keep", "1", "--older-than", "0d", "--format", "csv")
     assert [one["name"] for one in rows(dry)][:2] == [f"snapshots/{one}" for one in snapshots[:2]]
-    assert "Nothing was removed yet: give --delete" in dry.stderr
+    assert "Nothing was deleted yet: give --delete" in dry.stderr
     assert len(list((lake / "snapshots").iterdir())) == 3
     wet = reklake("gc", "--lake", "lake", "--keep", "1", "--older-than", "0d", "--delete")
     assert wet.returncode == 0, wet.stderr

@@ -121,8 +121,8 @@ def test_an_organization_is_planned_with_what_it_leaves_out(reklake: Run, endpoi
     [
         (["--region", "us-esat-1"], "--region us-esat-1: Rekognition has no such region"),
         (["--organization", "--region", "us-east-1"], "--organization needs --role NAME"),
-        (["--ou", "sales"], "--ou sales: an organizational unit's id is like ou-ab12-cdef3456"),
-        (["--with", "tgas"], "--with tgas: it is no detail (did you mean tags?)"),
+        (["--ou", "sales"], "--ou sales: the id of an organizational unit looks like ou-ab12-cdef3456"),
+        (["--with", "tgas"], "--with tgas: unknown detail (did you mean tags?)"),
         (["--rate", "0"], "--rate 0: give calls a second, above 0"),
         (["--profile", "nobody", "--region", "us-east-1"], "nobody"),
     ],
