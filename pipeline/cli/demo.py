@@ -72,25 +72,19 @@ def emulator(
             "--projects",
             min=0,
             help="Generate this many projects in each account and region.  (default: the organisation of the demo)",
-            show_default=False,
         ),
     ] = None,
     versions: Annotated[
         int, typer.Option("--versions", min=0, help="Average versions of a project (with --projects).")
     ] = 8,
     region: Annotated[
-        list[str] | None,
-        typer.Option("--region", help="Regions that have projects (with --projects).", show_default=False),
+        list[str] | None, typer.Option("--region", help="Regions that have projects (with --projects).")
     ] = None,
     account: Annotated[
-        list[str] | None,
-        typer.Option("--account", help="Accounts that have projects (with --projects).", show_default=False),
+        list[str] | None, typer.Option("--account", help="Accounts that have projects (with --projects).")
     ] = None,
     tps: Annotated[
-        float | None,
-        typer.Option(
-            "--tps", help="The quota, in calls a second for each operation, account and region.", show_default=False
-        ),
+        float | None, typer.Option("--tps", help="The quota, in calls a second for each operation, account and region.")
     ] = None,
     throttle_rate: Annotated[
         float, typer.Option("--throttle-rate", min=0, max=1, help="Share of calls throttled at random.")
@@ -101,15 +95,10 @@ def emulator(
     latency: Annotated[float, typer.Option("--latency", min=0, help="Seconds that every answer takes.")] = 0.0,
     fault: Annotated[
         list[str] | None,
-        typer.Option(
-            "--fault",
-            help="A fault, such as cut_body,operation=DescribeProjects,nth=2; repeatable.",
-            show_default=False,
-        ),
+        typer.Option("--fault", help="A fault, such as cut_body,operation=DescribeProjects,nth=2; repeatable."),
     ] = None,
     refuse: Annotated[
-        list[str] | None,
-        typer.Option("--refuse", help="An account whose roles cannot be assumed, repeatable.", show_default=False),
+        list[str] | None, typer.Option("--refuse", help="An account whose roles cannot be assumed, repeatable.")
     ] = None,
 ) -> None:
     """Serve Rekognition Custom Labels on this machine, to test code that uses it.

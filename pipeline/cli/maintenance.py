@@ -22,7 +22,6 @@ def rollback(
         typer.Argument(
             metavar="[SNAPSHOT]",
             help="Id of the snapshot to return to.  (default: the last undamaged one before the current)",
-            show_default=False,
         ),
     ] = None,
     lake: Lake = None,
@@ -61,7 +60,6 @@ def gc(
             "--keep",
             min=1,
             help="Number of newest snapshots to keep.  (default: retention.snapshots in reklake.toml, else 10)",
-            show_default=False,
         ),
     ] = None,
     older_than: Annotated[
@@ -71,7 +69,6 @@ def gc(
             metavar="AGE",
             help="Only what is older, such as 30d or 12h.  (default: by kind: retention in reklake.toml, else "
             "snapshots 7d, raw pages 30d, run records 400d)",
-            show_default=False,
         ),
     ] = None,
     form: AsFormat = Format.table,
@@ -103,9 +100,7 @@ def gc(
 
 def pull(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to copy to; made if it does not exist.")],
-    snapshot: Annotated[
-        str | None, typer.Option("--snapshot", help="Another snapshot than the current one.", show_default=False)
-    ] = None,
+    snapshot: Annotated[str | None, typer.Option("--snapshot", help="Another snapshot than the current one.")] = None,
     lake: Lake = None,
     config: Config = None,
 ) -> None:

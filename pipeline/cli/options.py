@@ -28,12 +28,10 @@ Lake = Annotated[
         "--lake",
         envvar="REKLAKE_LAKE",
         help="The lake: a folder, or s3://bucket/prefix.  (default: `lake` in reklake.toml, else data/lake)",
-        show_default=False,
     ),
 ]
 Config = Annotated[
-    Path | None,
-    typer.Option("--config", help="A settings file.  (default: ./reklake.toml, if it exists)", show_default=False),
+    Path | None, typer.Option("--config", help="A settings file.  (default: ./reklake.toml, if it exists)")
 ]
 Log = Annotated[
     LogFormat,
@@ -44,10 +42,7 @@ AsFormat = Annotated[Format, typer.Option("--format", help="Form of the result; 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, whole or not at all.")]
 
 
-def _target(*names: str, help: str, metavar: str | None = None) -> Any:  # noqa: A002  # typer's word
-    """Return an option that says which accounts and regions to ask."""
-    return typer.Option(*names, help=help, metavar=metavar, rich_help_panel="Accounts and regions", show_default=False)
-
+_target = functools.partial(typer.Option, rich_help_panel="Accounts and regions")
 
 AWS_OPTIONS: dict[str, Any] = {
     "lake": Lake,
@@ -117,15 +112,12 @@ AWS_OPTIONS: dict[str, Any] = {
             metavar="DETAILS",
             help="Optional data, separated by commas: datasets, tags, policies; or none. Each costs one or more calls "
             "per resource, against its own quota.  (default: datasets, where permitted)",
-            show_default=False,
         ),
     ],
     "rate": Annotated[
         float | None,
         typer.Option(
-            "--rate",
-            help="Calls a second for each operation, account and region.  (default: 5, AWS's quota)",
-            show_default=False,
+            "--rate", help="Calls a second for each operation, account and region.  (default: 5, AWS's quota)"
         ),
     ],
     "burst": Annotated[
@@ -134,7 +126,6 @@ AWS_OPTIONS: dict[str, Any] = {
             "--burst",
             help="Maximum calls in flight; also the burst size after an idle period.  (default: 0.95 seconds' worth of "
             "--rate)",
-            show_default=False,
         ),
     ],
 }

@@ -32,7 +32,6 @@ def iam_policy(
             "--with",
             metavar="DETAILS",
             help="Optional data to allow, separated by commas: datasets, tags, policies; or none.  (default: datasets)",
-            show_default=False,
         ),
     ] = None,
     evidence: Annotated[
@@ -40,53 +39,39 @@ def iam_policy(
     ] = False,
     bucket: Annotated[
         list[str] | None,
-        typer.Option(
-            "--bucket", help="A bucket that holds evidence, repeatable.  (default: any bucket)", show_default=False
-        ),
+        typer.Option("--bucket", help="A bucket that holds evidence, repeatable.  (default: any bucket)"),
     ] = None,
     regions: Annotated[
         list[str] | None,
         typer.Option(
-            "--regions",
-            "--region",
-            help="Only these regions, separated by commas or repeated.  (default: all)",
-            show_default=False,
+            "--regions", "--region", help="Only these regions, separated by commas or repeated.  (default: all)"
         ),
     ] = None,
     role: Annotated[
         str | None,
-        typer.Option(
-            "--role",
-            help="Print the policy for the calling identity instead, which only assumes this role.",
-            show_default=False,
-        ),
+        typer.Option("--role", help="Instead print the policy for the calling identity, which only assumes this role."),
     ] = None,
     organization: Annotated[
         bool, typer.Option("--organization", help="Also allow finding the accounts in AWS Organizations.")
     ] = False,
     lake: Annotated[
-        str | None,
-        typer.Option(
-            "--lake", metavar="s3://BUCKET/PREFIX", help="Also allow keeping the lake in S3.", show_default=False
-        ),
+        str | None, typer.Option("--lake", metavar="s3://BUCKET/PREFIX", help="Also allow a lake in S3.")
     ] = None,
     trust: Annotated[
         str | None,
         typer.Option(
             "--trust",
             metavar="ACCOUNT|ARN",
-            help="Print the trust policy of the role instead, which says who may assume it.",
-            show_default=False,
+            help="Instead print the trust policy of the role: who may assume it.",
         ),
     ] = None,
     external_id: Annotated[
-        str | None,
-        typer.Option("--external-id", help="With --trust: the external id to require.", show_default=False),
+        str | None, typer.Option("--external-id", help="With --trust: the external id to require.")
     ] = None,
     partition: Annotated[Partition, typer.Option("--partition", help="The AWS partition.")] = Partition.aws,
     form: Annotated[PolicyFormat, typer.Option("--format", help="Form of the policy.")] = PolicyFormat.json,
 ) -> None:
-    """Print the least IAM policy that reklake needs. Makes no calls and writes nothing.
+    """Print the minimal IAM policy that reklake needs. Makes no calls and writes nothing.
 
     For one account, attach it to the identity that runs `sync`. For several accounts, attach it to the role in each of
     them; --trust prints that role's trust policy, and --role the policy for the calling identity, which only assumes
@@ -152,13 +137,15 @@ def _details(text: str | None) -> tuple[str, ...]:
 
 def _split(texts: list[str]) -> tuple[str, ...]:
     """Return the items separated by commas, each once."""
-    return tuple(dict.fromkeys(part.strip() for text in texts for part in text.split(",") if part.strip()))
+    from pipeline.settings.keys import split
+
+    return tuple(dict.fromkeys(item for text in texts for item in split(text)))
 
 
 def _bucket_and_prefix(lake: str) -> tuple[str, str]:
-    """Return bucket and prefix of a lake on S3."""
+    """Return bucket and prefix of a lake in S3."""
     from pipeline.lake.opening import parts_of
 
     if "://" not in lake and not lake.lower().startswith("s3:"):
-        raise UsageError(f"--lake {lake}: a lake in a folder needs no permissions of AWS; give s3://bucket/prefix.")
+        raise UsageError(f"--lake {lake}: a lake in a folder needs no AWS permissions; give s3://bucket/prefix.")
     return parts_of(lake)

@@ -50,10 +50,7 @@ class CheckFormat(StrEnum):
 
 
 def sql(
-    query: Annotated[
-        str | None,
-        typer.Argument(metavar="[QUERY]", help="SQL to run; - reads it from stdin.", show_default=False),
-    ] = None,
+    query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="SQL to run; - reads it from stdin.")] = None,
     file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the SQL from a file.")] = None,
     lake: Lake = None,
     form: AsFormat = Format.table,
@@ -68,7 +65,7 @@ def sql(
 
     The SQL may have several statements, separated by semicolons. They can only read the lake. With --allow-write they
     can also read and write other files and load extensions, but still not change what is published: views take no
-    rows, lake.duckdb is not opened, and COPY, EXPORT and ATTACH cannot write inside the lake.
+    rows, lake.duckdb is not opened, and COPY, EXPORT and ATTACH cannot write the lake's own files.
 
     Examples:
 
@@ -126,9 +123,7 @@ def check(
 
 
 def runs(
-    run_id: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="Id of a run, to show its scopes.", show_default=False)
-    ] = None,
+    run_id: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Id of a run, to show its scopes.")] = None,
     lake: Lake = None,
     count: Annotated[int, typer.Option("--count", min=1, help="Number of last runs to show.")] = 20,
     form: AsFormat = Format.table,
@@ -164,12 +159,10 @@ def runs(
 
 def changes(
     since: Annotated[
-        str,
-        typer.Option("--since", help="Since a date or time (UTC), or an age such as 7d.", metavar="WHEN"),
+        str, typer.Option("--since", help="Since a date or time (UTC), or an age such as 7d.", metavar="WHEN")
     ] = "7d",
     run_id: Annotated[
-        str | None,
-        typer.Option("--run", metavar="RUN", help="Only the changes that one run found.", show_default=False),
+        str | None, typer.Option("--run", metavar="RUN", help="Only the changes that one run found.")
     ] = None,
     lake: Lake = None,
     form: AsFormat = Format.table,

@@ -31,7 +31,6 @@ def sync(
             metavar="SECONDS",
             min=0,
             help="Reuse listings of a run that died, up to this age; 0 lists everything again.  (default: 3600)",
-            show_default=False,
         ),
     ] = None,
     strict: Annotated[
@@ -47,8 +46,7 @@ def sync(
         ),
     ] = "any",
     metrics_file: Annotated[
-        Path | None,
-        typer.Option("--metrics-file", help="Write the outcome to this file, for Prometheus.", show_default=False),
+        Path | None, typer.Option("--metrics-file", help="Write the outcome to this file, for Prometheus.")
     ] = None,
     log_format: Log = LogFormat.auto,
     quiet: Quiet = False,
@@ -87,8 +85,7 @@ def sync(
 
 def replay(
     run_id: Annotated[
-        str | None,
-        typer.Argument(metavar="[RUN]", help="Id of the run, as in raw/ and in the view runs.", show_default=False),
+        str | None, typer.Argument(metavar="[RUN]", help="Id of the run, as in raw/ and in the view runs.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Replay every run that has raw pages, oldest first.")] = False,
     lake: Lake = None,

@@ -21,8 +21,7 @@ class TablesFormat(StrEnum):
 
 def tables(
     name: Annotated[
-        str | None,
-        typer.Argument(metavar="[NAME]", help="A table, view or mart; all of them if omitted.", show_default=False),
+        str | None, typer.Argument(metavar="[NAME]", help="A table, view or mart; all of them if omitted.")
     ] = None,
     form: Annotated[TablesFormat, typer.Option("--format", help="Form of the result.")] = TablesFormat.table,
 ) -> None:

@@ -109,7 +109,7 @@ def test_a_partial_run_exits_3_and_a_failed_one_1(reklake: Run, endpoint: Emulat
         (["iam-policy", "--role", "a role"], 2, "give a role's name"),
         (["iam-policy", "--regions", "all"], 2, "for every region leave the option out"),
         (["iam-policy", "--regions", "us-gov-west-1"], 2, "give --partition aws-us-gov"),
-        (["iam-policy", "--lake", "data/lake"], 2, "a lake in a folder needs no permissions"),
+        (["iam-policy", "--lake", "data/lake"], 2, "a lake in a folder needs no AWS permissions"),
         (["iam-policy", "--lake", "s3://B/x"], 2, "cannot be a bucket's name"),
         (["emulator", "--fault", "sunshine"], 2, "sunshine"),
         (["emulator", "--port", "1", "--host", "203.0.113.1"], 2, "203.0.113.1"),
