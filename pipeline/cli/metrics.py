@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class RunMetrics:
     """The metrics file of one run, as a context manager around all of it; without a path it does nothing.
 
-    If the block raises, the file reports a failed run, also if the settings are wrong and no run began: cron looks at
-    no exit code. The file is left unchanged if another writer holds the lake: it then grows old, which an alert is for.
-    UsageError on entering if the file cannot be written.
+    If the block raises, the file reports a failed run, even if the settings are wrong and no run began: cron looks at
+    no exit code. The file is left unchanged only if another writer holds the lake; it then grows old, which an alert
+    is for. UsageError on entering if the file cannot be written.
     """
 
     def __init__(self, path: Path | None) -> None:

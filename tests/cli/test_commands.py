@@ -208,7 +208,7 @@ def test_tables_lists_and_describes(reklake: Run):
         assert name in listed
     described = json.loads(reklake("tables", "project_versions", "--format", "json").stdout)
     assert {"column": "f1_score", "type": "double", "source": "EvaluationResult.F1Score"}.items() <= next(
-        one for one in described if one["column"] == "f1_score"
+        column for column in described if column["column"] == "f1_score"
     ).items()
 
 
@@ -219,7 +219,7 @@ def test_iam_policy_prints_a_policy_and_nothing_else(reklake: Run):
     assert (first["Sid"], second["Sid"]) == ("ListProjects", "ListVersions")
     assert first["Condition"] == {"StringEquals": {"aws:RequestedRegion": ["us-east-1", "eu-west-1", "us-west-2"]}}
     caller = reklake("iam-policy", "--role", "R", "--organization", "--lake", "s3://b-1/x/")
-    sids = [one["Sid"] for one in json.loads(caller.stdout)["Statement"]]
+    sids = [statement["Sid"] for statement in json.loads(caller.stdout)["Statement"]]
     assert sids == ["AssumeRoles", "ListAccounts", "ListLake", "KeepLake"]
     assert "b-1/x/*" in caller.stdout
     trust = reklake("iam-policy", "--trust", "111122223333", "--partition", "aws-us-gov", "--format", "terraform")

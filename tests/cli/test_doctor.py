@@ -29,7 +29,7 @@ def endpoint() -> Iterator[Emulator]:
 def levels(ran: subprocess.CompletedProcess[str]) -> dict[str, str]:
     """Level by subject."""
     assert "Traceback" not in ran.stderr
-    return {one["subject"]: one["level"] for one in csv.DictReader(io.StringIO(ran.stdout))}
+    return {row["subject"]: row["level"] for row in csv.DictReader(io.StringIO(ran.stdout))}
 
 
 def test_before_the_first_sync_aws_is_looked_at_and_the_lake_is_a_warning(

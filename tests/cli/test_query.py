@@ -87,11 +87,11 @@ def test_csv(run):
 
 def test_csv_is_read_back_by_a_csv_reader(run):
     text = "a\rb", 'q"', ",", "\n", " padded ", "é", "'"
-    values = ", ".join(f"($text${one}$text$)" for one in text)
+    values = ", ".join(f"($text${value}$text$)" for value in text)
     rows = list(
         csv.reader(io.StringIO(good(run("sql", "--format", "csv", f"from (values {values}) t(x)")), newline=""))
     )
-    assert rows == [["x"], *([one] for one in text)]
+    assert rows == [["x"], *([value] for value in text)]
 
 
 def test_json(run):

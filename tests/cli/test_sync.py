@@ -69,7 +69,7 @@ def test_json_lines_tell_machines_what_happened_to_each_scope(reklake: Run, endp
     assert (begun["event"], begun["scopes"]) == ("started", 2)
     assert ran.stdout.startswith(f"run {begun['run_id']}: partial")
     scopes = {event["region"]: event for event in events if event["event"] == "scope"}
-    assert all({"outcome", "pages", "calls", "throttles", "seconds"} <= one.keys() for one in scopes.values())
+    assert all({"outcome", "pages", "calls", "throttles", "seconds"} <= scope.keys() for scope in scopes.values())
     good, bad = scopes[THERE], scopes[HERE]
     assert (good["level"], good["outcome"], good["throttles"]) == ("info", "complete", 0)
     assert 0 < good["pages"] <= good["calls"]

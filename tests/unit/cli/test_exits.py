@@ -23,7 +23,7 @@ def failing(*kinds: str, details: Iterable[DetailRecord] = (), warning: str | No
     for number, kind in enumerate(kinds):
         scopes.append(ScopeRecord(f"{number:012}", "us-east-1"))
         scopes[-1].fail(ScopeError("it is so", kind=kind))
-    is_partial = kinds or any(one.outcome is Outcome.FAILED for one in good.details)
+    is_partial = kinds or any(detail.outcome is Outcome.FAILED for detail in good.details)
     run = RunRecord("1", "sync", "", {}, Outcome.PARTIAL if is_partial else Outcome.COMPLETE, scopes=scopes)
     return Result(run, {}, is_published=True, checks=(), warning=warning)
 
