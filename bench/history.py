@@ -70,8 +70,8 @@ def make(folder: Path, intervals: int) -> None:
     """Write the histories and the tables of each case, sorted by key, as the lake would."""
     import duckdb
     import pyarrow as pa
-
     from pipeline.load.scd2 import told
+
     from pipeline.load.sorted_file import SortedFile, in_schema
     from pipeline.model import history_of, table
 

@@ -1,5 +1,5 @@
-"""The command line: a file per family of commands; exit codes live only in exits.py."""
+"""The command line: one file for each family of commands, registered in app.py."""
 
-from pipeline.cli.app import command, main
+from pipeline.cli.app import main
 
-__all__ = ["command", "main"]
+__all__ = ["main"]

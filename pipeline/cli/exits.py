@@ -1,4 +1,4 @@
-"""What the exit codes mean; scripts and cron rely on them."""
+"""The exit codes, which scripts and cron rely on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Exit(IntEnum):
-    """Every code that a command ends with."""
+    """Every exit code of a command; a command stopped by Ctrl-C ends with 130, Python's own."""
 
     COMPLETE = 0
     FAILED = 1
@@ -26,23 +26,23 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class FailOn:
-    """Which failures make a run that published end with PARTIAL: of any kind, of none, or of some."""
+    """Which failures make a run that published exit with PARTIAL: any, none, or those of some kinds."""
 
     kinds: frozenset[str] = frozenset(SCOPE_ERRORS)
     is_any: bool = False
-    """Also what went wrong after publishing."""
+    """Whether what went wrong after publishing counts, too."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `any`, `all` (only if all scopes failed) or kinds, divided by commas; UsageError if neither."""
+        """Parse `any`, `all` (only if all scopes failed) or kinds, separated by commas; else UsageError."""
         if text == "any":
             return cls(is_any=True)
         if text == "all":
             return cls(frozenset())
-        kinds = frozenset(one.strip() for one in text.split(","))
+        kinds = frozenset(kind.strip() for kind in text.split(","))
         if unknown := sorted(kinds - SCOPE_ERRORS.keys()):
             raise UsageError(
-                f"--fail-on {text}: {unknown[0] or 'nothing'} is no kind of failure. Give any, all, or some of "
+                f"--fail-on {text}: unknown kind of failure {unknown[0] or '(empty)'}. Give any, all, or some of "
                 f"{', '.join(SCOPE_ERRORS)}."
             )
         return cls(kinds)
@@ -52,8 +52,8 @@ class FailOn:
         from pipeline.lake.run_record import Outcome
 
         scopes = result.record.scopes
-        kinds = {one.error_kind for one in scopes if one.outcome is Outcome.FAILED}
-        kinds |= {detail.error_kind for one in scopes for detail in one.details if detail.outcome is Outcome.FAILED}
+        kinds = {scope.error_kind for scope in scopes if scope.outcome is Outcome.FAILED}
+        kinds |= {part.error_kind for scope in scopes for part in scope.details if part.outcome is Outcome.FAILED}
         is_of_kind = not self.kinds.isdisjoint(kinds)
         is_other = self.is_any and (result.record.outcome is not Outcome.COMPLETE or result.warning is not None)
         return is_of_kind or is_other

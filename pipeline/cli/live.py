@@ -1,4 +1,4 @@
-"""The live view of a sync on a terminal: how far it has come, how fast it is, what has failed, what is left."""
+"""The live view of a sync on a terminal: how far it is, how fast, what failed, and the time left."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console, Group
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -23,31 +23,32 @@ if TYPE_CHECKING:
     from pipeline.model.page import Scope
 
 REFRESH = 4
-"""Times a second."""
+"""Redraws a second."""
 WINDOW = 5.0
 """Seconds over which calls a second are counted."""
 SHOWN_FAILURES = 8
-"""Failures that are told at once; the summary at the end tells all, by their causes."""
+"""Failures that are printed as they happen; the report at the end has all of them, by cause."""
 
 
 class LiveView:
-    """One view that stays in its place; what is worth keeping is printed above it. Use as a context manager."""
+    """A view that stays in its place, with lines worth keeping printed above it. Use as a context manager."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._lock = threading.Lock()
-        self._screen = threading.Lock()
-        """Whoever writes to the terminal has it: rich erases as many lines as were drawn when a write began."""
+        self._lock = threading.RLock()
+        """Held for every change and every write. rich erases as many lines as were drawn when a write began, so nobody
+        may draw in between."""
         self._started = time.monotonic()
         self._outlook: Outlook | None = None
         self._ended: dict[Scope, Event] = {}
-        self._doing = "starting"
-        self._flattened = ""
-        """How far scopes are flattened, which goes on beside the listings of the others."""
+        self._activity = "starting"
+        self._flattening = ""
+        """The scope that is being flattened while others are still being listed."""
         self._samples: deque[tuple[float, int]] = deque()
+        """Times, and the calls made until then."""
         self._live = Live(console=console, get_renderable=self._render, auto_refresh=False, transient=True)
         self._is_over = threading.Event()
-        self._drawing = threading.Thread(target=self._draw_on, name="reklake-view", daemon=True)
+        self._drawing = threading.Thread(target=self._keep_drawing, name="reklake-view", daemon=True)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -57,74 +58,72 @@ class LiveView:
     def __exit__(self, *raised: object) -> None:
         self._is_over.set()
         self._drawing.join()
-        with self._screen:
+        with self._lock:
             self._live.stop()
 
     def draw(self) -> None:
-        """Draw the view as things stand; does so by itself, REFRESH times a second."""
-        with self._screen:
+        """Draw the view now; it also redraws itself, REFRESH times a second."""
+        with self._lock:
             self._live.refresh()
 
-    def _draw_on(self) -> None:
+    def _keep_drawing(self) -> None:
         while not self._is_over.wait(1 / REFRESH):
             self.draw()
 
     def observe(self, event: Event) -> None:
-        """Take in an event; comes from several threads."""
+        """Take in an event, from any thread."""
+        if event.name == "page":
+            return  # counted by the outlook's reading
         with self._lock:
-            line = self._taken_in(event)
-        # not while it has the lock: printing waits for the screen, and whoever draws there waits for the figures
-        if line:
-            with self._screen:
+            if line := self._taken_in(event):
                 self._console.print(printable(line), highlight=False, markup=False)
 
     def _taken_in(self, event: Event) -> str:
-        """Note what an event tells; returns the line to keep of it, if any."""
+        """Update the view, and return the line of the event to keep, if any."""
         match event.name:
-            case "page":
-                return ""
             case "flattening":
-                self._doing, self._flattened = f"flattening {event.scope}", f", flattening {event.scope}"
+                self._activity, self._flattening = f"flattening {event.scope}", f", flattening {event.scope}"
                 return ""
             case "scope" | "resumed" if event.scope:
                 self._ended[event.scope] = event
-                is_told = event.name == "resumed" or (not event.is_whole and self._failed <= SHOWN_FAILURES)
-                return f"{event.scope}: {event.detail}" if is_told else ""
+                is_kept = event.name == "resumed" or (not event.is_whole and self._failed <= SHOWN_FAILURES)
+                return f"{event.scope}: {event.detail}" if is_kept else ""
             case "started":
                 self._outlook = event.outlook
-                self._doing = "listing" if event.outlook else "reading what was landed"
+                self._activity = "listing" if event.outlook else "reading raw pages"
             case _:
-                self._doing = "building lake.duckdb and checking it"
+                self._activity = "building lake.duckdb and checking it"
         return f"{event.name}: {event.detail}"
 
     @property
     def _failed(self) -> int:
-        return sum(one.name == "scope" and not one.is_whole for one in self._ended.values())
+        return sum(event.name == "scope" and not event.is_whole for event in self._ended.values())
 
-    def _render(self) -> Group:
-        with self._lock:
-            if self._outlook is None:
-                return Group(Text(printable(self._doing)))
-            reading = self._outlook.read()
-            return Group(self._figures(self._outlook, reading, self._failed))
+    def _render(self) -> RenderableType:
+        if self._outlook is None:
+            return Text(printable(self._activity))
+        return self._figures(self._outlook, self._outlook.read())
 
-    def _figures(self, outlook: Outlook, reading: Reading, failed: int) -> Table:
+    def _figures(self, outlook: Outlook, reading: Reading) -> Table:
         now = time.monotonic()
-        calls = sum(reading.calls.values())
-        done = len(self._ended) - failed
+        calls, failed = sum(reading.calls.values()), self._failed
+        done, waiting = len(self._ended) - failed, max(0, outlook.scopes - len(self._ended) - reading.running)
+        spent, left = f"{_clock(now - self._started)} so far", seconds_left(outlook, reading.calls, self._ended)
         table = Table.grid(padding=(0, 2))
         table.add_row("scopes", ProgressBar(outlook.scopes, len(self._ended), width=40))
-        waiting = max(0, outlook.scopes - len(self._ended) - reading.running)
-        told = f"{done:,} done, {reading.running:,} running, {failed:,} failed, {waiting:,} waiting"
-        table.add_row("", f"{told} of {outlook.scopes:,}")
+        table.add_row(
+            "",
+            f"{done:,} done, {reading.running:,} running, {failed:,} failed, {waiting:,} waiting of {outlook.scopes:,}",
+        )
         table.add_row("pages", f"{reading.pages:,} with {reading.versions:,} versions")
-        pace = f"{self._calls_a_second(now, calls):,.1f} a second of {reading.quota:,.0f} that the quotas allow"
-        table.add_row("calls", f"{calls:,}, {pace}, {reading.throttles:,} throttled")
-        left = seconds_left(outlook, reading.calls, self._ended)
-        spent = f"{_clock(now - self._started)} so far"
+        table.add_row(
+            "calls",
+            f"{calls:,}, {self._calls_a_second(now, calls):,.1f} a second of {reading.quota:,.0f} that the quotas "
+            f"allow, {reading.throttles:,} throttled",
+        )
         table.add_row("time", f"{spent}, about {_clock(left)} left" if left is not None else spent)
-        doing = f"listing{self._flattened}" if reading.running else self._doing
-        table.add_row("now", Text(printable(doing)))
+        activity = f"listing{self._flattening}" if reading.running else self._activity
+        table.add_row("now", Text(printable(activity)))
         return table
 
     def _calls_a_second(self, now: float, calls: int) -> float:
@@ -136,7 +135,7 @@ class LiveView:
 
 
 def seconds_left(outlook: Outlook, calls: Mapping[Scope, int], ended: Mapping[Scope, object]) -> float | None:
-    """Return how long the slowest scope needs at its quota, by its calls of last time; None if any scope is new."""
+    """Return the seconds that the slowest scope needs at its quota, by its calls of last time; None if one is new."""
     left = 0.0
     for scope, made in calls.items():
         if scope not in ended:

@@ -1,10 +1,13 @@
-"""Options that several commands share."""
+"""Options that several commands share, each declared once."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,160 +15,138 @@ from pipeline.cli.render import Format
 
 
 class LogFormat(StrEnum):
-    """How a run tells what it does."""
+    """The form of the progress on stderr."""
 
     auto = "auto"
     json = "json"
     text = "text"
 
 
-WHOM = "Whom to ask"
-"""The panel of the options that say which accounts and regions."""
-
 Lake = Annotated[
     str | None,
     typer.Option(
         "--lake",
         envvar="REKLAKE_LAKE",
-        help="The lake's folder.  (default: `lake` in reklake.toml, else data/lake)",
-        show_default=False,
+        help="The lake: a folder, or s3://bucket/prefix.  (default: `lake` in reklake.toml, else data/lake)",
     ),
 ]
 Config = Annotated[
-    Path | None,
-    typer.Option("--config", help="A settings file.  (default: ./reklake.toml, if it is there)", show_default=False),
+    Path | None, typer.Option("--config", help="A settings file.  (default: ./reklake.toml, if it exists)")
 ]
 Log = Annotated[
     LogFormat,
-    typer.Option(
-        "--log-format", help="How it tells what it does: auto is a live view on a terminal, JSON lines elsewhere."
-    ),
+    typer.Option("--log-format", help="Form of the progress: auto is a live view on a terminal, else JSON lines."),
 ]
-AsFormat = Annotated[Format, typer.Option("--format", help="How to write the result.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+AsFormat = Annotated[Format, typer.Option("--format", help="Form of the result; only table rounds numbers.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, whole or not at all.")]
 
-Region = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--region",
-        help="A region to list, repeatable; `all` for every Custom Labels region.  (default: boto3's)",
-        rich_help_panel=WHOM,
-        show_default=False,
-    ),
-]
-ExcludeRegion = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--exclude-region", help="A region to leave out, repeatable.", rich_help_panel=WHOM, show_default=False
-    ),
-]
-Account = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--account",
-        help="An account to assume --role in, repeatable. Without --role: whose credentials these are.",
-        metavar="ID",
-        rich_help_panel=WHOM,
-        show_default=False,
-    ),
-]
-ExcludeAccount = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--exclude-account",
-        help="An account to leave out, repeatable.",
-        metavar="ID",
-        rich_help_panel=WHOM,
-        show_default=False,
-    ),
-]
-Organization = Annotated[
-    bool | None,
-    typer.Option(
-        "--organization/--no-organization",
-        help="Assume --role in every active account of the AWS organization, but for the caller's own.",
-        rich_help_panel=WHOM,
-        show_default=False,
-    ),
-]
-Unit = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--ou",
-        help="With --organization: only this organizational unit (or root) and all below it, repeatable.",
-        metavar="ID",
-        rich_help_panel=WHOM,
-        show_default=False,
-    ),
-]
-ExcludeUnit = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--exclude-ou",
-        help="With --organization: an organizational unit to leave out, with all below it, repeatable.",
-        metavar="ID",
-        rich_help_panel=WHOM,
-        show_default=False,
-    ),
-]
-Role = Annotated[
-    str | None,
-    typer.Option(
-        "--role",
-        help="Role to assume in each account: its name, or an ARN with {account} in it.",
-        rich_help_panel=WHOM,
-        show_default=False,
-    ),
-]
-ExternalId = Annotated[
-    str | None,
-    typer.Option(
-        "--external-id",
-        help="The external id that the role's trust policy asks for.",
-        rich_help_panel=WHOM,
-        show_default=False,
-    ),
-]
-SessionName = Annotated[
-    str | None,
-    typer.Option(
-        "--session-name",
-        help="What CloudTrail shows as the name of the role's sessions.  (default: reklake)",
-        rich_help_panel=WHOM,
-        show_default=False,
-    ),
-]
-Profile = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--profile",
-        help="AWS profile; repeated, each is an account of its own.  (default: boto3's)",
-        rich_help_panel=WHOM,
-        show_default=False,
-    ),
-]
-With = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--with",
-        help="What to ask for beside projects and versions, with commas: datasets, tags, policies; or none.  (default: "
-        "datasets, where that is permitted)",
-        metavar="DETAILS",
-        show_default=False,
-    ),
-]
-Rate = Annotated[
-    float | None,
-    typer.Option(
-        "--rate",
-        help="Calls a second for each operation, account and region.  (default: 5, AWS's quota)",
-        show_default=False,
-    ),
-]
-Burst = Annotated[
-    float | None,
-    typer.Option(
-        "--burst",
-        help="Calls that may be unanswered, and leave at once after a pause.  (default: 0.95 seconds' worth of --rate)",
-        show_default=False,
-    ),
-]
+
+_target = functools.partial(typer.Option, rich_help_panel="Accounts and regions")
+
+AWS_OPTIONS: dict[str, Any] = {
+    "lake": Lake,
+    "config": Config,
+    "regions": Annotated[
+        list[str] | None,
+        _target(
+            "--region",
+            help="A region to list, repeatable; `all` for every Custom Labels region.  (default: boto3's)",
+        ),
+    ],
+    "exclude_regions": Annotated[
+        list[str] | None, _target("--exclude-region", help="A region to leave out, repeatable.")
+    ],
+    "accounts": Annotated[
+        list[str] | None,
+        _target(
+            "--account",
+            help="An account to assume --role in, repeatable. Without --role: the account of the credentials.",
+            metavar="ID",
+        ),
+    ],
+    "exclude_accounts": Annotated[
+        list[str] | None, _target("--exclude-account", help="An account to leave out, repeatable.", metavar="ID")
+    ],
+    "organization": Annotated[
+        bool | None,
+        _target(
+            "--organization/--no-organization",
+            help="Assume --role in every active account of the AWS organization except the caller's own.",
+        ),
+    ],
+    "units": Annotated[
+        list[str] | None,
+        _target(
+            "--ou",
+            help="With --organization: only this organizational unit (or root) and all below it, repeatable.",
+            metavar="ID",
+        ),
+    ],
+    "exclude_units": Annotated[
+        list[str] | None,
+        _target(
+            "--exclude-ou",
+            help="With --organization: an organizational unit to leave out, with all below it, repeatable.",
+            metavar="ID",
+        ),
+    ],
+    "role": Annotated[
+        str | None,
+        _target("--role", help="The role to assume in each account: its name, or an ARN with {account} in it."),
+    ],
+    "external_id": Annotated[
+        str | None, _target("--external-id", help="The external id that the role's trust policy requires.")
+    ],
+    "session_name": Annotated[
+        str | None, _target("--session-name", help="The name of the role's sessions in CloudTrail.  (default: reklake)")
+    ],
+    "profiles": Annotated[
+        list[str] | None,
+        _target("--profile", help="An AWS profile; repeated, each is an account of its own.  (default: boto3's)"),
+    ],
+    "details": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="DETAILS",
+            help="Optional data, separated by commas: datasets, tags, policies; or none. Each costs one or more calls "
+            "per resource, against its own quota.  (default: datasets, where permitted)",
+        ),
+    ],
+    "rate": Annotated[
+        float | None,
+        typer.Option(
+            "--rate", help="Calls a second for each operation, account and region.  (default: 5, AWS's quota)"
+        ),
+    ],
+    "burst": Annotated[
+        float | None,
+        typer.Option(
+            "--burst",
+            help="Maximum calls in flight; also the burst size after an idle period.  (default: 0.95 seconds' worth of "
+            "--rate)",
+        ),
+    ],
+}
+"""The options of sync, plan and doctor, by the names under which settings.load() takes them."""
+
+Flags = dict[str, Any]
+"""The values of AWS_OPTIONS, for settings.load()."""
+
+
+def with_aws_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command AWS_OPTIONS before its own; it takes their values as one dictionary, its first parameter."""
+    own = [*inspect.signature(command, eval_str=True).parameters.values()][1:]
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation)
+        for name, annotation in AWS_OPTIONS.items()
+    ]
+
+    @functools.wraps(command)
+    def with_flags(**values: Any) -> None:
+        flags = {name: values.pop(name) for name in AWS_OPTIONS}
+        command(flags, **values)
+
+    with_flags.__signature__ = inspect.Signature([*shared, *own])  # type: ignore[attr-defined]  # what typer reads
+    return with_flags

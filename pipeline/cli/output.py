@@ -1,4 +1,4 @@
-"""A command's one result, on stdout or in a file: whole or not at all, in the form that was asked for."""
+"""Writes the result of a command to stdout or to a file, whole or not at all, in the form that was asked for."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def table_of(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Result:
 
 
 def write(result: Result, form: Format, *, output: Path | None = None) -> None:
-    """Write one result to stdout, or to a file."""
+    """Write the only result of a command to stdout, or to a file."""
     check(form, output)
     with destination(output) as out:
         render(result, form, out, is_first=True)
@@ -38,19 +38,30 @@ def write(result: Result, form: Format, *, output: Path | None = None) -> None:
 def check(form: Format, output: Path | None) -> None:
     """UsageError for a form that a terminal cannot show."""
     if form is Format.parquet and output is None and sys.stdout.isatty():
-        raise UsageError("Parquet is not for a terminal: name a file with --output, or redirect stdout")
+        raise UsageError("a terminal cannot show Parquet: name a file with --output, or redirect stdout")
+
+
+@contextmanager
+def to_stdout() -> Iterator[None]:
+    """Let a reader of stdout, such as `head`, leave early: the command goes on, and ends with its own exit code."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_stdout()
+
+
+def discard_stdout() -> None:
+    """Drop what is left to write once the reader has left; the interpreter would complain when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
 def destination(output: Path | None) -> Iterator[IO[bytes] | None]:
     """Yield the file to write to, which appears when all is written; None stands for stdout."""
     if output is None:
-        try:
+        with to_stdout():
             yield None
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # the reader has seen enough; leave nothing for the interpreter to flush at exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     target = output.resolve()
     is_device = target.exists() and not target.is_file()  # such as /dev/null or a named pipe
@@ -68,16 +79,15 @@ def destination(output: Path | None) -> Iterator[IO[bytes] | None]:
 
 
 def render(result: Result, form: Format, out: IO[bytes] | None, *, is_first: bool) -> None:
-    """Write one of several results to stdout (None) or to a file, an empty line between them."""
+    """Write one of several results to stdout (None) or to a file, with an empty line between them."""
     from pyarrow import ArrowException
 
+    from pipeline.cli.render import show
     from pipeline.cli.render import write as write_rows
 
     try:
         if form is Format.table and out is None and sys.stdout.isatty():
             from rich.console import Console
-
-            from pipeline.cli.render import show
 
             show(result, Console())
             return

@@ -1,4 +1,4 @@
-"""What to allow reklake: the command iam-policy."""
+"""The command iam-policy, which prints what to allow reklake."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Partition(StrEnum):
 
 
 class PolicyFormat(StrEnum):
-    """How a policy is written."""
+    """The form in which a policy is written."""
 
     json = "json"
     terraform = "terraform"
@@ -31,65 +31,51 @@ def iam_policy(
         typer.Option(
             "--with",
             metavar="DETAILS",
-            help="What is listed beside projects and versions: datasets, tags, policies, divided by commas, or none."
-            "  (default: datasets)",
-            show_default=False,
+            help="Optional data to allow, separated by commas: datasets, tags, policies; or none.  (default: datasets)",
         ),
     ] = None,
     evidence: Annotated[
-        bool, typer.Option("--evidence", help="Reading manifests and evaluation results in S3, too.")
+        bool, typer.Option("--evidence", help="Also allow reading manifests and evaluation results in S3.")
     ] = False,
     bucket: Annotated[
         list[str] | None,
-        typer.Option(
-            "--bucket", help="A bucket that holds evidence, repeatable.  (default: any bucket)", show_default=False
-        ),
+        typer.Option("--bucket", help="A bucket that holds evidence, repeatable.  (default: any bucket)"),
     ] = None,
     regions: Annotated[
         list[str] | None,
         typer.Option(
-            "--regions",
-            "--region",
-            help="Only in these regions; divided by commas, or repeated.  (default: in all)",
-            show_default=False,
+            "--regions", "--region", help="Only these regions, separated by commas or repeated.  (default: all)"
         ),
     ] = None,
     role: Annotated[
         str | None,
-        typer.Option(
-            "--role",
-            help="The policy of the caller instead, who assumes this role in each account.",
-            show_default=False,
-        ),
+        typer.Option("--role", help="Instead print the policy for the calling identity, which only assumes this role."),
     ] = None,
     organization: Annotated[
-        bool, typer.Option("--organization", help="Finding the accounts in AWS Organizations, too.")
+        bool, typer.Option("--organization", help="Also allow finding the accounts in AWS Organizations.")
     ] = False,
     lake: Annotated[
-        str | None,
-        typer.Option("--lake", metavar="s3://BUCKET/PREFIX", help="Keeping the lake on S3, too.", show_default=False),
+        str | None, typer.Option("--lake", metavar="s3://BUCKET/PREFIX", help="Also allow a lake in S3.")
     ] = None,
     trust: Annotated[
         str | None,
         typer.Option(
             "--trust",
             metavar="ACCOUNT|ARN",
-            help="The trust policy of the role instead: who may assume it.",
-            show_default=False,
+            help="Instead print the trust policy of the role: who may assume it.",
         ),
     ] = None,
     external_id: Annotated[
-        str | None,
-        typer.Option("--external-id", help="With --trust: the external id that must be given.", show_default=False),
+        str | None, typer.Option("--external-id", help="With --trust: the external id to require.")
     ] = None,
     partition: Annotated[Partition, typer.Option("--partition", help="The AWS partition.")] = Partition.aws,
-    form: Annotated[PolicyFormat, typer.Option("--format", help="How to write it.")] = PolicyFormat.json,
+    form: Annotated[PolicyFormat, typer.Option("--format", help="Form of the policy.")] = PolicyFormat.json,
 ) -> None:
-    """Print the IAM policy that reklake needs, and no more. Asks nobody and writes nothing.
+    """Print the minimal IAM policy that reklake needs. Makes no calls and writes nothing.
 
-    One account: attach it to whoever runs `sync`. Several accounts: this is the policy of the role in each of them,
-    --trust prints that role's trust policy, and --role the policy of the caller who assumes it. A lake or evidence
-    under a KMS key of its own may need that key's policy to agree.
+    For one account, attach it to the identity that runs `sync`. For several accounts, attach it to the role in each of
+    them; --trust prints that role's trust policy, and --role the policy for the calling identity, which only assumes
+    the roles. If the lake or the evidence is encrypted with a KMS key of its own, the key's policy must allow this too.
 
     Examples:
 
@@ -104,7 +90,7 @@ def iam_policy(
     from pipeline.extract import iam_policy as policy
 
     if external_id is not None and trust is None:
-        raise UsageError("--external-id goes with --trust: it stands in the trust policy of the role.")
+        raise UsageError("--external-id goes with --trust: it is part of the trust policy of the role.")
     if bucket and not evidence:
         raise UsageError("--bucket goes with --evidence: it names where evidence may be read.")
     of_listing: dict[str, object] = {"--with": details, "--evidence": evidence, "--regions": regions}
@@ -119,21 +105,21 @@ def iam_policy(
                 details=_details(details),
                 evidence=evidence,
                 buckets=bucket or (),
-                regions=_divided(regions or []),
+                regions=_split(regions or []),
                 partition=partition,
             )
         else:
-            _alone("--role", "is for the caller, who lists nothing itself", of_listing)
+            _alone("--role", "is for the calling identity, which only assumes the role", of_listing)
             statements += policy.assuming(role, partition=partition)
         statements += policy.organization() if organization else ()
-        statements += policy.lake(*_place(lake), partition=partition) if lake else ()
+        statements += policy.lake(*_bucket_and_prefix(lake), partition=partition) if lake else ()
     write = policy.as_json if form is PolicyFormat.json else policy.as_terraform
     typer.echo(write(statements))
 
 
 def _alone(option: str, reason: str, others: dict[str, object]) -> None:
     if given := [name for name, value in others.items() if value]:
-        raise UsageError(f"{option} {reason}: leave out {', '.join(given)}, or ask for it in a second call.")
+        raise UsageError(f"{option} {reason}: omit {', '.join(given)}, or run the command a second time for that.")
 
 
 def _details(text: str | None) -> tuple[str, ...]:
@@ -141,23 +127,25 @@ def _details(text: str | None) -> tuple[str, ...]:
 
     if text is None:
         return DEFAULT_DETAILS
-    named = _divided([text])
+    named = _split([text])
     if named == ("none",):
         return ()
     if not named or not DETAILS.keys() >= set(named):
-        raise UsageError(f"--with {text}: give some of {', '.join(DETAILS)}, divided by commas, or none.")
+        raise UsageError(f"--with {text}: give some of {', '.join(DETAILS)}, separated by commas, or none.")
     return named
 
 
-def _divided(texts: list[str]) -> tuple[str, ...]:
-    """Return what stands between commas, each once."""
-    return tuple(dict.fromkeys(part.strip() for text in texts for part in text.split(",") if part.strip()))
+def _split(texts: list[str]) -> tuple[str, ...]:
+    """Return the items separated by commas, each once."""
+    from pipeline.settings.keys import split
+
+    return tuple(dict.fromkeys(item for text in texts for item in split(text)))
 
 
-def _place(lake: str) -> tuple[str, str]:
-    """Return bucket and prefix of a lake on S3."""
+def _bucket_and_prefix(lake: str) -> tuple[str, str]:
+    """Return bucket and prefix of a lake in S3."""
     from pipeline.lake.opening import parts_of
 
     if "://" not in lake and not lake.lower().startswith("s3:"):
-        raise UsageError(f"--lake {lake}: a lake in a folder needs no permissions of AWS; give s3://bucket/prefix.")
+        raise UsageError(f"--lake {lake}: a lake in a folder needs no AWS permissions; give s3://bucket/prefix.")
     return parts_of(lake)

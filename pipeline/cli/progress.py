@@ -1,4 +1,4 @@
-"""What is seen of a run while it is under way: a live view on a terminal, a JSON line an event elsewhere."""
+"""Shows how a run proceeds, on stderr: a live view on a terminal, one line for each event elsewhere."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from pipeline.jobs.events import Event, Outlook
 
 HEARTBEAT = 30.0
-"""Seconds between the lines that tell, not on a terminal, how far a run has come."""
+"""Seconds between the progress lines of a log."""
 _ESCAPES = {code: f"\\u{code:04x}" for code in UNPRINTABLE}
-"""JSON may hold most of these as they are, but a terminal obeys them."""
+"""JSON may contain most of these as they are, but a terminal obeys them."""
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came: cron, systemd and containers stop a process with it. It ends as Ctrl-C does."""
+    """SIGTERM came, with which cron, systemd and containers stop a process. The run ends as with Ctrl-C."""
 
 
 @contextmanager
 def watching(*, quiet: bool, form: LogFormat = LogFormat.auto) -> Iterator[Callable[[Event], None]]:
-    """Give the observer for a run; everything goes to stderr. Stopped, it says what is kept."""
+    """Yield the observer of a run. If the run is stopped, say what is kept."""
     seen: list[Event] = []
 
     def note(event: Event) -> None:
@@ -79,7 +79,7 @@ def _shown(*, quiet: bool, form: LogFormat) -> Iterator[Callable[[Event], None]]
 
 
 def _terminal() -> Console | None:
-    """Return stderr for a live view, or None: a file and a pipe need no rich for that to be known."""
+    """Return stderr for a live view; None if it is a file or a pipe, or a terminal that cannot move its cursor."""
     if not sys.stderr.isatty():
         return None
     from rich.console import Console
@@ -89,35 +89,34 @@ def _terminal() -> Console | None:
 
 
 def _kept(seen: Iterable[Event]) -> str:
-    """Say what a run that is stopped here has achieved."""
+    """Say what a run that is stopped now leaves behind."""
     for event in seen:
         if event.name in {"published", "unchanged"}:
             return f"Snapshot {event.detail} stands; run again to bring lake.duckdb up to date and check it."
     whole = sum(event.name == "resumed" or (event.name == "scope" and event.is_whole) for event in seen)
-    asked = "1 scope was" if whole == 1 else f"{whole} scopes were"
-    again = f"; {asked} listed to the end, and a sync that soon follows does not ask again" if whole else ""
-    return f"What was published before is as it was{again}. Run again to go on."
+    listed = "1 scope was" if whole == 1 else f"{whole} scopes were"
+    reused = f"; {listed} listed to the end, and the next sync reuses that if it follows soon" if whole else ""
+    return f"The lake is as it was before{reused}. Run again to continue."
 
 
 class _Log:
-    """One line an event, and one now and then that tells how far the listings are."""
+    """One line for each event, and a line now and then that shows how far the listings are."""
 
-    def __init__(self, written: Callable[[str, Event], str]) -> None:
-        self._written = written
-        self._lock = threading.Lock()  # scopes report from several threads
+    def __init__(self, line_of: Callable[[str, Event], str]) -> None:
+        self._line_of = line_of
+        self._lock = threading.Lock()  # events come from several threads
         self._outlook: Outlook | None = None
-        self._told_at = time.monotonic()
+        self._last_progress = time.monotonic()
 
     def observe(self, event: Event) -> None:
-        """Write the event's line; one line a page would drown the rest."""
+        """Write the line of an event, but not one for each page: those would drown the rest."""
         with self._lock:
-            if event.outlook:
-                self._outlook = event.outlook
+            self._outlook = event.outlook or self._outlook
             if event.name != "page":
-                sys.stderr.write(self._written(now(), event) + "\n")
-            elif self._outlook and time.monotonic() - self._told_at > HEARTBEAT:
-                self._told_at = time.monotonic()
-                sys.stderr.write(self._written(now(), _progress(self._outlook)) + "\n")
+                sys.stderr.write(self._line_of(now(), event) + "\n")
+            elif self._outlook and time.monotonic() - self._last_progress > HEARTBEAT:
+                self._last_progress = time.monotonic()
+                sys.stderr.write(self._line_of(now(), _progress(self._outlook)) + "\n")
 
 
 def _progress(outlook: Outlook) -> Event:
@@ -146,10 +145,10 @@ def _as_json(at: str, event: Event) -> str:
 
 def _as_text(at: str, event: Event) -> str:
     scope = f" {event.scope}" if event.scope else ""
-    said = printable(" ".join(event.detail.split()))
-    return f"{at} {'WARNING' if _is_failure(event) else 'INFO'} {event.name}{scope}: {said}"
+    detail = printable(" ".join(event.detail.split()))
+    return f"{at} {'WARNING' if _is_failure(event) else 'INFO'} {event.name}{scope}: {detail}"
 
 
 def _is_failure(event: Event) -> bool:
-    """Whether a scope failed, or a detail of it: facts tell each detail's outcome."""
+    """Whether a scope failed, or one of its details: facts have the outcome of each detail."""
     return event.name == "scope" and (not event.is_whole or "failed" in event.facts.values())

@@ -1,4 +1,4 @@
-"""Asking a lake: the commands sql and check."""
+"""The commands that query a lake: sql, check, changes, runs."""
 
 from __future__ import annotations
 
@@ -13,22 +13,19 @@ import typer
 
 from pipeline.cli import output as output_to
 from pipeline.cli.exits import Exit
-from pipeline.cli.lean import without
-from pipeline.cli.moments import moment
-from pipeline.cli.options import Config, Lake
+from pipeline.cli.options import AsFormat, Config, Lake, Output
 from pipeline.cli.render import Format
+from pipeline.cli.units import counted, instant
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from pipeline.query.checks import CheckResult
-    from pipeline.query.result import Result
     from pipeline.settings import Settings
 
 ONE_RESULT = (Format.csv, Format.json, Format.jsonl, Format.parquet)
 """Forms in which a second result would spoil the first."""
-
 
 RUN_COLUMNS = ("run_id", "kind", "outcome", "seconds", "scopes", "failed", "snapshot", "error")
 SCOPE_COLUMNS = (
@@ -46,35 +43,29 @@ SCOPE_COLUMNS = (
 
 
 class CheckFormat(StrEnum):
-    """How check results are shown."""
+    """The form in which check results are shown."""
 
     table = "table"
     json = "json"
 
 
-@without("numpy")
 def sql(
-    query: Annotated[
-        str | None,
-        typer.Argument(metavar="[QUERY]", help="SQL to run; - reads it from stdin.", show_default=False),
-    ] = None,
+    query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="SQL to run; - reads it from stdin.")] = None,
     file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the SQL from a file.")] = None,
     lake: Lake = None,
-    form: Annotated[
-        Format, typer.Option("--format", help="How to write the result; only table rounds numbers.")
-    ] = Format.table,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, whole or not at all.")] = None,
+    form: AsFormat = Format.table,
+    output: Output = None,
     allow_write: Annotated[
         bool,
-        typer.Option("--allow-write", help="Let the SQL write files, read outside the lake and load extensions."),
+        typer.Option("--allow-write", help="Let the SQL read and write files outside the lake, and load extensions."),
     ] = False,
     config: Config = None,
 ) -> None:
-    """Run SQL over the lake. Tables and marts go by their names; see `reklake tables`. Times are in UTC.
+    """Run SQL over the lake. `reklake tables` lists the tables and marts. Times are in UTC.
 
-    Several statements may be given, divided by semicolons. They read the lake and nothing else, unless --allow-write
-    is given: then they may also write files, read any, and load extensions. What is published stays as it is even
-    so: views take no rows, lake.duckdb is not opened, and COPY, EXPORT and ATTACH are refused a path of the lake's own.
+    The SQL may have several statements, separated by semicolons. They can only read the lake. With --allow-write they
+    can also read and write other files and load extensions, but still not change what is published: views take no
+    rows, lake.duckdb is not opened, and COPY, EXPORT and ATTACH cannot write the lake's own files.
 
     Examples:
 
@@ -97,21 +88,20 @@ def sql(
         statements = queries.parse(con, text)
         answers = sum(map(queries.has_result, statements))
         if answers > 1 and form in ONE_RESULT:
-            raise UsageError(f"{answers} results do not fit into one {form}: ask for one, or use --format table")
+            raise UsageError(f"{answers} results do not fit into one {form}: give one query, or use --format table")
         with output_to.destination(output) as out:
             for number, result in enumerate(queries.run(con, statements, allow_write=allow_write, lake=root)):
                 output_to.render(result, form, out, is_first=number == 0)
 
 
-@without("numpy")
 def check(
     lake: Lake = None,
-    form: Annotated[CheckFormat, typer.Option("--format", help="How to show what was found.")] = CheckFormat.table,
+    form: Annotated[CheckFormat, typer.Option("--format", help="Form of the result.")] = CheckFormat.table,
     config: Config = None,
 ) -> None:
     """Run the data checks of sql/checks over the lake.
 
-    Exits 4 when a check of severity error finds rows. Warnings are shown and do not change the exit code.
+    Exits 4 if a check of severity error finds rows. Warnings are shown, but do not change the exit code.
 
     Examples:
 
@@ -133,15 +123,13 @@ def check(
 
 
 def runs(
-    run_id: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="One run, scope by scope.", show_default=False)
-    ] = None,
+    run_id: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Id of a run, to show its scopes.")] = None,
     lake: Lake = None,
-    count: Annotated[int, typer.Option("--count", min=1, help="So many of the last runs.")] = 20,
-    form: Annotated[Format, typer.Option("--format", help="How to write the result.")] = Format.table,
+    count: Annotated[int, typer.Option("--count", min=1, help="Number of last runs to show.")] = 20,
+    form: AsFormat = Format.table,
     config: Config = None,
 ) -> None:
-    """Show the last runs, or one of them scope by scope: how it ended, what it cost, and why what failed did.
+    """Show the last runs, or the scopes of one run: the outcome, the cost, and the reason of each failure.
 
     Examples:
 
@@ -160,32 +148,30 @@ def runs(
     found = record.documents(store)
     if run_id is not None and run_id not in found:
         last = ", ".join([*found][-5:]) or "none"
-        raise UsageError(f"{store}: no record of run {run_id}. The last runs: {last}.")
+        raise UsageError(f"{store}: no record of run {run_id}. The last runs are {last}.")
     if run_id is None:
-        rows = [_run_row(one) for one in [*found.values()][-count:]]
+        rows = [_run_row(document) for document in [*found.values()][-count:]]
         output_to.write(output_to.table_of(RUN_COLUMNS, rows), form)
     else:
-        rows = [_scope_row(one) for one in found[run_id]["scopes"]]
+        rows = [tuple(map(scope.get, SCOPE_COLUMNS)) for scope in found[run_id]["scopes"]]
         output_to.write(output_to.table_of(SCOPE_COLUMNS, rows), form)
 
 
-@without("numpy")
 def changes(
     since: Annotated[
-        str,
-        typer.Option("--since", help="A date or time (UTC), or an age such as 7d.", metavar="WHEN"),
+        str, typer.Option("--since", help="Since a date or time (UTC), or an age such as 7d.", metavar="WHEN")
     ] = "7d",
     run_id: Annotated[
-        str | None, typer.Option("--run", metavar="RUN", help="What one run saw.", show_default=False)
+        str | None, typer.Option("--run", metavar="RUN", help="Only the changes that one run found.")
     ] = None,
     lake: Lake = None,
-    form: Annotated[Format, typer.Option("--format", help="How to write the result.")] = Format.table,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, whole or not at all.")] = None,
+    form: AsFormat = Format.table,
+    output: Output = None,
     config: Config = None,
 ) -> None:
-    """Show what appeared, changed or went, as the syncs saw it: the mart `changes`, the latest last.
+    """Show what appeared, changed or was deleted between syncs: the mart `changes`, latest last.
 
-    What the first listing of an account and region found may have been there for long, and is only shown by --run.
+    Times are sync times. What the first listing of an account and region found may be much older; only --run shows it.
 
     Examples:
 
@@ -200,7 +186,7 @@ def changes(
 
     output_to.check(form, output)
     wanted = "run_id = $run" if run_id else "changed_at >= $since and not is_first_listing"
-    parameters = {"run": run_id} if run_id else {"since": moment(since, "--since")}
+    parameters = {"run": run_id} if run_id else {"since": instant(since, "--since")}
     with _connected(load(lake=lake, config=config)) as (con, _):
         result = queries.ask(
             con,
@@ -212,7 +198,7 @@ def changes(
 
 @contextmanager
 def _connected(settings: Settings, *, allow_write: bool = False) -> Iterator[tuple[DuckDBPyConnection, Path]]:
-    """Open the lake for queries, once its files are on this machine; yields where they are, too."""
+    """Open the lake for queries, with its files on this machine; yields the connection and the folder of the files."""
     from pipeline.lake import open_lake, snapshot
     from pipeline.lake.run_record import FOLDER
     from pipeline.query import database as warehouse
@@ -244,13 +230,10 @@ def _text(query: str | None, file: Path | None) -> str:
 
 
 def _run_row(document: dict[str, Any]) -> tuple[Any, ...]:
-    failed = sum(one["outcome"] != "complete" for one in document["scopes"])
-    counted = {"scopes": len(document["scopes"]), "failed": failed, "seconds": document["seconds"].get("total")}
-    return tuple({**document, **counted}.get(name) for name in RUN_COLUMNS)
-
-
-def _scope_row(document: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(document.get(name) for name in SCOPE_COLUMNS)
+    scopes = document["scopes"]
+    failed = sum(scope["outcome"] != "complete" for scope in scopes)
+    figures = {"scopes": len(scopes), "failed": failed, "seconds": document["seconds"].get("total")}
+    return tuple(map((document | figures).get, RUN_COLUMNS))
 
 
 def _print_results(results: tuple[CheckResult, ...]) -> None:
@@ -263,7 +246,7 @@ def _print_results(results: tuple[CheckResult, ...]) -> None:
     found = [result for result in results if not result.passed]
     for result in found:
         color = "red" if result.severity == "error" else "yellow"
-        rows = f"{result.rows:,} row{'' if result.rows == 1 else 's'}"
+        rows = counted(result.rows, "row")
         console.print(f"[{color}]{result.severity}[/{color}] [bold]{result.name}[/bold]: {rows}")
         console.print(f"  {escape(result.description)}")
         columns = [render.texts(column).to_pylist() for column in result.sample.combine_chunks().columns]
@@ -283,6 +266,7 @@ def _print_json(results: tuple[CheckResult, ...]) -> None:
     from msgspec import Raw, json
 
     from pipeline.cli import render
+    from pipeline.query.result import Result
 
     rows = [
         {
@@ -290,15 +274,12 @@ def _print_json(results: tuple[CheckResult, ...]) -> None:
             "severity": result.severity,
             "description": result.description,
             "rows": result.rows,
-            "sample": [Raw(row.encode()) for row in render.objects(_sample(result))],
+            "sample": [
+                Raw(row.encode())
+                for row in render.objects(Result(result.sample.schema, iter(result.sample.to_batches())))
+            ],
             "query": result.query,
         }
         for result in results
     ]
     typer.echo(json.format(json.encode(rows), indent=2))
-
-
-def _sample(result: CheckResult) -> Result:
-    from pipeline.query.result import Result
-
-    return Result(result.sample.schema, iter(result.sample.to_batches()))

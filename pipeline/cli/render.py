@@ -1,6 +1,6 @@
-"""Query results as text or files: a table for people, CSV, JSON, JSON lines, Markdown and Parquet.
+"""Writes query results as a table for people, CSV, JSON, JSON lines, Markdown or Parquet.
 
-Each writer takes a result as it streams, so memory stays flat however many rows there are.
+Each writer reads a result as it streams, so memory does not grow with the number of rows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """How a result is written; only `table` rounds numbers."""
+    """The form of a result; only `table` rounds numbers."""
 
     table = "table"
     csv = "csv"
@@ -29,19 +29,19 @@ class Format(StrEnum):
 
 
 BLOCK_ROWS = 1_000
-"""Rows that a table's column widths are measured over; a later block can only widen them."""
+"""Rows over which the column widths of a table are measured; a later block can only widen them."""
 GAP = 2
 """Spaces between a table's columns."""
 NARROWEST = 12
-"""Columns are folded down to this width on a terminal; where that does not fit, a row becomes a block."""
+"""The least width of a folded column on a terminal; if that does not fit, each row is shown as a block."""
 ROUND_TO = 6
 """Decimals of a fraction in `table`."""
 _EXPLAIN = ["explain_key", "explain_value"]
 _CONTROLS = (*range(32), *range(127, 160), 0x2028, 0x2029)
 _REORDERING = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF)
-"""Marks that change the direction of what is beside them: a name could make another column read otherwise."""
+"""Marks that change the direction of text: a name could make the next column read differently."""
 _HALVES = range(0xD800, 0xE000)
-"""Halves of surrogate pairs, which JSON may escape alone and no stream takes."""
+"""Halves of surrogate pairs: JSON may escape one alone, but no stream can encode it."""
 UNPRINTABLE = {code: repr(chr(code))[1:-1] for code in (*_CONTROLS, *_REORDERING, *_HALVES)}
 _TO_QUOTE = r'[",\r\n]|^$'
 
@@ -64,7 +64,7 @@ def write(result: Result, form: Format, out: IO[bytes]) -> None:
 
 
 def show(result: Result, console: Console) -> None:
-    """Print a result as a table that fits the terminal, or each row as its own block where none would fit."""
+    """Print a result as a table that fits the terminal, or each row as a block if no table fits."""
     from rich.table import Table
     from rich.text import Text
 
@@ -94,7 +94,7 @@ def show(result: Result, console: Console) -> None:
 
 
 def fitted(natural: Sequence[int], room: int) -> list[int] | None:
-    """Return column widths that fit into `room`, the widest narrowed first; None if too narrow."""
+    """Return column widths that fit into `room`, narrowing the widest first; None if it is too narrow."""
     widths = list(natural)
     excess = sum(widths) + GAP * len(widths) - room
     while excess > 0:
@@ -119,7 +119,7 @@ def texts(column: pa.Array) -> pa.Array:
     if pa.types.is_nested(kind) or pa.types.is_interval(kind):
         encode = _encoder().encode
         values = column.to_pylist(maps_as_pydicts="lossy")
-        return pa.array([None if one is None else encode(one).decode() for one in values], pa.string())
+        return pa.array([None if value is None else encode(value).decode() for value in values], pa.string())
     cells = pc.cast(column, pa.string())
     if pa.types.is_timestamp(kind):
         cells = pc.replace_substring(cells, " ", "T", max_replacements=1)
@@ -177,14 +177,14 @@ def _values(column: pa.Array, field: pa.Field) -> list[Any]:
 
     kind = column.type
     if field.metadata and b"reklake.type" in field.metadata:
-        return [None if one is None else msgspec.Raw(_on_one_line(one)) for one in column.to_pylist()]
+        return [None if value is None else msgspec.Raw(_on_one_line(value)) for value in column.to_pylist()]
     as_text = pa.types.is_temporal(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
     values: list[Any] = (texts(column) if as_text else column).to_pylist(maps_as_pydicts="lossy")
     return values
 
 
 def _on_one_line(text: str) -> bytes:
-    """Return JSON as it is, but for line breaks between its tokens: a JSON line must have none."""
+    """Return JSON unchanged except for line breaks between its tokens, which a JSON line must not have."""
     import msgspec
 
     has_breaks = "\n" in text or "\r" in text  # inside a JSON string they are written as escapes
@@ -209,11 +209,11 @@ def _markdown(result: Result) -> Iterator[str]:
     for batch in result.batches:
         columns = [texts(column).to_pylist() for column in batch.columns]
         for row in zip(*columns, strict=True):
-            yield line(cell(one) for one in row)
+            yield line(map(cell, row))
 
 
 def _plain(result: Result) -> Iterator[str]:
-    """Aligned text; what EXPLAIN answers is aligned already."""
+    """Yield aligned text; the answer of EXPLAIN is aligned already."""
     names = result.schema.names
     if names == _EXPLAIN:
         for batch in result.batches:
@@ -248,20 +248,20 @@ def _cells(column: pa.Array) -> list[str]:
     import pyarrow as pa
 
     if pa.types.is_string(column.type) or pa.types.is_integer(column.type):
-        # as below, without pyarrow.compute: it takes longer to import than such a query to run
+        # avoids pyarrow.compute, which takes longer to import than a short query to run
         return ["" if cell is None else printable(str(cell)) for cell in column.to_pylist()]
 
     import pyarrow.compute as pc
 
     if pa.types.is_floating(column.type):
-        # an F1 is a float32: 0.9 comes as 0.8999999761581421. Small fractions would round to nothing
+        # F1 scores are float32: 0.9 comes as 0.8999999761581421. Small fractions would round to 0
         is_small = pc.less(pc.abs(column), 10.0 ** (2 - ROUND_TO))
         column = pc.if_else(is_small, column, pc.round(column, ROUND_TO))
     return [printable(text or "") for text in texts(column).to_pylist()]
 
 
 def printable(text: str) -> str:
-    """Return the text on one line, without characters that move a terminal's cursor or turn its text around."""
+    """Return the text on a single line, without characters that move a terminal's cursor or reverse its text."""
     return text.translate(UNPRINTABLE)
 
 

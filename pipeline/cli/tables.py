@@ -1,4 +1,4 @@
-"""What there is to query, and which reklake this is: the commands tables and version."""
+"""The commands tables and version."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.errors import UsageError
 
 
 class TablesFormat(StrEnum):
-    """How the declarations are shown."""
+    """The form in which declarations are shown."""
 
     table = "table"
     json = "json"
@@ -21,14 +21,13 @@ class TablesFormat(StrEnum):
 
 def tables(
     name: Annotated[
-        str | None,
-        typer.Argument(metavar="[NAME]", help="A table, view or mart; all of them if left out.", show_default=False),
+        str | None, typer.Argument(metavar="[NAME]", help="A table, view or mart; all of them if omitted.")
     ] = None,
-    output: Annotated[TablesFormat, typer.Option("--format", help="How to show it.")] = TablesFormat.table,
+    form: Annotated[TablesFormat, typer.Option("--format", help="Form of the result.")] = TablesFormat.table,
 ) -> None:
-    """Show what can be queried: tables, their histories, views and marts, or the columns of one of them.
+    """List what can be queried: tables, their histories, views and marts; or the columns of one of them.
 
-    Every table also has a macro that gives it as it stood at an instant: `from as_of.projects('2026-11-01')`.
+    Every table also has a macro that returns it as it was at an instant: `from as_of.projects('2026-11-01')`.
 
     Examples:
 
@@ -48,8 +47,8 @@ def tables(
     histories = {f"history.{table.name}": history_of(table) for table in TABLES}
     declared = {table.name: table for table in TABLES} | histories
     if name and name not in declared and name not in files:
-        raise UsageError(f"{name}: no such table. There are {', '.join([*declared, *files])}.")
-    if output is TablesFormat.markdown:
+        raise UsageError(f"{name}: no such table. Known: {', '.join([*declared, *files])}.")
+    if form is TablesFormat.markdown:
         if name in files:
             raise UsageError(f"{name}: --format markdown documents the declared tables: {', '.join(declared)}.")
         typer.echo(markdown([declared[name]] if name else TABLES), nl=False)
@@ -58,27 +57,28 @@ def tables(
     rows: list[tuple[str, ...]]
     if name in declared:
         heading = ("column", "type", "unit", "source", "meaning")
-        rows = [(one.name, str(one.type), one.unit, one.source, one.description) for one in declared[name].columns]
+        columns = declared[name].columns
+        rows = [(column.name, str(column.type), column.unit, column.source, column.description) for column in columns]
     elif name in files:
         heading, rows = ("column", "meaning"), list(files[name].columns.items())
     else:
         heading = ("name", "kind", "grain", "what it is")
-        rows = [(one.name, "table", one.grain, one.description) for one in TABLES]
-        rows += [(name, "history", one.grain, one.description) for name, one in histories.items()]
-        rows += [(one.name, one.folder.rstrip("s"), one.grain, one.description) for one in files.values()]
-    _show(heading, rows, output)
+        rows = [(table.name, "table", table.grain, table.description) for table in TABLES]
+        rows += [(name, "history", table.grain, table.description) for name, table in histories.items()]
+        rows += [(file.name, file.folder.rstrip("s"), file.grain, file.description) for file in files.values()]
+    _show(heading, rows, form)
 
 
 def version() -> None:
-    """Show the versions of reklake and of what it stands on."""
+    """Show the versions of reklake and of its dependencies."""
     from pipeline.lake.installed import software
 
     for name, number in software().items():
         typer.echo(f"{name} {number}")
 
 
-def _show(heading: tuple[str, ...], rows: list[tuple[str, ...]], output: TablesFormat) -> None:
-    if output is TablesFormat.json:
+def _show(heading: tuple[str, ...], rows: list[tuple[str, ...]], form: TablesFormat) -> None:
+    if form is TablesFormat.json:
         typer.echo(json.dumps([dict(zip(heading, row, strict=True)) for row in rows], indent=2))
         return
     from rich.console import Console

@@ -18,12 +18,12 @@ from pipeline.extract.redact import Redactor
 from pipeline.extract.sessions import Sessions
 from pipeline.extract.targets import Plan, Target, plan
 from pipeline.model.finding import Finding, Level, parted
-from pipeline.settings import AwsSettings, check_together
+from pipeline.settings import AwsSettings, check_consistency
 
 
 def examine(settings: AwsSettings) -> Iterator[Finding]:
     """Yield what is found, as it is found; UsageError if the settings contradict one another."""
-    check_together(settings)
+    check_consistency(settings)
     return _redacted(settings)
 
 

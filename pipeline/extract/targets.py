@@ -19,7 +19,7 @@ from pipeline.extract.failures import sentence
 from pipeline.extract.organization import LeftOut
 from pipeline.extract.sessions import Sessions, own_regions
 from pipeline.model.page import Scope
-from pipeline.settings import AwsSettings, check_together
+from pipeline.settings import AwsSettings, check_consistency
 
 CUSTOM_LABELS_REGIONS = (
     "ap-northeast-1",
@@ -78,7 +78,7 @@ def plan(settings: AwsSettings, sessions: Sessions) -> Plan:
     account but the caller's own, where the role need not exist: there the caller's own credentials are used. Calls STS
     for the caller's account, unless accounts are named with a role, and Organizations for its accounts.
     """
-    check_together(settings)
+    check_consistency(settings)
     if len(settings.profiles) > 1:
         return _of_profiles(settings, sessions)
     base = sessions.of(settings.profile)

@@ -1,28 +1,16 @@
-"""Frozen settings, each from the first place that has it: a flag, the environment, reklake.toml, the default."""
+"""Frozen settings. Each comes from the first place that sets it: a flag, the environment, reklake.toml, the default."""
 
-from pipeline.settings.loading import CONFIG_FILE, load
-from pipeline.settings.model import (
-    DEFAULT_LAKE,
-    QUOTA,
-    RESUME_WITHIN,
-    SESSION_NAME,
-    AwsSettings,
-    Prices,
-    Retention,
-    Settings,
-)
-from pipeline.settings.together import check_together
+from pipeline.settings.consistency import check_consistency
+from pipeline.settings.loading import load
+from pipeline.settings.model import DEFAULT_LAKE, QUOTA, AwsSettings, Prices, Retention, Settings
 
 __all__ = [
-    "CONFIG_FILE",
     "DEFAULT_LAKE",
     "QUOTA",
-    "RESUME_WITHIN",
-    "SESSION_NAME",
     "AwsSettings",
     "Prices",
     "Retention",
     "Settings",
-    "check_together",
+    "check_consistency",
     "load",
 ]

@@ -1,4 +1,4 @@
-"""Every setting: its key in reklake.toml, its variable, what it takes, and what is wrong with a value by itself."""
+"""Every setting: its key in reklake.toml, its variable and flag, the kind of value it takes, and the value's rule."""
 
 from __future__ import annotations
 
@@ -14,22 +14,16 @@ from pipeline.model.operations import DETAILS
 from pipeline.settings.model import FLAGS, QUOTA
 
 NO_DETAILS = "none"
-MOST_CALLS = 10_000
-"""A second: far beyond any quota; guards against a slip of the keys."""
-_ACCOUNT = re.compile(r"[0-9]{12}")
-_UNIT = re.compile(r"ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}|r-[0-9a-z]{4,32}")
-_ROLE = re.compile(r"[\w+=,.@/-]{1,576}", re.ASCII)
-_ROLE_ARN = re.compile(r"arn:[a-z-]+:iam::(?:\{account\}|[0-9]{12}):role/[\w+=,.@/-]{1,576}", re.ASCII)
-_SESSION = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+HIGHEST_RATE = 10_000
+"""Calls a second, far beyond any quota; catches a slip of the keys."""
 _YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 Check = Callable[[Any], str]
-"""Says what is wrong with a value (one of a list), and what is right; "" if nothing is."""
+"""Takes a value (an item, if it is a list) and returns the rule that it breaks; "" if it breaks none."""
 
 
 class Kind(StrEnum):
-    """What a setting takes, in words."""
+    """The kind of value that a setting takes, in words."""
 
     TEXT = "a string"
     NUMBER = "a number"
@@ -38,7 +32,7 @@ class Kind(StrEnum):
     TEXTS = "a list of strings"
 
     def fits(self, value: Any) -> bool:
-        """Whether a value of reklake.toml is of this kind; true and false are no numbers."""
+        """Whether a value of reklake.toml is of this kind. To Python true and false are numbers, here they are not."""
         if self is Kind.YES_NO or isinstance(value, bool):
             return self is Kind.YES_NO and isinstance(value, bool)
         if self is Kind.TEXTS:
@@ -46,8 +40,8 @@ class Kind(StrEnum):
         kinds: dict[Kind, tuple[type, ...]] = {Kind.TEXT: (str,), Kind.NUMBER: (int, float), Kind.WHOLE: (int,)}
         return isinstance(value, kinds[self])
 
-    def read(self, text: str) -> Any:
-        """Return what a variable's text says; ValueError if it is of another kind."""
+    def parse(self, text: str) -> Any:
+        """Return the value of a variable's text; ValueError if it is of another kind."""
         if self is Kind.TEXTS:
             return split(text)
         if self is Kind.YES_NO:
@@ -58,13 +52,13 @@ class Kind(StrEnum):
 
 
 def split(text: str) -> list[str]:
-    """Return the details of a list that is written with commas."""
-    return [part.strip() for part in text.split(",") if part.strip()]
+    """Return the items of a list that is separated by commas."""
+    return [item.strip() for item in text.split(",") if item.strip()]
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One setting. `field` is its name in the section's dataclass, if that is another one."""
+    """One setting. `field` is the dataclass field that it sets, if that has another name."""
 
     section: str
     name: str
@@ -74,7 +68,7 @@ class Key:
 
     @property
     def full(self) -> str:
-        """Its name with that of its section."""
+        """The name with its section: `aws.rate`."""
         return f"{self.section}.{self.name}".lstrip(".")
 
     @property
@@ -84,17 +78,18 @@ class Key:
 
     @property
     def variable(self) -> str | None:
-        """The environment variable that says it, if one does."""
+        """The environment variable that sets it, if there is one."""
         return f"REKLAKE_{self.name.upper()}" if self.section in ("", "aws") else None
 
     @property
     def flag(self) -> str:
-        """The flag that says it; the field's own name where a caller in Python does."""
+        """The flag that sets it; the name of the field, which a caller in Python uses, if there is none."""
         return FLAGS.get(self.target, self.target)
 
 
-def _filled(value: str) -> str:
-    return "" if value.strip() else "it must not be empty"
+def _matching(pattern: str, rule: str) -> Check:
+    compiled = re.compile(pattern, re.ASCII)
+    return lambda value: "" if compiled.fullmatch(value) else rule
 
 
 def _not_below_0(what: str) -> Check:
@@ -106,45 +101,33 @@ def _at_least_1(value: int) -> str:
 
 
 def _rate(value: float) -> str:
-    return "" if 0 < value <= MOST_CALLS else f"give calls a second, above 0 (the default quota is {QUOTA:g})"
+    return "" if 0 < value <= HIGHEST_RATE else f"give calls a second, above 0 (the default quota is {QUOTA:g})"
 
 
 def _burst(value: float) -> str:
-    return "" if 1 <= value <= MOST_CALLS else "give the calls that may leave at once, 1 or more"
-
-
-def _account(value: str) -> str:
-    return "" if _ACCOUNT.fullmatch(value) else "an AWS account id has 12 digits"
-
-
-def _unit(value: str) -> str:
-    right = "an organizational unit's id is like ou-ab12-cdef3456, a root's like r-ab12"
-    return "" if _UNIT.fullmatch(value) else right
-
-
-def _role(value: str) -> str:
-    if (_ROLE_ARN if value.startswith("arn:") else _ROLE).fullmatch(value):
-        return ""
-    return "give the role's name, or an ARN like arn:aws:iam::{account}:role/ReadModels"
-
-
-def _session_name(value: str) -> str:
-    return "" if _SESSION.fullmatch(value) else "a session name has 2 to 64 letters, digits, or _+=,.@-"
-
-
-def _external_id(value: str) -> str:
-    return "" if _EXTERNAL_ID.fullmatch(value) else "an external id has 2 to 1224 letters, digits, or _+=,.@:/-"
+    return "" if 1 <= value <= HIGHEST_RATE else "give a number of calls, 1 or more"
 
 
 def _detail(value: str) -> str:
     known = [*DETAILS, NO_DETAILS]
-    return "" if value in known else f"it is no detail{_nearest(value, known)}. Known: {', '.join(known)}"
+    if value in known:
+        return ""
+    near = difflib.get_close_matches(value, known, 1)
+    return f"unknown detail{f' (did you mean {near[0]}?)' if near else ''}. Known: {', '.join(known)}"
 
 
-def _nearest(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, 1)
-    return f" (did you mean {near[0]}?)" if near else ""
-
+_filled = _matching(r"(?s:.*\S.*)", "it must not be empty")
+_account = _matching(r"[0-9]{12}", "an AWS account id has 12 digits")
+_unit = _matching(
+    r"ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}|r-[0-9a-z]{4,32}",
+    "the id of an organizational unit looks like ou-ab12-cdef3456, that of a root like r-ab12",
+)
+_role = _matching(
+    r"arn:[a-z-]+:iam::(?:\{account\}|[0-9]{12}):role/[\w+=,.@/-]{1,576}|(?!arn:)[\w+=,.@/-]{1,576}",
+    "give the role's name, or an ARN like arn:aws:iam::{account}:role/ReadModels",
+)
+_session_name = _matching(r"[\w+=,.@-]{2,64}", "a session name has 2 to 64 letters, digits, or _+=,.@-")
+_external_id = _matching(r"[\w+=,.@:/-]{2,1224}", "an external id has 2 to 1224 letters, digits, or _+=,.@:/-")
 
 KEYS = (
     Key("", "lake", Kind.TEXT, _filled),
@@ -181,22 +164,14 @@ BY_NAME = {(key.section, key.name): key for key in KEYS}
 
 
 def unknown(section: str, name: str, *, is_table: bool) -> str:
-    """Say that there is no such setting, and which one may be meant."""
-    full = f"{section}.{name}".lstrip(".")
+    """Return a sentence that says that there is no such setting, and which setting may be meant."""
     if is_table:
-        near = difflib.get_close_matches(name, SECTIONS, 1)
-        return f"[{name}] is no setting{f'; did you mean [{near[0]}]?' if near else f'. Known: {_listed(SECTIONS)}.'}"
-    beside = {key.name: key for key in KEYS if key.section == section}
-    elsewhere = {key.name: key for key in KEYS}
-    for near_ones in (
-        difflib.get_close_matches(name, beside, 1),
-        [name],
-        difflib.get_close_matches(name, elsewhere, 1),
-    ):
-        if near_ones and near_ones[0] in elsewhere:
-            return f"{full} is no setting; did you mean {(beside | elsewhere)[near_ones[0]].full}?"
-    return f"{full} is no setting. Known: {', '.join(key.full for key in beside.values())}."
-
-
-def _listed(sections: tuple[str, ...]) -> str:
-    return ", ".join(f"[{section}]" for section in sections)
+        setting, known = f"section [{name}]", {other: f"[{other}]" for other in SECTIONS}
+        listed = [*known.values()]
+    else:
+        setting = "setting " + f"{section}.{name}".lstrip(".")
+        known = {key.name: key.full for key in KEYS}
+        listed = [key.full for key in KEYS if key.section == section]
+    if near := difflib.get_close_matches(name, known, 1):
+        return f"unknown {setting}; did you mean {known[near[0]]}?"
+    return f"unknown {setting}. Known: {', '.join(listed)}."

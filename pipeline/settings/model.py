@@ -1,4 +1,4 @@
-"""What can be set, with its defaults; nothing of where it was said but a word for messages."""
+"""Everything that can be set, with its defaults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SESSION_NAME = "reklake"
 QUOTA = 5.0
 """Default quota of DescribeProjects and DescribeProjectVersions, in calls a second (AWS service quotas)."""
 LONGEST_SHOWN = 80
-"""Characters of a value that a message shows."""
+"""Characters of a value that a message shows at most."""
 FLAGS = MappingProxyType(
     {
         "lake": "--lake",
@@ -35,12 +35,12 @@ FLAGS = MappingProxyType(
         "burst": "--burst",
     }
 )
-"""The flags that say what a field says; the other fields have none."""
+"""The flag of each field; the other fields have none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What marts multiply by; AWS's sample figures, regional prices differ. In `currency` per hour."""
+    """Prices that marts compute costs with, in `currency` per hour. AWS's sample figures; regional prices differ."""
 
     training_hour: float = 1.0
     inference_unit_hour: float = 4.0
@@ -49,13 +49,12 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class AwsSettings:
-    """Whom to ask, and how fast.
+    """Which accounts and regions to ask, for what, and how fast.
 
-    `accounts`, or with `organization` those of the AWS organization (of its `units`, if any are named), are assumed
-    into through `role` (a role name, or an ARN pattern with `{account}`); without a role, one account id only states
-    whose credentials these are. In the caller's own account of an organization no role is assumed: the caller's own
-    credentials are used. With several `profiles`, each is an account of its own. `rate` is in calls a second for each
-    operation, account and region.
+    `role` (a name, or an ARN pattern with `{account}`) is assumed in each of `accounts`, or with `organization` in each
+    account of the AWS organization (only of its `units`, if any are named). Without a role, one account id only states
+    whose credentials these are. In the caller's own account of an organization no role is assumed. With several
+    `profiles`, each is an account of its own. `rate` is in calls a second for each operation, account and region.
     """
 
     regions: tuple[str, ...] = ()
@@ -70,36 +69,35 @@ class AwsSettings:
     session_name: str = SESSION_NAME
     profiles: tuple[str, ...] = ()
     details: tuple[str, ...] | None = None
-    """What is asked for beside projects and versions (model.operations.DETAILS), called `with` outside; None: the
-    default, where it is permitted."""
+    """Optional data (model.operations.DETAILS), called `with` outside; None: the default, where permitted."""
     rate: float = QUOTA
     burst: float | None = None
-    """Calls of an operation that may be unanswered, and so leave at once after a pause; None: BURST_SECONDS' worth."""
+    """Maximum calls of an operation in flight; also the burst size after an idle period. None: BURST_SECONDS' worth."""
     patience: float = 15.0
-    """Seconds without one answer after which what is throttled, cut or out of reach is given up."""
+    """Seconds without any answer after which a call that is throttled, cut or unreachable is given up."""
     max_attempts: int = 10
-    """Of one call that is cut or out of reach, the first included."""
+    """Attempts of one call that is cut or unreachable, the first included."""
     in_flight: int = 8
-    """Calls of one operation of a scope that may be under way at a time: more if a higher rate needs them, fewer (but
-    4) if answers come so soon that they are not needed."""
+    """Calls of one operation of a scope at the same time: more if a higher rate needs them, fewer (but at least 4) if
+    answers come too soon for so many."""
     scopes: int = 256
     """Scopes that are listed at the same time."""
-    said: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
-    """Where each field was said, as messages name it: a flag, a variable, or file, line and key."""
+    set_by: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """What set each field, as messages name it: a flag, a variable, or file, line and key."""
 
     def naming(self, name: str, value: object = None) -> str:
-        """Name a setting by where it was said, for messages, and the value (one of a list) that they are about."""
-        return naming(self.said.get(name) or FLAGS.get(name, name), value, "has")
+        """Return a setting's name and place for a message, with the value (an item, if a list) that it is about."""
+        return described(self.set_by.get(name) or FLAGS.get(name, name), value, "has")
 
     @property
     def profile(self) -> str | None:
-        """The profile for everything that is not of one account, such as a lake on S3."""
+        """The profile for what belongs to no single account, such as a lake on S3."""
         return self.profiles[0] if self.profiles else None
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What `reklake gc` leaves: the newest `snapshots`, and all that is younger than so many days."""
+    """What `reklake gc` keeps: the newest `snapshots`, and everything younger than the days of its kind."""
 
     snapshots: int = 10
     snapshot_days: float = 7.0
@@ -109,17 +107,17 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a command can be told."""
+    """Every setting of a command."""
 
     lake: str
     aws: AwsSettings = field(default_factory=AwsSettings)
     prices: Prices = field(default_factory=Prices)
     retention: Retention = field(default_factory=Retention)
     resume_within: float = RESUME_WITHIN
-    """Seconds for which a listing may be taken over from a run that did not live to publish it."""
+    """Seconds for which a sync reuses the listings of a run that died before it published them."""
 
-    def keeping(self, *, snapshots: int | None = None, days: float | None = None) -> Settings:
-        """Return the settings with another retention: so many snapshots, and one age for everything."""
+    def with_retention(self, *, snapshots: int | None = None, days: float | None = None) -> Settings:
+        """Return the settings with another number of snapshots to keep, or one age for everything."""
         kept = self.retention
         if snapshots is not None:
             kept = replace(kept, snapshots=snapshots)
@@ -128,8 +126,8 @@ class Settings:
         return replace(self, retention=kept)
 
 
-def naming(where: str, value: object = None, verb: str = "is") -> str:
-    """Return `--rate 0` where a flag said it, `reklake.toml:3: aws.rate is 0` or the like where another place did."""
+def described(where: str, value: object = None, verb: str = "is") -> str:
+    """Return a value with its place: `--rate 0` for a flag, `reklake.toml:3: aws.rate is 0` or the like for others."""
     if value is None:
         return where
     if where.startswith("--"):
@@ -138,7 +136,7 @@ def naming(where: str, value: object = None, verb: str = "is") -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as reklake.toml would have it, cut if it is long."""
+    """Return a value as reklake.toml writes it, cut if it is long."""
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except ValueError:

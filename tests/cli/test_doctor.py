@@ -29,7 +29,7 @@ def endpoint() -> Iterator[Emulator]:
 def levels(ran: subprocess.CompletedProcess[str]) -> dict[str, str]:
     """Level by subject."""
     assert "Traceback" not in ran.stderr
-    return {one["subject"]: one["level"] for one in csv.DictReader(io.StringIO(ran.stdout))}
+    return {row["subject"]: row["level"] for row in csv.DictReader(io.StringIO(ran.stdout))}
 
 
 def test_before_the_first_sync_aws_is_looked_at_and_the_lake_is_a_warning(
@@ -95,7 +95,7 @@ def test_on_a_terminal_each_line_stands_by_itself(tmp_path: Path):
     ours, theirs = pty.openpty()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REKLAKE_"))}
     ran = subprocess.Popen(
-        [sys.executable, "-c", "from pipeline.cli import command; command()", "doctor", "--no-aws", "--lake", "none"],
+        [sys.executable, "-c", "from pipeline.cli import main; main()", "doctor", "--no-aws", "--lake", "none"],
         cwd=tmp_path,
         env=kept | {"HOME": str(tmp_path), "TERM": "xterm"},
         stdout=theirs,
@@ -113,6 +113,6 @@ def test_on_a_terminal_each_line_stands_by_itself(tmp_path: Path):
     assert lines[0].startswith("\x1b[32mok  \x1b[0m  versions: python 3.")
     assert lines[-3:] == [
         "\x1b[33mwarn\x1b[0m  lake: none: nothing was published yet",
-        "      mend: reklake sync",
+        "      fix: reklake sync",
         "",
     ]

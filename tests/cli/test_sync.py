@@ -69,7 +69,7 @@ def test_json_lines_tell_machines_what_happened_to_each_scope(reklake: Run, endp
     assert (begun["event"], begun["scopes"]) == ("started", 2)
     assert ran.stdout.startswith(f"run {begun['run_id']}: partial")
     scopes = {event["region"]: event for event in events if event["event"] == "scope"}
-    assert all({"outcome", "pages", "calls", "throttles", "seconds"} <= one.keys() for one in scopes.values())
+    assert all({"outcome", "pages", "calls", "throttles", "seconds"} <= scope.keys() for scope in scopes.values())
     good, bad = scopes[THERE], scopes[HERE]
     assert (good["level"], good["outcome"], good["throttles"]) == ("info", "complete", 0)
     assert 0 < good["pages"] <= good["calls"]
@@ -123,7 +123,7 @@ def test_strict_publishes_nothing_and_the_next_sync_asks_only_for_what_failed(
     assert again.returncode == 0
     assert {call.region for call in endpoint.calls[before:]} == {HERE}
     first = ran.stdout.split()[1].rstrip(":")
-    assert f"not asked again: listed by run {first}, which did not publish it" in again.stdout
+    assert f"not listed again: reused from run {first}, which did not publish it" in again.stdout
     rows = reklake("sql", "--lake", "lake", "--format", "csv", "select region, count(*) from projects group by all")
     assert {line.split(",")[0] for line in rows.stdout.splitlines()[1:]} == {HERE, THERE}
 
@@ -257,7 +257,7 @@ def test_whoever_reads_the_report_may_leave_early_and_the_metrics_are_true(endpo
 
 
 def in_a_process(folder: Path, endpoint: Emulator, *more: str, **streams: Any) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", "from pipeline.cli import command; command()", "sync", *BOTH, *more]
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "sync", *BOTH, *more]
     not_ours = ("AWS_", "REKLAKE_", "NO_COLOR", "FORCE_COLOR", "TTY_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(not_ours)}
     environment = kept | {"TERM": "xterm", "COLUMNS": "100"} | endpoint.environment()

@@ -206,7 +206,7 @@ class Command:
             [
                 sys.executable,
                 "-c",
-                "from pipeline.cli import command; command()",
+                "from pipeline.cli import main; main()",
                 "sync",
                 "--lake",
                 bench.lake,

@@ -39,7 +39,7 @@ Serve = Callable[..., Served]
 @pytest.fixture(scope="module")
 def storage() -> Iterator[dict[str, str]]:
     """S3 in a process of its own: it outlives the endpoints which are listed. The environment that leads to it."""
-    command = [sys.executable, "-c", "from pipeline.cli import command; command()", "emulator", "--port", "0"]
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "emulator", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         environment: dict[str, str] = {}
         while "AWS_EC2_METADATA_DISABLED" not in environment:  # the last that it prints
@@ -96,7 +96,7 @@ def test_a_lake_in_s3_is_like_any_other(serve: Serve, s3: tuple[str, Proxy], tmp
     pulled = LocalLake(tmp_path / "pulled")
     assert versions(pulled) == names(4)
     assert [document["kind"] for document in documents(pulled).values()] == ["sync", "sync", "sync", "rollback", "sync"]
-    gone = collect(chosen(lake).keeping(snapshots=1, days=0), is_dry=False)
+    gone = collect(chosen(lake).with_retention(snapshots=1, days=0), is_dry=False)
     assert {removed.name.split("/")[0] for removed in gone} >= {"snapshots", "raw"}
     assert versions(open_lake(lake)) == names(4)
     assert verify(open_lake(lake)).differences == []

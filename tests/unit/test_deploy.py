@@ -169,7 +169,7 @@ def test_a_command_line_that_is_none_would_be_found(line: str):
 def test_nothing_is_pending_that_is_there():
     assert not PENDING_COMMANDS & COMMAND.commands.keys()
     for name, options in PENDING_OPTIONS.items():
-        there = {option for one in COMMAND.commands[name].load().params for option in one.opts}
+        there = {option for one in COMMAND.commands[name].params for option in one.opts}
         assert not there & options.keys(), f"{name}: take these out of PENDING_OPTIONS"
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.cli.planning import summary
+from pipeline.cli.preflight import totals
 from pipeline.extract import Plan, Target
 from pipeline.extract.organization import LeftOut
 from pipeline.extract.targets import Caller
@@ -136,17 +136,17 @@ def test_what_was_never_listed_is_unknown():
 
 def test_the_summary_says_what_is_known():
     whole = expected(run(scope(calls=1154, calls_by_operation=BOTH | {DESCRIBE_PROJECTS: 1002}, details=DATASETS)))
-    assert "\n".join(summary(whole, 5.0)) == (
+    assert "\n".join(totals(whole, 5.0)) == (
         "1 scope: 1 account, 1 region\n"
         "about 1,154 calls; at 5 a second for each operation, account and region the shortest time is about "
         "3 min 20 s (111122223333/us-east-1)"
     )
     some = expected(run(scope(calls=1, pages=1)), accounts=(ONE, TWO))
-    assert summary(some, 5.0)[0] == "2 scopes: 2 accounts, 1 region; 1 never listed before"
-    assert summary(some, 5.0)[1].startswith("at least 1 call; at 5 a second")
+    assert totals(some, 5.0)[0] == "2 scopes: 2 accounts, 1 region; 1 never listed before"
+    assert totals(some, 5.0)[1].startswith("at least 1 call; at 5 a second")
     none = expect(planned(ONE, TWO, left_out=(LeftOut("777788889999", "it is suspended"),)), (), SETTINGS)
     assert none.slowest is None
-    assert summary(none, 5.0) == [
+    assert totals(none, 5.0) == [
         "2 scopes: 2 accounts, 1 region; none was listed before",
         "account 777788889999 is left out: it is suspended",
     ]

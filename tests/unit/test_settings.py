@@ -66,12 +66,12 @@ def test_repeated_regions_count_once():
         ),
         ("lake = 'here'\n[aws]\n'rate' = -1", 3, "aws.rate is -1: give calls a second, above 0 "),
         ("[aws]\nrate = inf", 2, "aws.rate is inf: give calls a second"),
-        ("[aws]\nburst = 0.5", 2, "aws.burst is 0.5: give the calls that may leave at once, 1 or more."),
+        ("[aws]\nburst = 0.5", 2, "aws.burst is 0.5: give a number of calls, 1 or more."),
         ("[aws]\npatience = -1", 2, "aws.patience is -1: give seconds of 0 or more."),
         ("[aws]\nin_flight = 0", 2, "aws.in_flight is 0: it must be 1 or more."),
         ("[aws]\naccounts = [\n  '111122223333',\n  '12',\n]", 2, 'aws.accounts has "12": an AWS account id has 12 '),
         ("[aws]\nexclude_accounts = ['x']", 2, 'aws.exclude_accounts has "x": an AWS account id has 12 digits.'),
-        ("[aws]\nunits = ['sales']", 2, 'aws.units has "sales": an organizational unit\'s id is like ou-ab12-cdef'),
+        ("[aws]\nunits = ['sales']", 2, 'aws.units has "sales": the id of an organizational unit looks like ou-ab12'),
         ("[aws]\nrole = 'a b'", 2, 'aws.role is "a b": give the role\'s name, or an ARN like arn:aws:iam::{account}'),
         ("[aws]\nrole = 'arn:aws:iam::1:role/x'", 2, "aws.role is"),
         ("[aws]\nsession_name = 'x'", 2, 'aws.session_name is "x": a session name has 2 to 64 '),
@@ -79,24 +79,26 @@ def test_repeated_regions_count_once():
         (
             "[aws]\nwith = ['tgas']",
             2,
-            'aws.with has "tgas": it is no detail (did you mean tags?). Known: datasets, tags, ',
+            'aws.with has "tgas": unknown detail (did you mean tags?). Known: datasets, tags, ',
         ),
-        ("[aws]\nwith = ['none', 'tags']", 2, 'aws.with has "none": it cannot stand beside others.'),
-        ("[aws]\nprofile = 'a'\nprofiles = ['b']", 3, "aws.profiles: aws.profile says it too: leave one of them out."),
+        ("[aws]\nwith = ['none', 'tags']", 2, 'aws.with has "none": it cannot be combined with others.'),
+        ("[aws]\nprofile = 'a'\nprofiles = ['b']", 3, "aws.profiles: aws.profile sets the same: omit one of them."),
         ("[prices]\ntraining_hour = nan", 2, "prices.training_hour is nan: give a price of 0 or more."),
         ("[prices]\ninference_unit_hour = -1", 2, "prices.inference_unit_hour is -1: give a price"),
         ("[retention]\nsnapshots = 0", 2, "retention.snapshots is 0: at least 1 snapshot must stay."),
         ("resume_within = -1", 1, "resume_within is -1: give seconds of 0 or more."),
-        ("[aws]\n\nregion = 'x'", 3, "aws.region is no setting; did you mean aws.regions?"),
-        ("rate = 5", 1, "rate is no setting; did you mean aws.rate?"),
+        ("[aws]\n\nregion = 'x'", 3, "unknown setting aws.region; did you mean aws.regions?"),
+        ("rate = 5", 1, "unknown setting rate; did you mean aws.rate?"),
         (
             "[retention]\nzzz = 5",
             2,
-            "retention.zzz is no setting. Known: retention.snapshots, retention.snapshot_days, ",
+            "unknown setting retention.zzz. Known: retention.snapshots, retention.snapshot_days, ",
         ),
-        ("# lake\n[price]\ntraining_hour = 1", 2, "[price] is no setting; did you mean [prices]?"),
+        ("# lake\n[price]\ntraining_hour = 1", 2, "unknown section [price]; did you mean [prices]?"),
         ("aws = 3", 1, "aws is 3; it takes a table of settings, such as [aws]."),
         ("[[aws]]\nrate = 1", 1, "aws is "),
+        ("# rate = 1\n[prices]\n[aws]\nmax_attempts = 1\n'rate' = -1", 5, "aws.rate is -1: give calls a second"),
+        ("aws.regions = ['rate']\naws.rate = 'x'", 2, 'aws.rate is "x"; it takes a number.'),
         ("\nlake = ", 2, "cannot be read as TOML: Invalid value."),
     ],
 )
@@ -105,6 +107,13 @@ def test_a_bad_file_is_named_with_its_line_and_key(tmp_path: Path, text: str, li
     with pytest.raises(UsageError) as error:
         settings.load(config=path, environment={})
     assert str(error.value).startswith(f"{path}:{line}: {said}")
+
+
+def test_a_key_that_is_written_in_a_rare_way_is_named_without_its_line(tmp_path: Path):
+    path = write(tmp_path, '"r\\u0061te" = 5')
+    with pytest.raises(UsageError) as error:
+        settings.load(config=path, environment={})
+    assert str(error.value) == f"{path}: unknown setting rate; did you mean aws.rate?"
 
 
 def test_every_key_of_the_file_is_taken(tmp_path: Path):
@@ -151,7 +160,7 @@ scopes = 16
         in_flight=4,
         scopes=16,
     )
-    settings.check_together(chosen.aws)
+    settings.check_consistency(chosen.aws)
 
 
 def test_every_variable_is_taken():
@@ -222,14 +231,14 @@ def test_no_details_in_the_file(tmp_path: Path, text: str):
     ("given", "environment", "said"),
     [
         ({"rate": 0}, {}, "--rate 0: give calls a second, above 0"),
-        ({"burst": 0}, {}, "--burst 0: give the calls"),
+        ({"burst": 0}, {}, "--burst 0: give a number of calls"),
         ({"accounts": ["12"]}, {}, "--account 12: an AWS account id has 12 digits."),
         ({"accounts": ["１１１１２２２２３３３３"]}, {}, "--account .*12 digits"),
-        ({"units": ["x"]}, {}, "--ou x: an organizational unit's id"),
+        ({"units": ["x"]}, {}, "--ou x: the id of an organizational unit"),
         ({"role": ""}, {}, "--role : give the role's name"),
         ({"regions": ["  "]}, {}, "--region   : it must not be empty"),
-        ({"details": ["tag"]}, {}, r"--with tag: it is no detail \(did you mean tags\?\)"),
-        ({"details": ["none,tags"]}, {}, "--with none: it cannot stand beside others"),
+        ({"details": ["tag"]}, {}, r"--with tag: unknown detail \(did you mean tags\?\)"),
+        ({"details": ["none,tags"]}, {}, "--with none: it cannot be combined with others"),
         ({"max_attempts": 0}, {}, "max_attempts is 0: it must be 1 or more."),
         ({"resume_within": -1}, {}, "--resume-within -1: give seconds of 0 or more."),
         ({}, {"REKLAKE_RATE": "fast"}, 'REKLAKE_RATE is "fast"; it takes a number.'),
@@ -237,7 +246,7 @@ def test_no_details_in_the_file(tmp_path: Path, text: str):
         ({}, {"REKLAKE_SCOPES": "1.5"}, 'REKLAKE_SCOPES is "1.5"; it takes a whole number.'),
         ({}, {"REKLAKE_ORGANIZATION": "maybe"}, 'REKLAKE_ORGANIZATION is "maybe"; it takes true or false.'),
         ({}, {"REKLAKE_ACCOUNTS": "111122223333,1"}, 'REKLAKE_ACCOUNTS has "1": an AWS account id'),
-        ({}, {"REKLAKE_WITH": "all"}, 'REKLAKE_WITH has "all": it is no detail'),
+        ({}, {"REKLAKE_WITH": "all"}, 'REKLAKE_WITH has "all": unknown detail'),
     ],
 )
 def test_a_bad_flag_or_variable_is_named(given: dict, environment: dict[str, str], said: str):
@@ -252,9 +261,9 @@ ONE, TWO, THREE = "111122223333", "444455556666", "777788889999"
     ("given", "said"),
     [
         ({"organization": True, "accounts": [ONE], "role": "R"}, "--organization and --account exclude each other"),
-        ({"organization": True, "role": "R", "profiles": ["a", "b"]}, "cannot stand beside --organization"),
-        ({"accounts": [ONE], "profiles": ["a", "b"]}, "cannot stand beside --account"),
-        ({"role": "R", "profiles": ["a", "b"]}, "cannot stand beside --role"),
+        ({"organization": True, "role": "R", "profiles": ["a", "b"]}, "cannot be combined with --organization"),
+        ({"accounts": [ONE], "profiles": ["a", "b"]}, "cannot be combined with --account"),
+        ({"role": "R", "profiles": ["a", "b"]}, "cannot be combined with --role"),
         ({"organization": True}, "--organization needs --role"),
         ({"accounts": [ONE, TWO]}, "--account: several accounts need --role NAME"),
         ({"role": "R"}, "--role needs --account or --organization"),
@@ -267,14 +276,17 @@ ONE, TWO, THREE = "111122223333", "444455556666", "777788889999"
             {"organization": True, "role": "R", "units": ["r-ab12"], "exclude_units": ["r-ab12"]},
             "--exclude-ou: leaves nothing of --ou",
         ),
-        ({"accounts": [ONE], "role": f"arn:aws:iam::{TWO}:role/R"}, f"is of account {TWO} only: put {{account}}"),
-        ({"organization": True, "role": f"arn:aws:iam::{TWO}:role/R"}, f"is of account {TWO} only: put {{account}}"),
+        ({"accounts": [ONE], "role": f"arn:aws:iam::{TWO}:role/R"}, f"belongs to account {TWO} only: put {{account}}"),
+        (
+            {"organization": True, "role": f"arn:aws:iam::{TWO}:role/R"},
+            f"belongs to account {TWO} only: put {{account}}",
+        ),
     ],
 )
 def test_what_contradicts_is_said_when_aws_is_asked(given: dict, said: str):
     chosen = settings.load(environment={}, **given)
     with pytest.raises(UsageError, match=said):
-        settings.check_together(chosen.aws)
+        settings.check_consistency(chosen.aws)
 
 
 @pytest.mark.parametrize(
@@ -290,13 +302,13 @@ def test_what_contradicts_is_said_when_aws_is_asked(given: dict, said: str):
     ],
 )
 def test_what_goes_together(given: dict):
-    settings.check_together(settings.load(environment={}, **given).aws)
+    settings.check_consistency(settings.load(environment={}, **given).aws)
 
 
 def test_a_contradiction_in_the_file_is_named_with_its_line(tmp_path: Path):
     path = write(tmp_path, '[aws]\nrole = "R"\n')
     with pytest.raises(UsageError) as error:
-        settings.check_together(settings.load(config=path, environment={}).aws)
+        settings.check_consistency(settings.load(config=path, environment={}).aws)
     assert str(error.value).startswith(f"{path}:2: aws.role needs --account or --organization")
 
 
@@ -304,7 +316,7 @@ def test_accounts_and_an_organization_give_way_to_the_stronger_place(tmp_path: P
     path = write(tmp_path, '[aws]\norganization = true\nunits = ["r-ab12"]\nrole = "R"\n')
     narrowed = settings.load(config=path, environment={}, accounts=[ONE]).aws
     assert (narrowed.organization, narrowed.units, narrowed.accounts) == (False, (), (ONE,))
-    settings.check_together(narrowed)
+    settings.check_consistency(narrowed)
     widened = settings.load(environment={"REKLAKE_ACCOUNTS": ONE}, organization=True, role="R").aws
     assert (widened.organization, widened.accounts) == (True, ())
     assert not settings.load(config=path, environment={}, organization=False).aws.organization

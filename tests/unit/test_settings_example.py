@@ -54,7 +54,7 @@ def test_each_key_can_be_taken_and_is_the_default(at: int, tmp_path: Path):
     else:
         assert chosen == DEFAULTS
     if section == "aws":
-        assert chosen.aws.said.keys() - DEFAULTS.aws.said.keys()
+        assert chosen.aws.set_by.keys() - DEFAULTS.aws.set_by.keys()
 
 
 def test_all_but_one_of_two_can_be_taken_together(tmp_path: Path):

@@ -23,7 +23,7 @@ def failing(*kinds: str, details: Iterable[DetailRecord] = (), warning: str | No
     for number, kind in enumerate(kinds):
         scopes.append(ScopeRecord(f"{number:012}", "us-east-1"))
         scopes[-1].fail(ScopeError("it is so", kind=kind))
-    is_partial = kinds or any(one.outcome is Outcome.FAILED for one in good.parts)
+    is_partial = kinds or any(detail.outcome is Outcome.FAILED for detail in good.details)
     run = RunRecord("1", "sync", "", {}, Outcome.PARTIAL if is_partial else Outcome.COMPLETE, scopes=scopes)
     return Result(run, {}, is_published=True, checks=(), warning=warning)
 
@@ -99,13 +99,13 @@ def test_of_several_runs_the_worst_counts_and_failed_are_only_all():
 
 
 @pytest.mark.parametrize(
-    ("fail_on", "wrong"), [("some", "some"), ("", "nothing"), ("denied,", "nothing"), ("any,denied", "any"), ("X", "X")]
+    ("fail_on", "wrong"), [("some", "some"), ("", "(empty)"), ("denied,", "(empty)"), ("any,denied", "any"), ("X", "X")]
 )
 def test_an_unknown_kind_is_wrong_usage_with_the_list_of_those_there_are(fail_on: str, wrong: str):
     with pytest.raises(UsageError) as raised:
         FailOn.parse(fail_on)
     said = str(raised.value)
-    assert f"--fail-on {fail_on}: {wrong} is no kind of failure. Give any, all, or some of " in said
+    assert f"--fail-on {fail_on}: unknown kind of failure {wrong}. Give any, all, or some of " in said
     assert all(kind in said for kind in SCOPE_ERRORS)
 
 

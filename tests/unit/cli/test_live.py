@@ -298,27 +298,6 @@ def test_nothing_is_drawn_between_where_a_line_will_be_written_and_its_writing(m
     assert screen(written(console)) == ["started: 4 scopes, run 1", f"{HERE}: not asked again"]
 
 
-def test_who_tells_does_not_wait_for_the_screen_with_the_figures_in_hand():
-    """The one who draws has the screen already when it asks for the figures."""
-    view, drawing = LiveView(terminal()), threading.Event()
-
-    def draw() -> None:
-        with view._live._lock:
-            drawing.set()
-            while HERE not in view._ended:
-                threading.Event().wait(0.001)
-            view._render()
-
-    def tell() -> None:
-        drawing.wait(DEADLINE)
-        view.observe(ended(HERE, "denied"))
-
-    view.observe(started(Reader()))
-    view.__enter__()
-    all_ended(threading.Thread(target=draw, daemon=True), threading.Thread(target=tell, daemon=True))
-    view.__exit__()
-
-
 def all_ended(*threads: threading.Thread, stop: threading.Event | None = None) -> None:
     """Start them, and see them end; the first one when it is told to, if `stop` tells it."""
     for thread in threads:

@@ -28,15 +28,15 @@ def complete(account: str, region: str) -> ScopeRecord:
 
 
 def failed(account: str, region: str, kind: str = "denied") -> ScopeRecord:
-    one = ScopeRecord(account, region, calls=1)
-    one.fail(ScopeError(f"account {account}, region {region}: {REMEDY[kind]}", kind=kind))
-    return one
+    scope = ScopeRecord(account, region, calls=1)
+    scope.fail(ScopeError(f"account {account}, region {region}: {REMEDY[kind]}", kind=kind))
+    return scope
 
 
 def of(scopes: Iterable[ScopeRecord], **members: object) -> Result:
     """The result of a run of these scopes, as if it had published what it could."""
     listed = list(scopes)
-    outcomes = {one.outcome for one in listed}
+    outcomes = {scope.outcome for scope in listed}
     worst = Outcome.COMPLETE if outcomes == {Outcome.COMPLETE} else Outcome.PARTIAL
     run = RunRecord(RUN, "sync", "2026-11-23T04:00:00.000000Z", {}, worst if len(outcomes) < 2 else Outcome.PARTIAL)
     run.scopes, run.snapshot, run.seconds = listed, RUN, {"total": 12.34}
@@ -48,7 +48,7 @@ def of(scopes: Iterable[ScopeRecord], **members: object) -> Result:
 def world(broken: dict[tuple[str, str], str]) -> list[ScopeRecord]:
     """Two hundred scopes, of which these failed."""
     every = [(account, region) for region in REGIONS for account in ACCOUNTS]
-    return [failed(*one, broken[one]) if one in broken else complete(*one) for one in every]
+    return [failed(*pair, broken[pair]) if pair in broken else complete(*pair) for pair in every]
 
 
 def told(result: Result) -> list[str]:
@@ -91,7 +91,9 @@ def test_an_account_that_failed_alike_everywhere_is_one_line_with_its_remedy():
 def test_an_account_that_failed_in_different_ways_is_told_scope_by_scope():
     kinds = dict(zip(REGIONS, ("denied", "unreachable", "denied", "denied"), strict=True))
     found = causes(of(world({(ACCOUNTS[7], region): kind for region, kind in kinds.items()})))
-    assert [line.split(": ")[:2] for line in found] == [[f"{ACCOUNTS[7]}/{one}", kinds[one]] for one in REGIONS]
+    assert [line.split(": ")[:2] for line in found] == [
+        [f"{ACCOUNTS[7]}/{region}", kinds[region]] for region in REGIONS
+    ]
 
 
 def test_a_region_that_failed_in_most_accounts_is_one_line():
@@ -124,7 +126,7 @@ def test_causes_beyond_ten_are_counted_with_the_command_that_shows_them():
     found = causes(of(world(broken)))
     assert len(found) == 11
     assert found[0].startswith("account 000000000021 (4 regions)")
-    assert found[-1] == f"and 3 more: `reklake runs {RUN}` has them all"
+    assert found[-1] == f"and 3 more: `reklake runs {RUN}` shows all of them"
 
 
 def test_one_failure_among_many_is_told_in_the_singular():
@@ -143,25 +145,25 @@ def test_many_records_are_not_compared_with_one_another(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("count", [2, 20])
 def test_what_was_not_asked_again_says_whose_listing_it_is(count: int):
     scopes = [complete(account, "us-east-1") for account in ACCOUNTS[:count]]
-    for one in scopes:
-        one.resumed_from = BEFORE
-    found = [line for line in told(of(scopes)) if "not asked again" in line]
+    for scope in scopes:
+        scope.resumed_from = BEFORE
+    found = [line for line in told(of(scopes)) if "not listed again" in line]
     assert len(found) == (count if count == 2 else 1)
     # with --strict that run lived, and published nothing
-    assert all(f"listed by run {BEFORE}, which did not publish" in line for line in found)
+    assert all(f"reused from run {BEFORE}, which did not publish" in line for line in found)
 
 
 def test_details_are_told_by_what_became_of_them_and_why():
     scopes = [complete(account, "us-east-1") for account in ACCOUNTS[:3]]
-    for one in scopes[:2]:
-        one.details = [DetailRecord("tags", Outcome.FAILED, "denied", f"account {one.account_id}: allow ListTags.")]
+    for scope in scopes[:2]:
+        scope.details = [DetailRecord("tags", Outcome.FAILED, "denied", f"account {scope.account_id}: allow ListTags.")]
     scopes[2].details = [
         DetailRecord("datasets", Outcome.SKIPPED, "denied", "allow DescribeDataset."),
         DetailRecord("policies", Outcome.COMPLETE),
     ]
     found = told(of(scopes))
     assert "tags failed in 2 scopes; its last rows are kept: such as: account 000000000001: allow ListTags." in found
-    assert "datasets skipped in 1 scope and not asked for by name (--with): allow DescribeDataset." in found
+    assert "datasets skipped in 1 scope and not requested by name (--with): allow DescribeDataset." in found
     assert not any("policies" in line for line in found)
 
 
@@ -208,9 +210,9 @@ def test_what_went_wrong_after_publishing_stands_last():
 
 
 def test_what_aws_said_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]):
-    one = failed(ACCOUNTS[0], "us-east-1")
-    one.error = "denied: \x1b[2J\x9b1A\nsnapshot 1: all is well"
-    report(of([one]))
+    scope = failed(ACCOUNTS[0], "us-east-1")
+    scope.error = "denied: \x1b[2J\x9b1A\nsnapshot 1: all is well"
+    report(of([scope]))
     said = capsys.readouterr().out
     assert "\\x1b[2J" in said
     assert not {"\x1b", "\x9b"} & set(said)

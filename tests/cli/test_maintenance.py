@@ -1,4 +1,4 @@
-"""Keeping a lake by its commands: what doctor --no-aws, rollback, gc, pull, runs and changes print, how they end."""
+"""Maintaining a lake by its commands: what doctor --no-aws, rollback, gc, pull, runs and changes print."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ REGION = "us-east-1"
 
 
 def world(**statuses: str) -> StaticWorld:
-    one = project("cats")
-    return StaticWorld({(ACCOUNT, REGION): [(one, [version(one, name, Status=at) for name, at in statuses.items()])]})
+    cats = project("cats")
+    return StaticWorld({(ACCOUNT, REGION): [(cats, [version(cats, name, Status=at) for name, at in statuses.items()])]})
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         world(v1="RUNNING", v2="TRAINING_IN_PROGRESS"),
         world(v1="RUNNING"),
     )
-    for one in worlds:
-        with Emulator(one) as endpoint, pytest.MonkeyPatch.context() as environment:
+    for state in worlds:
+        with Emulator(state) as endpoint, pytest.MonkeyPatch.context() as environment:
             for name, value in endpoint.environment().items():
                 environment.setenv(name, value)
             run.sync(settings.load(lake=str(folder), environment={}, regions=[REGION], rate=1000), lambda _: None)
@@ -63,27 +63,29 @@ def rows(ran: subprocess.CompletedProcess[str]) -> list[dict[str, str]]:
 @pytest.mark.usefixtures("lake")
 def test_runs_and_changes_tell_what_happened(reklake: Run):
     runs = rows(reklake("runs", "--lake", "lake", "--format", "csv"))
-    assert [(one["kind"], one["outcome"], one["scopes"], one["failed"]) for one in runs] == [
+    assert [(run_row["kind"], run_row["outcome"], run_row["scopes"], run_row["failed"]) for run_row in runs] == [
         ("sync", "complete", "1", "0")
     ] * 3
-    assert [one["snapshot"] for one in runs] == [one["run_id"] for one in runs]
+    assert [run_row["snapshot"] for run_row in runs] == [run_row["run_id"] for run_row in runs]
     assert rows(reklake("runs", "--lake", "lake", "--format", "csv", "--count", "1")) == runs[-1:]
     (scope,) = json.loads(reklake("runs", runs[1]["run_id"], "--lake", "lake", "--format", "json").stdout)
     assert (scope["account_id"], scope["region"], scope["versions"]) == (ACCOUNT, REGION, 2)
 
     changes = rows(reklake("changes", "--lake", "lake", "--format", "csv"))
-    shown = [(one["change"], one["version_name"], one["column_name"], one["value_after"]) for one in changes]
+    shown = [
+        (change["change"], change["version_name"], change["column_name"], change["value_after"]) for change in changes
+    ]
     assert ("changed", "v1", "status", "RUNNING") in shown
     assert ("went", "v2", "", "") in shown
     second = rows(reklake("changes", "--run", runs[1]["run_id"], "--lake", "lake", "--format", "csv"))
-    assert {(one["change"], one["version_name"]) for one in second} == {("changed", "v1"), ("appeared", "v2")}
+    assert {(change["change"], change["version_name"]) for change in second} == {("changed", "v1"), ("appeared", "v2")}
     assert rows(reklake("changes", "--since", "2100-01-01", "--lake", "lake", "--format", "csv")) == []
 
 
 @pytest.mark.parametrize("name", ["history/project_versions.parquet", "projects.parquet"])
 def test_doctor_finds_a_damaged_file_and_rollback_leaves_it_behind(reklake: Run, lake: Path, name: str):
     well = reklake("doctor", "--no-aws", "--lake", "lake", "--format", "csv")
-    assert {one["level"] for one in rows(well)} == {"ok"}
+    assert {row["level"] for row in rows(well)} == {"ok"}
     current = (lake / "CURRENT").read_text().strip()
     path = lake / "snapshots" / current / name
     content = bytearray(path.read_bytes())
@@ -91,12 +93,12 @@ def test_doctor_finds_a_damaged_file_and_rollback_leaves_it_behind(reklake: Run,
     path.write_bytes(content)
     ill = reklake("doctor", "--no-aws", "--lake", "lake", "--format", "csv")
     assert ill.returncode == 1
-    (fail,) = [one for one in csv.DictReader(io.StringIO(ill.stdout)) if one["level"] == "fail"]
+    (fail,) = [row for row in csv.DictReader(io.StringIO(ill.stdout)) if row["level"] == "fail"]
     assert fail == {
         "level": "fail",
         "subject": f"snapshot {current}",
         "finding": f"{name} is not as it was written",
-        "mend": "reklake rollback",
+        "remedy": "reklake rollback",
     }
     with Emulator(world(v1="STOPPED")) as endpoint:
         refused = reklake("sync", "--quiet", "--lake", "lake", "--region", REGION, **endpoint.environment())
@@ -115,7 +117,7 @@ def test_doctor_finds_a_damaged_file_and_rollback_leaves_it_behind(reklake: Run,
         reklake("sql", "--lake", "lake", "--format", "csv", "select version_name, status from project_versions")
     )
     assert found == [{"version_name": "v1", "status": "STOPPED"}]
-    assert [one["kind"] for one in rows(reklake("runs", "--lake", "lake", "--format", "csv"))][-3:] == [
+    assert [row["kind"] for row in rows(reklake("runs", "--lake", "lake", "--format", "csv"))][-3:] == [
         "sync",
         "rollback",
         "sync",
@@ -123,7 +125,7 @@ def test_doctor_finds_a_damaged_file_and_rollback_leaves_it_behind(reklake: Run,
 
 
 @pytest.mark.parametrize("content", ["20200101T000000Z-000000\n", "", "../..\n", "\udcff\udcfe"])
-def test_a_pointer_that_names_nothing_is_mended_by_rollback(reklake: Run, lake: Path, content: str):
+def test_a_pointer_that_names_nothing_is_fixed_by_rollback(reklake: Run, lake: Path, content: str):
     newest = (lake / "CURRENT").read_text().strip()
     (lake / "CURRENT").write_bytes(content.encode("utf-8", "surrogateescape"))
     for command in (["sql", "select 1"], ["check"], ["gc"], ["verify"]):
@@ -141,8 +143,8 @@ def test_gc_lists_first_and_removes_when_told(reklake: Run, lake: Path):
     snapshots = sorted(path.name for path in (lake / "snapshots").iterdir())
     assert rows(reklake("gc", "--lake", "lake", "--format", "csv")) == []
     dry = reklake("gc", "--lake", "lake", "--keep", "1", "--older-than", "0d", "--format", "csv")
-    assert [one["name"] for one in rows(dry)][:2] == [f"snapshots/{one}" for one in snapshots[:2]]
-    assert "Nothing was removed yet: give --delete" in dry.stderr
+    assert [row["name"] for row in rows(dry)][:2] == [f"snapshots/{row}" for row in snapshots[:2]]
+    assert "Nothing was deleted yet: give --delete" in dry.stderr
     assert len(list((lake / "snapshots").iterdir())) == 3
     wet = reklake("gc", "--lake", "lake", "--keep", "1", "--older-than", "0d", "--delete")
     assert wet.returncode == 0, wet.stderr

@@ -1,4 +1,4 @@
-"""The commands for people without an account at hand: demo and emulator."""
+"""The commands that need no AWS account: demo and emulator."""
 
 from __future__ import annotations
 
@@ -26,14 +26,12 @@ DEMO_QUERY = (
 
 
 def demo(
-    lake: Annotated[
-        str, typer.Option("--lake", help="The folder to export to; REKLAKE_LAKE is left alone.")
-    ] = DEMO_LAKE,
+    lake: Annotated[str, typer.Option("--lake", help="The folder to export to; REKLAKE_LAKE is ignored.")] = DEMO_LAKE,
 ) -> None:
-    """Export a made-up organisation from the built-in endpoint, over HTTP, and query the result.
+    """Export a made-up organisation from the built-in endpoint over HTTP, and query the result.
 
-    Needs no AWS account. The endpoint listens on loopback only and ends with the command. One of its projects is
-    `my-project`: its answers are those that AWS publishes in its documentation.
+    Needs no AWS account. The endpoint listens on loopback only and stops with the command. One of its projects,
+    `my-project`, answers as in AWS's documentation.
 
     Example:
 
@@ -47,7 +45,7 @@ def demo(
     from pipeline.jobs import sync as run
 
     with (
-        _ours(),
+        _as_usage_error(),
         Emulator() as endpoint,
         _environment(endpoint.environment()),
         watching(quiet=not sys.stderr.isatty()) as observe,
@@ -65,32 +63,28 @@ def demo(
 
 
 def emulator(
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 5000,
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    seed: Annotated[int, typer.Option("--seed", help="Another seed, another world (with --projects).")] = 7,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 picks a free one.")] = 5000,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the generated projects (with --projects).")] = 7,
     projects: Annotated[
         int | None,
         typer.Option(
             "--projects",
             min=0,
-            help="Projects in each account and region.  (default: the demo's own world)",
-            show_default=False,
+            help="Generate this many projects in each account and region.  (default: the organisation of the demo)",
         ),
     ] = None,
     versions: Annotated[
-        int, typer.Option("--versions", min=0, help="Versions in a project on average (with --projects).")
+        int, typer.Option("--versions", min=0, help="Average versions of a project (with --projects).")
     ] = 8,
     region: Annotated[
-        list[str] | None,
-        typer.Option("--region", help="Regions that have projects (with --projects).", show_default=False),
+        list[str] | None, typer.Option("--region", help="Regions that have projects (with --projects).")
     ] = None,
     account: Annotated[
-        list[str] | None,
-        typer.Option("--account", help="Accounts that have projects (with --projects).", show_default=False),
+        list[str] | None, typer.Option("--account", help="Accounts that have projects (with --projects).")
     ] = None,
     tps: Annotated[
-        float | None,
-        typer.Option("--tps", help="Quota in calls a second per operation, account and region.", show_default=False),
+        float | None, typer.Option("--tps", help="The quota, in calls a second for each operation, account and region.")
     ] = None,
     throttle_rate: Annotated[
         float, typer.Option("--throttle-rate", min=0, max=1, help="Share of calls throttled at random.")
@@ -98,23 +92,22 @@ def emulator(
     error_rate: Annotated[
         float, typer.Option("--error-rate", min=0, max=1, help="Share of calls that fail with HTTP 500.")
     ] = 0.0,
-    latency: Annotated[float, typer.Option("--latency", min=0, help="Seconds every answer takes.")] = 0.0,
+    latency: Annotated[float, typer.Option("--latency", min=0, help="Seconds that every answer takes.")] = 0.0,
     fault: Annotated[
         list[str] | None,
-        typer.Option("--fault", help="A rule such as cut_body,operation=DescribeProjects,nth=2.", show_default=False),
+        typer.Option("--fault", help="A fault, such as cut_body,operation=DescribeProjects,nth=2; repeatable."),
     ] = None,
     refuse: Annotated[
-        list[str] | None,
-        typer.Option("--refuse", help="An account whose roles nobody may assume, repeatable.", show_default=False),
+        list[str] | None, typer.Option("--refuse", help="An account whose roles cannot be assumed, repeatable.")
     ] = None,
 ) -> None:
     """Serve Rekognition Custom Labels on this machine, to test code that uses it.
 
-    It answers DescribeProjects, DescribeProjectVersions, DescribeDataset, ListDatasetEntries, ListDatasetLabels,
-    ListProjectPolicies and ListTagsForResource from a made-up world; moto's S3, STS and Organizations stand at
-    the same address. Signatures are not checked. Ctrl-C ends it. Rules for --fault name a kind (throttle, cut_body,
-    html, reset, expired_token, vanished, access_denied, region_not_enabled, ...) and which calls it strikes
-    (operation, region, account, project, page, nth, every, probability, times).
+    Answers DescribeProjects, DescribeProjectVersions, DescribeDataset, ListDatasetEntries, ListDatasetLabels,
+    ListProjectPolicies and ListTagsForResource for a made-up organisation; moto serves S3, STS and Organizations at the
+    same address. Signatures are not checked. Ctrl-C stops it. A --fault is a kind (throttle, cut_body, html, reset,
+    expired_token, vanished, access_denied, region_not_enabled, ...) and the calls that it affects (operation, region,
+    account, project, page, nth, every, probability, times).
 
     Examples:
 
@@ -126,7 +119,7 @@ def emulator(
     """
     from pipeline.emulator import DEFAULT_ACCOUNT, Emulator, Fault, RandomWorld, demo_world
 
-    with _ours():
+    with _as_usage_error():
         world = (
             demo_world()
             if projects is None
@@ -157,13 +150,13 @@ def emulator(
             ) as endpoint,
         ):
             typer.echo("\n".join(f"export {name}={value}" for name, value in endpoint.environment().items()))
-            typer.echo(f"serving at {endpoint.url}; Ctrl-C ends it", err=True)
+            typer.echo(f"serving at {endpoint.url}; Ctrl-C stops it", err=True)
             endpoint.serve_forever()
 
 
 @contextmanager
-def _ours() -> Iterator[None]:
-    """Give the emulator's errors, which know nothing of ours, the form that the command line shows."""
+def _as_usage_error() -> Iterator[None]:
+    """Turn the errors of the emulator, which is a package of its own, into ours."""
     from pipeline.emulator import EmulatorError
 
     try:
@@ -174,7 +167,7 @@ def _ours() -> Iterator[None]:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Let boto3 see these variables in place of the user's own AWS settings."""
+    """Replace the user's own AWS variables with these, which boto3 reads."""
     before = dict(os.environ)
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.cli.moments import duration, moment, span
+from pipeline.cli.units import duration, instant, size, span
 from pipeline.errors import UsageError
 
 
@@ -29,21 +29,21 @@ def test_what_is_no_duration_is_refused_with_the_option(text: str):
 
 
 def test_moments_are_utc_unless_they_say_otherwise():
-    assert moment("2026-11-01", "--since") == datetime(2026, 11, 1, tzinfo=UTC)
-    assert moment("2026-11-01T10:00:00+02:00", "--since") == datetime(2026, 11, 1, 8, tzinfo=UTC)
-    assert moment("2026-11-01T10:00:00Z", "--since") == datetime(2026, 11, 1, 10, tzinfo=UTC)
+    assert instant("2026-11-01", "--since") == datetime(2026, 11, 1, tzinfo=UTC)
+    assert instant("2026-11-01T10:00:00+02:00", "--since") == datetime(2026, 11, 1, 8, tzinfo=UTC)
+    assert instant("2026-11-01T10:00:00Z", "--since") == datetime(2026, 11, 1, 10, tzinfo=UTC)
 
 
 def test_an_age_counts_back_from_now():
     before = datetime.now(UTC)
-    assert timedelta(days=7) <= before - moment("7d", "--since") + timedelta(seconds=60)
-    assert moment("1h", "--since") < before
+    assert timedelta(days=7) <= before - instant("7d", "--since") + timedelta(seconds=60)
+    assert instant("1h", "--since") < before
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", ""])
 def test_what_is_no_moment_is_refused_with_the_option(text: str):
     with pytest.raises(UsageError, match=r"--since .*: give a date or time such as"):
-        moment(text, "--since")
+        instant(text, "--since")
 
 
 @pytest.mark.parametrize(
@@ -58,5 +58,20 @@ def test_what_is_no_moment_is_refused_with_the_option(text: str):
         (3.6e6, "1,000 h 0 min"),
     ],
 )
-def test_a_span_is_told_in_two_units_at_most(seconds: float, text: str):
+def test_a_span_is_shown_in_two_units_at_most(seconds: float, text: str):
     assert span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (1023, "1,023 bytes"),
+        (1536, "1.5 KiB"),
+        (82_678_120_448, "77.0 GiB"),
+        (5 * 2**50, "5,120.0 TiB"),
+    ],
+)
+def test_a_size_is_shown_in_its_largest_unit(count: int, text: str):
+    assert size(count) == text

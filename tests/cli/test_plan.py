@@ -93,9 +93,9 @@ def test_it_shows_each_scope_and_the_sum_and_lists_nothing(reklake: Run, endpoin
 def test_without_a_lake_nothing_is_known_and_none_is_made(reklake: Run, endpoint: Emulator, tmp_path: Path):
     role = ("--account", ACCOUNT, "--account", OTHER, "--role", "ReadModels", "--exclude-account", ACCOUNT)
     ran = reklake("plan", *role, "--region", "us-east-1", "--format", "json", **endpoint.environment())
-    (one,) = json.loads(ran.stdout)
-    assert (one["account_id"], one["role_arn"]) == (OTHER, f"arn:aws:iam::{OTHER}:role/ReadModels")
-    assert one["calls"] is None
+    (row,) = json.loads(ran.stdout)
+    assert (row["account_id"], row["role_arn"]) == (OTHER, f"arn:aws:iam::{OTHER}:role/ReadModels")
+    assert row["calls"] is None
     assert ran.stderr == "1 scope: 1 account, 1 region; none was listed before\n"
     assert not (tmp_path / "data").exists()
     table = reklake("plan", *role, "--region", "us-east-1", "--with", "none", **endpoint.environment())
@@ -109,11 +109,11 @@ def test_an_organization_is_planned_with_what_it_leaves_out(reklake: Run, endpoi
     organization.close(suspended)
     (tmp_path / "reklake.toml").write_text('[aws]\norganization = true\nrole = "ReadModels"\nregions = ["all"]\n')
     ran = reklake("plan", "--ou", unit, "--format", "csv", **endpoint.environment())
-    assert {one["account_id"] for one in rows(ran)} == {active}
+    assert {row["account_id"] for row in rows(ran)} == {active}
     assert len(rows(ran)) == 11
     assert f"account {suspended} is left out: it is suspended" in ran.stderr
     alone = reklake("plan", "--account", OTHER, "--region", "us-east-1", "--format", "csv", **endpoint.environment())
-    assert [one["account_id"] for one in rows(alone)] == [OTHER]
+    assert [row["account_id"] for row in rows(alone)] == [OTHER]
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,8 @@ def test_an_organization_is_planned_with_what_it_leaves_out(reklake: Run, endpoi
     [
         (["--region", "us-esat-1"], "--region us-esat-1: Rekognition has no such region"),
         (["--organization", "--region", "us-east-1"], "--organization needs --role NAME"),
-        (["--ou", "sales"], "--ou sales: an organizational unit's id is like ou-ab12-cdef3456"),
-        (["--with", "tgas"], "--with tgas: it is no detail (did you mean tags?)"),
+        (["--ou", "sales"], "--ou sales: the id of an organizational unit looks like ou-ab12-cdef3456"),
+        (["--with", "tgas"], "--with tgas: unknown detail (did you mean tags?)"),
         (["--rate", "0"], "--rate 0: give calls a second, above 0"),
         (["--profile", "nobody", "--region", "us-east-1"], "nobody"),
     ],
