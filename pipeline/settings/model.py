@@ -78,8 +78,7 @@ class AwsSettings:
     max_attempts: int = 10
     """Attempts of one call that is cut or unreachable, the first included."""
     in_flight: int = 8
-    """Calls of one operation of a scope at the same time: more if a higher rate needs them, fewer (but at least 4) if
-    answers come too soon for so many."""
+    """Calls of one operation of a scope that may be in flight; at least 10 if the rate may need as many."""
     scopes: int = 256
     """Scopes that are listed at the same time."""
     set_by: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
