@@ -80,8 +80,7 @@ class AwsSettings:
     max_attempts: int = 10
     """Of one call that is cut or out of reach, the first included."""
     in_flight: int = 8
-    """Calls of one operation of a scope that may be under way at a time: more if a higher rate needs them, fewer (but
-    4) if answers come so soon that they are not needed."""
+    """Calls of one operation of a scope that may be in flight; at least 10 if the rate may need as many."""
     scopes: int = 256
     """Scopes that are listed at the same time."""
     said: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
