@@ -22,6 +22,8 @@ THROTTLES = frozenset(
         "SlowDown",
     }
 )
+CALL_ERRORS = (aws.ClientError, aws.BotoCoreError, ResponseParserError, LookupError, ValueError)
+"""What a call raises that fails, or the reading of an answer that is not as expected."""
 HTTP_SERVER_ERROR = 500
 _TRANSIENT = frozenset({"RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete"})
 _DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import botocore.exceptions as aws
 from botocore.config import Config
-from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from pipeline.errors import UsageError
-from pipeline.extract.failures import code_of, sentence
+from pipeline.extract.failures import CALL_ERRORS, code_of, sentence
 from pipeline.settings import AwsSettings
 
 CONNECT_TIMEOUT = 10
@@ -52,7 +50,7 @@ def accounts(settings: AwsSettings, session: Session, region: str) -> tuple[tupl
         # the region is for the partition; the service has one endpoint in each
         client = session.create_client("organizations", region_name=region, config=config)
         found = {str(account["Id"]): _state(account) for account in _covered(settings, client)}
-    except (aws.ClientError, aws.BotoCoreError, ResponseParserError, KeyError, ValueError) as error:
+    except CALL_ERRORS as error:
         raise UsageError(_explained(error, settings)) from error
     wanted = {account: state for account, state in found.items() if account not in settings.exclude_accounts}
     return (
