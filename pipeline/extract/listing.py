@@ -1,4 +1,4 @@
-"""List one scope: its projects, the versions of each, and what the details say of each resource."""
+"""List one scope: its projects, the versions of each, and the details of each resource."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ async def list_scope(calls: Calls, land: Land, details: Collection[str]) -> dict
     async with _failing_together() as tasks:
         with_arns = any(operation.resource is Resource.ANY for operation in operations)
         tasks.create_task(listing.versions(projects, with_arns=with_arns))
-        asked = {operation.detail: tasks.create_task(listing.detail(operation, projects)) for operation in operations}
-    return {detail: task.result() for detail, task in asked.items()}
+        listed = {operation.detail: tasks.create_task(listing.detail(operation, projects)) for operation in operations}
+    return {detail: task.result() for detail, task in listed.items()}
 
 
 class Listing:
@@ -128,14 +128,14 @@ class Listing:
         await self._each(_resources(projects, Resource.PROJECT), list_versions)
 
     async def detail(self, operation: Operation, projects: list[Project]) -> ScopeError | None:
-        """Ask about each resource; returns the error if that failed, as a detail fails alone."""
+        """List a detail of each resource; returns the error if that failed, as a detail fails alone."""
 
-        async def ask(project: Project, arn: str) -> None:
+        async def list_detail(project: Project, arn: str) -> None:
             async for _ in self._pages(Subject(operation, project.arn, arn)):
                 pass  # nothing follows from it
 
         try:
-            await self._each(_resources(projects, operation.resource), ask)
+            await self._each(_resources(projects, operation.resource), list_detail)
         except ScopeError as error:
             return error
         return None

@@ -99,10 +99,10 @@ def _state(account: _Account) -> str:
 
 def _explained(error: Exception, settings: AwsSettings) -> str:
     code = code_of(error)
-    said = f"{settings.naming('organization')}: AWS Organizations does not list the accounts: "
+    failed = f"{settings.naming('organization')}: AWS Organizations does not list the accounts: "
     if code == _NO_ORGANIZATION:
         return (
-            f"{said}the credentials' account is in no organization ({code}). Use credentials of the organization's "
+            f"{failed}the credentials' account is in no organization ({code}). Use credentials of the organization's "
             "management account, or name the accounts with --account."
         )
     if code in _DENIED:
@@ -112,7 +112,7 @@ def _explained(error: Exception, settings: AwsSettings) -> str:
         if settings.exclude_units and not settings.units:
             names = f"organizations:ListRoots, {names}".replace(" and ", ", ")
         return (
-            f"{said}{sentence(error)} Only the management account and delegated administrators may ask: use their "
+            f"{failed}{sentence(error)} Only the management account and delegated administrators may ask: use their "
             f"credentials (--profile) and allow {names}, or name the accounts with --account."
         )
     if code in _NO_PARENT:
@@ -120,4 +120,4 @@ def _explained(error: Exception, settings: AwsSettings) -> str:
             f"{settings.naming('units')}: the organization has no such unit: {sentence(error)} "
             "`aws organizations list-organizational-units-for-parent` shows them."
         )
-    return f"{said}{sentence(error)} Try again, or name the accounts with --account."
+    return f"{failed}{sentence(error)} Try again, or name the accounts with --account."
