@@ -1,4 +1,4 @@
-"""The only place that knows AWS: plans the scopes, paces the calls, yields the pages as they come."""
+"""The only room that calls the services that are exported: plans the scopes, paces the calls, lists page by page."""
 
 from pipeline.extract.lister import Listed, Lister, Reading, Sink
 from pipeline.extract.sessions import Sessions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -10,12 +10,11 @@ from typing import Any
 
 import botocore.exceptions as aws
 from botocore.config import Config
-from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from pipeline.errors import UsageError
 from pipeline.extract import clock
-from pipeline.extract.failures import message_of
+from pipeline.extract.failures import CALL_ERRORS, message_of
 from pipeline.extract.redact import Redactor
 from pipeline.extract.sessions import Sessions, own_regions
 from pipeline.extract.targets import CUSTOM_LABELS_REGIONS, expanded, known_regions
@@ -102,7 +101,7 @@ def identity(session: Session, region: str) -> Identity:
         return Identity(str(answer["Arn"]), str(answer["Account"]), ahead=clock.skew(answer["ResponseMetadata"]))
     except aws.ClientError as error:
         return Identity(error=message_of(error), ahead=clock.skew(error.response.get("ResponseMetadata", {})))
-    except (aws.BotoCoreError, ResponseParserError, KeyError, ValueError) as error:
+    except CALL_ERRORS as error:
         return Identity(error=message_of(error))
 
 
@@ -118,28 +117,16 @@ def unknown_regions(session: Session, regions: Sequence[str]) -> list[str]:
     return [region for region in regions if region not in known]
 
 
-def supported(regions: Sequence[str], unknown: Sequence[str]) -> list[Finding]:
-    """Report which of the regions offer Custom Labels."""
-    found = [
-        Finding(
-            Level.FAIL,
-            f"region {region}",
-            "Rekognition has no such region",
-            f"Custom Labels is offered in {', '.join(CUSTOM_LABELS_REGIONS)}",
-        )
-        for region in unknown
-    ]
-    good = [region for region in regions if region in CUSTOM_LABELS_REGIONS]
-    if good:
-        found.append(Finding(Level.OK, "regions", f"Custom Labels is offered in {', '.join(good)}"))
-    found += [
-        Finding(
-            Level.WARN,
-            f"region {region}",
-            "has Rekognition, but AWS does not name it for Custom Labels",
-            f"leave it out (--exclude-region {region}), unless you know better",
-        )
-        for region in regions
-        if region not in CUSTOM_LABELS_REGIONS and region not in unknown
-    ]
-    return found
+def supported(regions: Sequence[str], unknown: Sequence[str]) -> Iterator[Finding]:
+    """Report which of the regions offer Custom Labels; `unknown` are those in which AWS has no Rekognition."""
+    offering = [region for region in regions if region in CUSTOM_LABELS_REGIONS]
+    for region in unknown:
+        remedy = f"Custom Labels is offered in {', '.join(CUSTOM_LABELS_REGIONS)}"
+        yield Finding(Level.FAIL, f"region {region}", "Rekognition has no such region", remedy)
+    if offering:
+        yield Finding(Level.OK, "regions", f"Custom Labels is offered in {', '.join(offering)}")
+    for region in regions:
+        if region not in offering and region not in unknown:
+            message = "has Rekognition, but AWS does not name it for Custom Labels"
+            remedy = f"leave it out (--exclude-region {region}), unless you know better"
+            yield Finding(Level.WARN, f"region {region}", message, remedy)

@@ -14,13 +14,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-import botocore.exceptions as aws
 from botocore import xform_name
 from botocore.config import Config
 from botocore.credentials import Credentials, DeferredRefreshableCredentials
-from botocore.parsers import ResponseParserError
 
-from pipeline.extract.failures import is_transient
+from pipeline.extract.failures import CALL_ERRORS, is_transient
 from pipeline.extract.response import Answer, answer_of, attach
 from pipeline.extract.sessions import Sessions
 from pipeline.extract.targets import Caller, Target
@@ -112,7 +110,7 @@ class Client:
         try:
             with self._signer.signing():
                 self._clients.shared("sts", caller.profile, caller.home).get_caller_identity()
-        except (aws.ClientError, aws.BotoCoreError, ResponseParserError, ValueError):
+        except CALL_ERRORS:
             return False
         return True
 

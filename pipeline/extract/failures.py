@@ -22,6 +22,8 @@ THROTTLES = frozenset(
         "SlowDown",
     }
 )
+CALL_ERRORS = (aws.ClientError, aws.BotoCoreError, ResponseParserError, LookupError, ValueError)
+"""What a call raises that fails, or the reading of an answer that is not as expected."""
 HTTP_SERVER_ERROR = 500
 _TRANSIENT = frozenset({"RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete"})
 _DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
@@ -150,7 +152,7 @@ def _explain_answer(  # noqa: PLR0911  # one return a kind
 ) -> ScopeError:
     code = code_of(error)
     message = without_secrets(str(error.response.get("Error", {}).get("Message") or "no message").strip())
-    said = f"{where}: {code}: {message.rstrip('.')}."
+    what = f"{where}: {code}: {message.rstrip('.')}."
     if error.operation_name == "AssumeRole":
         return ScopeError(
             f"account {scope.account_id}: the role cannot be assumed: {code}: {message.rstrip('.')}. The role must "
@@ -159,31 +161,31 @@ def _explain_answer(  # noqa: PLR0911  # one return a kind
             kind="credentials",
         )
     if code in _DENIED:
-        return ScopeError(f"{said} {_permission(error.operation_name, message)}", kind="denied")
+        return ScopeError(f"{what} {_permission(error.operation_name, message)}", kind="denied")
     if code in _UNKNOWN_CALLER and is_accepted_elsewhere():
         return ScopeError(
-            f"{said} The credentials are good, so {scope.region} is not enabled for account {scope.account_id}: enable "
+            f"{what} The credentials are good, so {scope.region} is not enabled for account {scope.account_id}: enable "
             f"it there, or leave it out with --exclude-region {scope.region}.",
             kind="region_not_enabled",
         )
     if code in _CREDENTIALS:
         return ScopeError(
-            f"{said} The credentials are not accepted there: renew them, or check that {scope.region} is "
+            f"{what} The credentials are not accepted there: renew them, or check that {scope.region} is "
             "enabled for the account.",
             kind="credentials",
         )
     if _is_unknown_there(error):
         return ScopeError(
-            f"{said} {error.operation_name} is not known there: Custom Labels is not offered in {scope.region} (leave "
+            f"{what} {error.operation_name} is not known there: Custom Labels is not offered in {scope.region} (leave "
             f"it out with --exclude-region {scope.region}), or AWS_ENDPOINT_URL leads elsewhere.",
             kind="unsupported",
         )
     if code in THROTTLES:
         return ScopeError(
-            f"{said} Throttled in spite of waiting: lower --rate, find out who else calls there, or sync later.",
+            f"{what} Throttled in spite of waiting: lower --rate, find out who else calls there, or sync later.",
             kind="throttled",
         )
-    return ScopeError(f"{said} Sync again; if it stays, ask AWS support.", kind="service")
+    return ScopeError(f"{what} Sync again; if it stays, ask AWS support.", kind="service")
 
 
 def _permission(operation: str, message: str) -> str:

@@ -1,11 +1,11 @@
-"""List one scope: its projects, the versions of each, and what the details say of each resource."""
+"""List one scope: its projects, the versions of each, and the details of each resource."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
@@ -75,11 +75,12 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project that was listed; `versions` is there when its versions are listed, if a detail asks about them."""
+    """A project that was listed; `versions` are their ARNs, if a detail needs them, and all there once `is_listed`."""
 
     arn: str
     datasets: list[str]
-    versions: asyncio.Future[list[str]]
+    versions: list[str] = field(default_factory=list)
+    is_listed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 async def list_scope(calls: Calls, land: Land, details: Collection[str]) -> dict[str, ScopeError | None]:
@@ -93,8 +94,8 @@ async def list_scope(calls: Calls, land: Land, details: Collection[str]) -> dict
     async with _failing_together() as tasks:
         with_arns = any(operation.resource is Resource.ANY for operation in operations)
         tasks.create_task(listing.versions(projects, with_arns=with_arns))
-        asked = {operation.detail: tasks.create_task(listing.detail(operation, projects)) for operation in operations}
-    return {detail: task.result() for detail, task in asked.items()}
+        listed = {operation.detail: tasks.create_task(listing.detail(operation, projects)) for operation in operations}
+    return {detail: task.result() for detail, task in listed.items()}
 
 
 class Listing:
@@ -112,31 +113,29 @@ class Listing:
             if page.page_number == 1:
                 found.clear()  # a new listing counts alone
             found.update(self._read(subject, page, projects_on))
-        loop = asyncio.get_running_loop()
-        return [Project(arn, datasets, loop.create_future()) for arn, datasets in sorted(found.items())]
+        return [Project(arn, datasets) for arn, datasets in sorted(found.items())]
 
     async def versions(self, projects: list[Project], *, with_arns: bool) -> None:
         """List each project's versions, and note their ARNs if they are needed."""
 
         async def list_versions(project: Project, _: str) -> None:
-            arns: list[str] = []
             subject = Subject(OPERATIONS[DESCRIBE_PROJECT_VERSIONS], project.arn)
             async for page in self._pages(subject):
                 if with_arns:
-                    arns += self._read(subject, page, versions_on)
-            project.versions.set_result(arns)
+                    project.versions.extend(self._read(subject, page, versions_on))
+            project.is_listed.set()
 
         await self._each(_resources(projects, Resource.PROJECT), list_versions)
 
     async def detail(self, operation: Operation, projects: list[Project]) -> ScopeError | None:
-        """Ask about each resource; returns the error if that failed, as a detail fails alone."""
+        """List a detail of each resource; returns the error if that failed, as a detail fails alone."""
 
-        async def ask(project: Project, arn: str) -> None:
+        async def list_detail(project: Project, arn: str) -> None:
             async for _ in self._pages(Subject(operation, project.arn, arn)):
                 pass  # nothing follows from it
 
         try:
-            await self._each(_resources(projects, operation.resource), ask)
+            await self._each(_resources(projects, operation.resource), list_detail)
         except ScopeError as error:
             return error
         return None
@@ -212,16 +211,25 @@ class Listing:
 
 
 async def _resources(projects: list[Project], kind: Resource) -> AsyncIterator[tuple[Project, str]]:
-    """Yield the resources of a kind in the order of their projects, each once, as soon as they are known."""
+    """Yield the resources of a kind in the order of their projects, each once, as they become known."""
     known: set[str] = set()
     for project in projects:
-        arns = [project.arn] if kind in {Resource.PROJECT, Resource.ANY} else []
-        arns += project.datasets if kind in {Resource.DATASET, Resource.ANY} else []
-        arns += await project.versions if kind is Resource.ANY else []
-        for arn in arns:
+        async for arn in _resources_of(project, kind):
             if arn not in known:
                 known.add(arn)
                 yield project, arn
+
+
+async def _resources_of(project: Project, kind: Resource) -> AsyncIterator[str]:
+    if kind in {Resource.PROJECT, Resource.ANY}:
+        yield project.arn
+    if kind in {Resource.DATASET, Resource.ANY}:
+        for arn in project.datasets:
+            yield arn
+    if kind is Resource.ANY:
+        await project.is_listed.wait()
+        for arn in project.versions:
+            yield arn
 
 
 @asynccontextmanager

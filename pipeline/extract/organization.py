@@ -6,13 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import botocore.exceptions as aws
 from botocore.config import Config
-from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from pipeline.errors import UsageError
-from pipeline.extract.failures import code_of, sentence
+from pipeline.extract.failures import CALL_ERRORS, code_of, sentence
 from pipeline.settings import AwsSettings
 
 CONNECT_TIMEOUT = 10
@@ -52,7 +50,7 @@ def accounts(settings: AwsSettings, session: Session, region: str) -> tuple[tupl
         # the region is for the partition; the service has one endpoint in each
         client = session.create_client("organizations", region_name=region, config=config)
         found = {str(account["Id"]): _state(account) for account in _covered(settings, client)}
-    except (aws.ClientError, aws.BotoCoreError, ResponseParserError, KeyError, ValueError) as error:
+    except CALL_ERRORS as error:
         raise UsageError(_explained(error, settings)) from error
     wanted = {account: state for account, state in found.items() if account not in settings.exclude_accounts}
     return (
@@ -101,10 +99,10 @@ def _state(account: _Account) -> str:
 
 def _explained(error: Exception, settings: AwsSettings) -> str:
     code = code_of(error)
-    said = f"{settings.naming('organization')}: AWS Organizations does not list the accounts: "
+    failed = f"{settings.naming('organization')}: AWS Organizations does not list the accounts: "
     if code == _NO_ORGANIZATION:
         return (
-            f"{said}the credentials' account is in no organization ({code}). Use credentials of the organization's "
+            f"{failed}the credentials' account is in no organization ({code}). Use credentials of the organization's "
             "management account, or name the accounts with --account."
         )
     if code in _DENIED:
@@ -114,7 +112,7 @@ def _explained(error: Exception, settings: AwsSettings) -> str:
         if settings.exclude_units and not settings.units:
             names = f"organizations:ListRoots, {names}".replace(" and ", ", ")
         return (
-            f"{said}{sentence(error)} Only the management account and delegated administrators may ask: use their "
+            f"{failed}{sentence(error)} Only the management account and delegated administrators may ask: use their "
             f"credentials (--profile) and allow {names}, or name the accounts with --account."
         )
     if code in _NO_PARENT:
@@ -122,4 +120,4 @@ def _explained(error: Exception, settings: AwsSettings) -> str:
             f"{settings.naming('units')}: the organization has no such unit: {sentence(error)} "
             "`aws organizations list-organizational-units-for-parent` shows them."
         )
-    return f"{said}{sentence(error)} Try again, or name the accounts with --account."
+    return f"{failed}{sentence(error)} Try again, or name the accounts with --account."

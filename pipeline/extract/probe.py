@@ -48,7 +48,7 @@ def _findings(settings: AwsSettings, sessions: Sessions, redactor: Redactor) -> 
     yield from caller.supported(every, unknown)
     for profile in (profile for profile, regions in wanted.items() if not regions):
         of = f" for profile {profile}" if profile else ""
-        yield Finding(Level.FAIL, "regions", f"there is none to ask{of}", "give --region, or set AWS_DEFAULT_REGION")
+        yield Finding(Level.FAIL, "regions", f"none is named{of}", "give --region, or set AWS_DEFAULT_REGION")
     known = {profile: [name for name in regions if name not in unknown] for profile, regions in wanted.items()}
     if not all(known.values()):
         return
@@ -62,7 +62,7 @@ def _findings(settings: AwsSettings, sessions: Sessions, redactor: Redactor) -> 
     if ahead is not None or not planned:
         yield clock.finding(ahead)
     if planned is None:
-        if not any(identity.error for identity in identities.values()):  # otherwise it is reported already
+        if not any(identity.error for identity in identities.values()):  # otherwise it is reported above
             yield Finding(Level.FAIL, "organization" if settings.organization else "targets", *parted(error))
         return
     if settings.organization:
@@ -84,10 +84,10 @@ def _identities(found: Mapping[str | None, Identity], settings: AwsSettings, pla
         if not identity.error:
             yield Finding(Level.OK, "identity", f"{identity.arn}, account {identity.account}")
             continue
-        message = f"STS does not tell: {identity.error}".rstrip(".")
+        message = f"STS does not identify the caller: {identity.error}".rstrip(".")
         if planned and not settings.role:
             targets = (target for target in planned.targets if target.caller.profile == profile)
-            account = next((target.scope.account_id for target in targets), "none that is asked")
+            account = next((target.scope.account_id for target in targets), "not known")
             message += f"; its account is taken to be {account}"
             yield Finding(Level.WARN, "identity", message, "let STS be reached")
         else:
@@ -100,7 +100,7 @@ def _identities(found: Mapping[str | None, Identity], settings: AwsSettings, pla
 def _organization(planned: Plan) -> Finding:
     accounts = {target.scope.account_id for target in planned.targets}
     out = f"; {len(planned.left_out):,} left out, as they are not active" if planned.left_out else ""
-    return Finding(Level.OK, "organization", f"lists its accounts: {len(accounts):,} to ask{out}")
+    return Finding(Level.OK, "organization", f"lists its accounts: {len(accounts):,} to list{out}")
 
 
 def _scopes(settings: AwsSettings, sessions: Sessions, planned: Plan, ahead: timedelta | None) -> Iterator[Finding]:

@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import botocore.exceptions as aws
 from botocore.config import Config
-from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from pipeline.errors import UsageError
 from pipeline.extract import organization
-from pipeline.extract.failures import sentence
+from pipeline.extract.failures import CALL_ERRORS, sentence
 from pipeline.extract.organization import LeftOut
 from pipeline.extract.sessions import Sessions, own_regions
 from pipeline.model.page import Scope
@@ -193,7 +191,7 @@ def _own_account(session: Session, region: str, stated: Sequence[str] = ()) -> s
     try:
         sts: Any = session.create_client("sts", region_name=region, config=config)
         account = str(sts.get_caller_identity()["Account"])
-    except (aws.ClientError, aws.BotoCoreError, ResponseParserError, KeyError, ValueError) as error:
+    except CALL_ERRORS as error:
         known = stated[0] if stated else _account_of_a_project(session, region, config)
         if known is None:
             raise UsageError(
@@ -215,7 +213,7 @@ def _account_of_a_project(session: Session, region: str, config: Config) -> str 
         client: Any = session.create_client("rekognition", region_name=region, config=config)
         answer = client.describe_projects(MaxResults=1)
         return str(answer["ProjectDescriptions"][0]["ProjectArn"]).split(":")[4]
-    except (aws.ClientError, aws.BotoCoreError, ResponseParserError, LookupError, ValueError):
+    except CALL_ERRORS:
         return None
 
 

@@ -62,7 +62,7 @@ class Operation:
     detail: str = ""
     """Its name after `--with`; empty for the two listings, which every sync calls."""
     is_default: bool = False
-    """Whether the detail is asked for where nothing else is said."""
+    """Whether the detail is listed unless others are named."""
 
     def parameters(self, arn: str = "", token: str = "", *, page_size: int | None = None) -> dict[str, Any]:
         """Return the parameters of a call: of which resource, from which token on, with how many items a page."""
@@ -144,9 +144,9 @@ OPERATIONS: dict[str, Operation] = {
 DETAILS: Mapping[str, str] = MappingProxyType(
     {operation.detail: operation.name for operation in OPERATIONS.values() if operation.detail}
 )
-"""What a sync can ask for beside projects and versions, each with its operation: one call (or more) a resource."""
+"""What a sync can list beside projects and versions, each with its operation: one call (or more) a resource."""
 DEFAULT_DETAILS = tuple(operation.detail for operation in OPERATIONS.values() if operation.is_default)
-"""Taken where they are permitted, unless others are asked for."""
+"""Listed where they are permitted, unless others are named."""
 RESULT_KEYS: Mapping[str, str] = MappingProxyType(
     {name: operation.result_key for name, operation in OPERATIONS.items()}
 )

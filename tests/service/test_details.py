@@ -187,3 +187,12 @@ def test_a_listing_without_a_detail_that_is_wanted_now_is_not_taken_over(serve: 
         patched.setattr(run, "write_scope", killed)
         served.sync(details=["datasets"])
     assert only_scope(served.sync(details=["datasets", "tags"])).resumed_from is None
+
+
+def test_a_detail_that_fails_before_all_versions_are_known_fails_alone(serve: Serve):
+    slow = Fault("latency", operation="DescribeProjectVersions", seconds=0.3)
+    served = serve(world(), faults=[slow, Fault("access_denied", operation=TAGS)])
+    result = served.sync(details=["datasets", "tags"])
+    assert outcomes(result) == {"datasets": "complete", "tags": "failed"}
+    assert only_scope(result).outcome is Outcome.COMPLETE
+    assert len(rows(served.lake, "project_versions")) == 1

@@ -177,7 +177,7 @@ def test_regions_are_known_or_not(serve: Serve):
 def test_without_a_region_nobody_is_asked(serve: Serve, monkeypatch: pytest.MonkeyPatch):
     served = serve(two_by_two())
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    assert ill(look(regions=None)) == [("fail", "regions", "there is none to ask")]
+    assert ill(look(regions=None)) == [("fail", "regions", "none is named")]
     assert served.endpoint.calls == []
 
 
@@ -261,7 +261,7 @@ def test_an_organization_is_listed_or_it_is_said_why_not(serve: Serve, monkeypat
     organization.close(organization.account("gone"))
     organization.account("sales")
     found = look(organization=True, role="Reader")
-    assert of(found, "organization").message == "lists its accounts: 2 to ask; 1 left out, as they are not active"
+    assert of(found, "organization").message == "lists its accounts: 2 to list; 1 left out, as they are not active"
     assert of(found, "role").message == "assumed in 1 of 1 account"
     with refusing("AccessDeniedException", "You cannot.") as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ORGANIZATIONS", url)

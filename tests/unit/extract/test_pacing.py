@@ -62,7 +62,7 @@ def test_time_that_was_not_used_is_saved_up_to_a_burst_only():
     assert [round(at - 60, 6) for at in leave(bucket, 4, now=60.0)] == [0, 0, 0, 0.3]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_service_that_holds_a_seconds_worth_never_throttles_whatever_the_network_does(data: st.DataObject):
     rate = data.draw(st.sampled_from([1.0, 2.0, 5.0, 50.0]))
