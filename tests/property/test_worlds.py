@@ -26,6 +26,7 @@ import pytest
 
 from tests.property.world_driver import (
     OPERATION_OF,
+    PLAIN,
     PROJECTS,
     VERSIONS,
     Befalling,
@@ -48,13 +49,13 @@ MENDED_EMPTIED_SCOPES = False
 MENDED_GAINED_COLUMNS = False
 """Whether a scope may fail, or a detail be left out, while a table gains a column."""
 
-WORLDS = int(os.environ.get("REKLAKE_WORLDS", "12"))
+WORLDS = int(os.environ.get("REKLAKE_WORLDS", "10"))
 """How many worlds are run."""
 SEEDS = [int(os.environ["REKLAKE_WORLD"])] if "REKLAKE_WORLD" in os.environ else range(WORLDS)
 SYNCS = 6
 LARGE_PAGE = 100
 SHOWN = 4
-TRIES = 60
+TRIES = 25
 """How many smaller worlds are tried when one fails."""
 
 HOME, OTHER = "111122223333", "444455556666"
@@ -85,7 +86,7 @@ class Step:
     """What happens before a sync, and the sync."""
 
     edits: tuple[Edit, ...] = ()
-    run: Run = Run()
+    run: Run = PLAIN
     rolls_back: bool = False
     """Whether the last publication is undone before the sync."""
     replays: bool = False
@@ -252,7 +253,7 @@ class Life:
             for at, name, _ in step.run.vanishing:
                 self.truth.lose(self.driver.layout.scopes[at], name)
         if self.published:
-            self.compare()
+            self.compare(checks=True)
         if step.replays and ran and self.runs and ran.run_id == self.runs[-1][0]:
             self.replay()
         self.number += 1
@@ -280,7 +281,7 @@ class Life:
         befalls = befalling(run, layout, there)
         asked = [scope for scope in layout.scopes if run.omitted is None or scope[1] != layout.regions[run.omitted]]
         began = datetime.now(UTC)
-        with self.as_declared():
+        with declaring(is_declared=self.is_declared):
             ran = self.driver.sync(run, befalls)
         ended = datetime.now(UTC)
         listed = {
@@ -303,7 +304,7 @@ class Life:
         for scope in resumed:
             whole[scope] = _listed_at(self.pending[scope], ran.scopes[scope].listed_at)
         assert {scope for scope, end in ran.scopes.items() if end.outcome == "complete"} == whole.keys()
-        assert ran.outcome == _outcome(run, asked, whole, befalls, resumed)
+        assert ran.outcome == _outcome(run, asked, whole, resumed)
         if ran.outcome == "failed":
             self._keep_for_later(asked, whole, set())
             self.is_attempted |= dict.fromkeys(asked, False)
@@ -343,21 +344,17 @@ class Life:
     def replay(self) -> None:
         """Replay the last run into the lake: its instants are told anew, and nothing else is."""
         run_id, taken = self.runs[-1]
-        with self.as_declared():
+        with declaring(is_declared=self.is_declared):
             assert self.driver.replay(run_id).outcome in {"complete", "partial"}
         for one in taken:
             self.model.take(one.listing, one.at, is_declared=self.is_declared)
         self.compare()
 
-    def as_declared(self) -> AbstractContextManager[None]:
-        """Let the product declare what the tables have at this step."""
-        return nullcontext() if self.is_declared else undeclared()
-
     # -- looking at the lake
 
-    def compare(self) -> None:
-        """Compare the lake with its model."""
-        with self.as_declared():
+    def compare(self, *, checks: bool = False) -> None:
+        """Compare the lake with its model; and ask its `checks`, which take a third of all time."""
+        with declaring(is_declared=self.model.has_column):  # verify cannot read a snapshot that lacks a column
             assert self.driver.verify() == []
         with self.driver.opened() as lake:
             compare_rows(lake, self.model)
@@ -365,7 +362,7 @@ class Life:
             compare_instants(lake, self.model, every=self.number == SYNCS - 1)
             compare_changes(lake, self.model)
             self.compare_scopes(lake)
-            found = {name for name, _ in lake.check()}
+            found = {name for name, _ in lake.check()} if checks else set()
             assert found <= ({"scopes_stale"} if self.stale() else set())
 
     def stale(self) -> set[Scope]:
@@ -406,9 +403,12 @@ class Life:
             compare_states(opened, model)
 
 
-def _listing(
-    scope: Scope, there: Projects, run: Run, befalls: Befalling, began: datetime, ended: datetime
-) -> Listing:
+def declaring(*, is_declared: bool) -> AbstractContextManager[None]:
+    """Let the product declare the column that a table gains, or not yet."""
+    return nullcontext() if is_declared else undeclared()
+
+
+def _listing(scope: Scope, there: Projects, run: Run, befalls: Befalling, began: datetime, ended: datetime) -> Listing:
     """Return what a run lists of a scope."""
     projects = {name: project for name, project in there.items() if (scope, name) not in befalls.vanishing}
     details = frozenset(detail for detail in run.wanted() if (scope, detail) not in befalls.failing_details)
@@ -421,9 +421,7 @@ def _listed_at(known: list[Listing], at: datetime | None) -> Listing:
     return found
 
 
-def _outcome(
-    run: Run, asked: list[Scope], whole: Mapping[Scope, Listing], befalls: Befalling, resumed: set[Scope]
-) -> str:
+def _outcome(run: Run, asked: list[Scope], whole: Mapping[Scope, Listing], resumed: set[Scope]) -> str:
     """Return how a run must end; a detail that is not permitted, and was not named, is no failure."""
     lacks_details = run.details is not None and any(
         run.wanted() - listing.details for scope, listing in whole.items() if scope not in resumed
@@ -552,8 +550,8 @@ def smaller(plan: Plan) -> Iterator[Plan]:
 def _smaller_steps(step: Step) -> Iterator[Step]:
     if step.edits:
         yield replace(step, edits=())
-    if step.run != Run():
-        yield replace(step, run=Run())
+    if step.run != PLAIN:
+        yield replace(step, run=PLAIN)
     for name in ("rolls_back", "replays"):
         if getattr(step, name):
             yield replace(step, **{name: False})
@@ -597,3 +595,91 @@ def test_a_lake_shows_what_a_model_in_plain_python_shows(world: int | Plan):
             f"It runs again with REKLAKE_WORLD={world}; the smaller one runs with FAILED_BEFORE = (\n"
             f"    {as_python(least)},\n)"
         ) from last
+
+
+# -- faults of today, each by itself
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> Iterator[Driver]:
+    """A lake of two scopes, and what is there, in `WEST` and `EAST`: a project of three versions and a dataset."""
+    with Driver(tmp_path / "lake", Layout((HOME,), (WEST, EAST))).serving() as serving:
+        yield serving
+
+
+@pytest.fixture
+def truth(driver: Driver) -> Truth:
+    made = Truth(driver.layout.scopes)
+    for at in range(len(made.scopes)):
+        made.apply(Edit("make project", at, "cat", value=3))
+    return made
+
+
+AT_WEST, AT_EAST = 0, 1
+
+
+def sync(driver: Driver, truth: Truth, run: Run = PLAIN) -> Ran:
+    there = {scope: truth.listed(scope) for scope in truth.scopes}
+    ran = driver.sync(run, befalling(run, driver.layout, there))
+    assert ran is not None
+    return ran
+
+
+def count(driver: Driver, rows: str) -> int:
+    with driver.opened() as lake:
+        return len(lake.rows(f"from {rows}"))
+
+
+@pytest.mark.xfail(strict=True, reason="the page of projects is equal to the one before, so it is not read again")
+def test_a_project_that_vanishes_in_one_sync_and_is_listed_again_in_the_next_is_there_with_its_datasets(
+    driver: Driver, truth: Truth
+):
+    sync(driver, truth)
+    sync(driver, truth, Run(vanishing=((AT_WEST, "cat", 1),)))
+    assert [count(driver, table) for table in ("projects", "datasets", "project_versions")] == [1, 1, 3]
+    assert sync(driver, truth).outcome == "complete"
+    assert count(driver, "project_versions") == 6
+    assert [count(driver, table) for table in ("projects", "datasets")] == [2, 2]
+
+
+@pytest.mark.xfail(strict=True, reason="only the changes of the other scope are merged into the history")
+def test_versions_of_a_scope_that_has_none_left_end_though_another_scope_is_read_for_its_changes_only(
+    driver: Driver, truth: Truth
+):
+    sync(driver, truth, Run(repeated=((AT_WEST, "cat"),)))  # so that the scope is read whole by the next sync
+    truth.apply(Edit("delete project", AT_WEST, "cat"))
+    truth.apply(Edit("change version", AT_EAST, "cat", "v0"))
+    sync(driver, truth)
+    assert count(driver, "project_versions") == 3
+    assert count(driver, "as_of.project_versions(now())") == 3
+
+
+@pytest.mark.xfail(strict=True, reason="the column is null in rows of the scope that failed, and is compared with that")
+def test_a_row_that_did_not_change_does_not_look_changed_where_its_scope_failed_when_the_table_gained_a_column(
+    driver: Driver, truth: Truth
+):
+    with undeclared():
+        sync(driver, truth)
+    sync(driver, truth, Run(denied=((AT_WEST, VERSIONS),)))
+    sync(driver, truth, Run(repeated=((AT_WEST, "cat"),)))  # so that the scope is read whole
+    assert count(driver, "project_versions where version_description is not null") == 6
+    assert count(driver, "changes where change = 'changed'") == 0
+
+
+@pytest.mark.xfail(strict=True, reason="pages that are equal are not read again, though the table has gained a column")
+def test_a_scope_that_failed_when_a_table_gained_a_column_has_its_values_when_it_is_listed_again(
+    driver: Driver, truth: Truth
+):
+    with undeclared():
+        sync(driver, truth)
+    sync(driver, truth, Run(denied=((AT_WEST, VERSIONS),)))
+    sync(driver, truth)
+    assert count(driver, "project_versions where version_description is not null") == 6
+    assert count(driver, "project_versions where extra is not null") == 0
+
+
+@pytest.mark.xfail(strict=True, raises=KeyError, reason="the column is looked for in rows of a version before it")
+def test_verify_reads_a_snapshot_that_lacks_a_column(driver: Driver, truth: Truth):
+    with undeclared():
+        sync(driver, truth)
+    assert driver.verify() == []

@@ -150,6 +150,10 @@ class Run:
         return frozenset(("datasets",) if self.details is None else self.details)
 
 
+PLAIN = Run()
+"""A sync in which nothing goes wrong."""
+
+
 @dataclass(frozen=True)
 class Shown(StaticWorld):
     """A world as one sync sees it; some projects show other versions until their listing begins again."""
@@ -159,8 +163,7 @@ class Shown(StaticWorld):
 
     def versions(self, account: str, region: str, project_arn: str) -> Any:
         """ProjectVersionDescriptions of the project."""
-        gone = self.gone.get(project_arn)
-        return gone if gone else super().versions(account, region, project_arn)
+        return self.gone.get(project_arn) or super().versions(account, region, project_arn)
 
     def tags(self, account: str, region: str, resource_arn: str) -> Mapping[str, str] | None:
         """Tags of the resource; what is gone had some."""

@@ -169,10 +169,14 @@ class Truth:
 
     def _put(self, project: Project) -> None:
         there = self.projects[project.scope]
-        self.projects[project.scope] = there | {project.name: project} if project.name in there else {
-            project.name: project,
-            **there,
-        }
+        self.projects[project.scope] = (
+            there | {project.name: project}
+            if project.name in there
+            else {
+                project.name: project,
+                **there,
+            }
+        )
 
     def _new_epoch(self) -> int:
         self._epoch += 1001
@@ -187,24 +191,23 @@ class Truth:
         return made
 
     def _edited(self, project: Project, edit: Edit) -> Project:
-        value = edit.value
-        match edit.what:
-            case "change project" if value % 3 == 0:
-                return replace(project, status="DELETING" if project.status == "CREATED" else "CREATED")
-            case "change project" if value % 3 == 1:
-                return replace(project, feature=None if project.feature else "CUSTOM_LABELS")
-            case "change project":
-                return replace(project, novelty=value)
-            case "change policy":
-                return replace(project, policies=_without(project.policies, edit.item) | {edit.item: value})
-            case "delete policy":
-                return replace(project, policies=_without(project.policies, edit.item))
-            case "tag project":
-                return replace(project, tags=_tagged(project.tags, value))
-            case _ if edit.what.endswith("dataset"):
-                return replace(project, datasets=self._datasets(project, edit))
-            case _:
-                return replace(project, versions=self._versions(project, edit))
+        return replace(project, **self._changes(project, edit))
+
+    def _changes(self, project: Project, edit: Edit) -> dict[str, Any]:
+        if edit.what.endswith("dataset"):
+            return {"datasets": self._datasets(project, edit)}
+        if edit.what.endswith("version"):
+            return {"versions": self._versions(project, edit)}
+        if edit.what == "tag project":
+            return {"tags": _tagged(project.tags, edit.value)}
+        if edit.what.endswith("policy"):
+            policy = {edit.item: edit.value} if edit.what == "change policy" else {}
+            return {"policies": _without(project.policies, edit.item) | policy}
+        return (
+            {"status": "DELETING" if project.status == "CREATED" else "CREATED"},
+            {"feature": None if project.feature else "CUSTOM_LABELS"},
+            {"novelty": edit.value},
+        )[edit.value % 3]
 
     def _datasets(self, project: Project, edit: Edit) -> Mapping[str, Dataset]:
         there, value = project.datasets, edit.value
