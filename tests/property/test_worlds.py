@@ -225,6 +225,8 @@ class Life:
         """When the newest listing of each scope ended that was ever published."""
         self.is_attempted: dict[Scope, bool] = {}
         """Whether the last sync that tried a scope has listed it to its end, and published it."""
+        self.rolled_back: set[Scope] = set()
+        """Scopes not listed since a rollback: a snapshot does not know of listings after it that found nothing new."""
         if not (MENDED_EMPTIED_SCOPES and MENDED_VANISHED_PROJECTS):
             for at in range(len(self.driver.layout.scopes)):
                 for what, item in (
@@ -272,6 +274,7 @@ class Life:
         snapshot_id, shown = self.published[-1]
         self.driver.rollback(snapshot_id)
         self.model = shown.copy()
+        self.rolled_back = set(self.driver.layout.scopes)
         self.compare()
 
     def sync(self, run: Run) -> Ran | None:
@@ -332,6 +335,7 @@ class Life:
             taken.append(Taken(listing, at))
             self.newest[scope] = max(at, self.newest.get(scope, at))
             self.pending.pop(scope, None)
+            self.rolled_back.discard(scope)
         self.is_recent = set()
         self.is_attempted |= {scope: scope in whole for scope in asked}
         self.runs.append((ran.run_id, taken))
@@ -346,8 +350,8 @@ class Life:
         run_id, taken = self.runs[-1]
         with declaring(is_declared=self.is_declared):
             assert self.driver.replay(run_id).outcome in {"complete", "partial"}
-        for one in taken:
-            self.model.take(one.listing, one.at, is_declared=self.is_declared)
+        for listed in taken:
+            self.model.take(listed.listing, listed.at, is_declared=self.is_declared)
         self.compare()
 
     # -- looking at the lake
@@ -363,7 +367,7 @@ class Life:
             compare_changes(lake, self.model)
             self.compare_scopes(lake)
             found = {name for name, _ in lake.check()} if checks else set()
-            assert found <= ({"scopes_stale"} if self.stale() else set())
+            assert found <= ({"scopes_stale"} if self.stale() | self.rolled_back else set())
 
     def stale(self) -> set[Scope]:
         """Return the scopes whose rows are not known to be true any more."""
@@ -380,7 +384,7 @@ class Life:
             for row in lake.rows("select account_id, region, outcome, last_complete_at, stale_since from scopes")
         }
         assert {scope for scope, row in shown.items() if row["outcome"] != "complete"} >= self.stale()
-        for scope in self.is_attempted:
+        for scope in self.is_attempted.keys() - self.rolled_back:
             listed_at = self.model.listed_at.get(scope)
             assert ("stale_since" in shown[scope]) == (scope in self.stale())
             assert shown[scope].get("last_complete_at") == listed_at
@@ -395,8 +399,8 @@ class Life:
         model = Model()
         for run_id, taken in self.runs:
             rebuilt.replay(run_id)
-            for one in taken:
-                model.take(one.listing, one.at)
+            for listed in taken:
+                model.take(listed.listing, listed.at)
         assert rebuilt.verify() == []
         with rebuilt.opened() as opened:
             compare_rows(opened, model)
@@ -512,54 +516,26 @@ FAILED_BEFORE: tuple[Plan, ...] = ()
 """Plans of worlds that have failed, as they were printed: they are run first."""
 
 
-def live(plan: Plan) -> None:
-    """Go through a world; an exception if the lake does not show what it must."""
+def live(plan: Plan, begun: list[Step]) -> None:
+    """Go through a world, and note the steps that have begun; an exception if the lake does not show what it must."""
     with TemporaryDirectory() as folder:
         driver = Driver(Path(folder) / "lake", plan.layout)
         with driver.serving():
             life = Life(driver, plan.gains_at)
             for step in plan.steps:
+                begun.append(step)
                 life.step(step)
-            life.number = max(life.number, plan.gains_at)
             life.compare_replayed(Path(folder) / "rebuilt")
 
 
-def error_of(plan: Plan) -> Exception | None:
-    """Return what goes wrong in a world, or None."""
+def failure_of(plan: Plan) -> tuple[Plan, Exception] | None:
+    """Return what goes wrong in a world, with its plan up to there; None if nothing does."""
+    begun: list[Step] = []
     try:
-        live(plan)
+        live(plan, begun)
     except Exception as error:  # noqa: BLE001  # whatever it is, the world shows it
-        return error
+        return replace(plan, steps=tuple(begun)), error
     return None
-
-
-def smaller(plan: Plan) -> Iterator[Plan]:
-    """Yield plans in which less happens, the smallest first."""
-    steps = plan.steps
-    for count in range(1, len(steps)):
-        yield replace(plan, steps=steps[:count])
-    for at, step in enumerate(steps):
-        for less in ((), *((less,) for less in _smaller_steps(step))):
-            yield replace(plan, steps=(*steps[:at], *less, *steps[at + 1 :]))
-    if plan.gains_at:
-        yield replace(plan, gains_at=0)
-    if plan.layout.page_size < LARGE_PAGE:
-        yield replace(plan, layout=replace(plan.layout, page_size=LARGE_PAGE))
-
-
-def _smaller_steps(step: Step) -> Iterator[Step]:
-    if step.edits:
-        yield replace(step, edits=())
-    if step.run != PLAIN:
-        yield replace(step, run=PLAIN)
-    for name in ("rolls_back", "replays"):
-        if getattr(step, name):
-            yield replace(step, **{name: False})
-    for one in fields(Run):
-        if getattr(step.run, one.name) != one.default:
-            yield replace(step, run=replace(step.run, **{one.name: one.default}))
-    for at in range(len(step.edits)):
-        yield replace(step, edits=(*step.edits[:at], *step.edits[at + 1 :]))
 
 
 def made_smaller(plan: Plan, error: Exception) -> tuple[Plan, Exception]:
@@ -567,9 +543,40 @@ def made_smaller(plan: Plan, error: Exception) -> tuple[Plan, Exception]:
     tries, candidates = 0, smaller(plan)
     while tries < TRIES and (candidate := next(candidates, None)) is not None:
         tries += 1
-        if found := error_of(candidate):
-            plan, error, candidates = candidate, found, smaller(candidate)
+        if found := failure_of(candidate):
+            plan, error = found
+            candidates = smaller(plan)
     return plan, error
+
+
+def smaller(plan: Plan) -> Iterator[Plan]:
+    """Yield plans in which less happens, those first in which much less does."""
+    steps = plan.steps
+    for at in range(len(steps) - 1):
+        yield replace(plan, steps=(*steps[:at], *steps[at + 1 :]))
+    for at, step in enumerate(steps):
+        for less in _smaller_steps(step):
+            yield replace(plan, steps=(*steps[:at], less, *steps[at + 1 :]))
+    if plan.gains_at:
+        yield replace(plan, gains_at=0)
+    if plan.layout.page_size < LARGE_PAGE:
+        yield replace(plan, layout=replace(plan.layout, page_size=LARGE_PAGE))
+
+
+def _smaller_steps(step: Step) -> Iterator[Step]:
+    if step.run != PLAIN:
+        yield replace(step, run=PLAIN)
+    size = len(step.edits)
+    while size:
+        for at in range(0, len(step.edits), size):
+            yield replace(step, edits=(*step.edits[:at], *step.edits[at + size :]))
+        size //= 2
+    for name in ("rolls_back", "replays"):
+        if getattr(step, name):
+            yield replace(step, **{name: False})
+    for member in fields(Run):
+        if getattr(step.run, member.name) != member.default:
+            yield replace(step, run=replace(step.run, **{member.name: member.default}))
 
 
 def as_python(value: Any) -> str:
@@ -579,16 +586,18 @@ def as_python(value: Any) -> str:
         return f"({items},)" if len(value) == 1 else f"({items})"
     if not is_dataclass(value):
         return repr(value)
-    told = [one for one in fields(value) if one.default is MISSING or getattr(value, one.name) != one.default]
-    members = ", ".join(f"{one.name}={as_python(getattr(value, one.name))}" for one in told)
+    values = {member.name: (getattr(value, member.name), member.default) for member in fields(value)}
+    told = {name: now for name, (now, default) in values.items() if default is MISSING or now != default}
+    members = ", ".join(f"{name}={as_python(now)}" for name, now in told.items())
     return f"{type(value).__name__}({members})"
 
 
 @pytest.mark.parametrize("world", [*FAILED_BEFORE, *SEEDS])
 def test_a_lake_shows_what_a_model_in_plain_python_shows(world: int | Plan):
     plan = world if isinstance(world, Plan) else plan_of(world)
-    if error := error_of(plan):
-        least, last = made_smaller(plan, error)
+    if failure := failure_of(plan):
+        error = failure[1]
+        least, last = made_smaller(*failure)
         raise AssertionError(
             f"world {world if isinstance(world, int) else 'of FAILED_BEFORE'}: {error}\n\n"
             f"Made smaller, it fails with {type(last).__name__}: {last}\n\n"
