@@ -227,7 +227,7 @@ class Life:
         """Whether the last sync that tried a scope has listed it to its end, and published it."""
         self.rolled_back: set[Scope] = set()
         """Scopes not listed since a rollback: a snapshot does not know of listings after it that found nothing new."""
-        if not (MENDED_EMPTIED_SCOPES and MENDED_VANISHED_PROJECTS):
+        if not MENDED_EMPTIED_SCOPES:
             for at in range(len(self.driver.layout.scopes)):
                 for what, item in (
                     ("make project", ""),
