@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -49,6 +50,7 @@ class Emulator:
         tps: float | None = None,
         latency: float = 0.0,
         page_size: int = LARGEST_PAGE,
+        on_call: Callable[[Call], None] | None = None,
     ) -> None:
         """Prepare an emulator of `world` (the demo's without one).
 
@@ -62,6 +64,7 @@ class Emulator:
             tps: Quota in calls a second for each operation, account and region; None is no quota.
             latency: Seconds that every answer takes at least.
             page_size: Most items on a page, whatever MaxResults allows.
+            on_call: Told of each call before it is answered.
 
         """
         try:
@@ -79,6 +82,7 @@ class Emulator:
             tps=tps,
             latency=latency,
             page_size=page_size,
+            on_call=on_call,
         )
         self._listen = partial(http_server.HttpServer, host, port, self._service, self._local_aws)
         self._server: HttpServer | None = None

@@ -66,6 +66,7 @@ class RekognitionService:
         tps: float | None = None,
         latency: float = 0.0,
         page_size: int = LARGEST_PAGE,
+        on_call: Callable[[Call], None] | None = None,
     ) -> None:
         """Initialise a service; `account_of` gives the account of an access key, `Emulator` describes the rest."""
         self._world = world
@@ -75,6 +76,7 @@ class RekognitionService:
         self._quota = Quota(tps)
         self._latency = latency
         self._page_size = page_size
+        self._on_call = on_call
         self._paginator = Paginator(seed)
         self._numbers = itertools.count(1)
         self.calls: deque[Call] = deque(maxlen=_CALLS_KEPT)
@@ -103,21 +105,22 @@ class RekognitionService:
             answer = error.answer()
         request_id = str(uuid.UUID(RandomStream(self._seed, "request", next(self._numbers)).hexadecimal(32)))
         arn = request.params.get("ProjectArn")
-        self.calls.append(
-            Call(
-                operation=operation,
-                account=request.account,
-                region=request.region,
-                project_arn=arn if isinstance(arn, str) else None,
-                token=request.token,
-                page=position.page if position is not None else 1,
-                status=0 if answer.ending == "reset" else answer.status,
-                error=answer.error,
-                fault=fault,
-                time=received,
-                request_id=request_id,
-            )
+        call = Call(
+            operation=operation,
+            account=request.account,
+            region=request.region,
+            project_arn=arn if isinstance(arn, str) else None,
+            token=request.token,
+            page=position.page if position is not None else 1,
+            status=0 if answer.ending == "reset" else answer.status,
+            error=answer.error,
+            fault=fault,
+            time=received,
+            request_id=request_id,
         )
+        self.calls.append(call)
+        if self._on_call:
+            self._on_call(call)
         return dataclasses.replace(answer, seconds=answer.seconds + self._latency, request_id=request_id)
 
     def _caller(self, authorization: str | None) -> tuple[str, str]:

@@ -17,12 +17,13 @@ from pipeline.jobs.landed_pages import LandedPages
 from pipeline.lake import Lake, snapshot
 from pipeline.lake.snapshot import REMEDY, Snapshot
 from pipeline.landing import LandedScope
-from pipeline.model import tables_of_detail
+from pipeline.load.sorted_file import in_schema
+from pipeline.model import Table, table, tables_of_detail
 from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
 from pipeline.model.page import RawPage
 
-RESOURCES = (("projects", "project_arn"), ("datasets", "dataset_arn"), ("project_versions", "project_version_arn"))
-"""What details are asked about: tables, and the column with the ARN."""
+RESOURCES = ("projects", "datasets", "project_versions")
+"""The tables of what details are asked about."""
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ def verify(lake: Lake) -> Report:
             report.is_whole = came_on is None or came_on.whole
             if came_on and came_on.run_id != landed.run_id:
                 _verify_detail(published, landing.scope_file(lake, came_on.run_id, scope), detail, report)
-            elif all(published.has(table.name) for table in tables_of_detail(detail)):
+            elif all(published.has(declared.name) for declared in tables_of_detail(detail)):
                 _verify_detail(published, landed, detail, report, was_listed=came_on is not None)
     return report
 
@@ -75,7 +76,11 @@ def _verify_detail(
     Those may be pages of an earlier run than the scope's; without any that `was_listed` there should be no row.
     """
     operation = DETAILS[detail]
-    existing = {arn for table, key in RESOURCES for arn in _read(published, landed, table, [key])[key].to_pylist()}
+    existing = {
+        arn
+        for name in RESOURCES
+        for arn in _read(published, landed, table(name)).column(table(name).key[0]).to_pylist()
+    }
     pages = LandedPages(landed).of(operation) if was_listed else []
     about_existing = [page for page in pages if page.resource_arn in existing]
     _compare(operation, landed, about_existing, _rows(published, landed, operation), frozenset(), report)
@@ -85,25 +90,23 @@ def _rows(
     published: Snapshot, landed: LandedScope, operation: str, project_arns: Sequence[str] | None = None
 ) -> dict[str, list[dict[str, Any]]]:
     root, nested = tables_of(operation)
-    return {
-        table.name: _read(published, landed, table.name, None, project_arns).to_pylist() for table in (root, *nested)
-    }
+    return {declared.name: _read(published, landed, declared, project_arns).to_pylist() for declared in (root, *nested)}
 
 
 def _read(
-    published: Snapshot,
-    landed: LandedScope,
-    table: str,
-    columns: list[str] | None,
-    project_arns: Sequence[str] | None = None,
+    published: Snapshot, landed: LandedScope, declared: Table, project_arns: Sequence[str] | None = None
 ) -> pa.Table:
+    """Return the scope's rows of a table, of all projects or of some, in the declared columns."""
+    if not published.has(declared.name):
+        return declared.schema.empty_table()
     wanted = (ds.field("account_id") == landed.scope.account_id) & (ds.field("region") == landed.scope.region)
     if project_arns is not None:
-        wanted &= ds.field("project_arn").isin(list(project_arns))
+        wanted &= ds.field("project_arn").isin(pa.array(project_arns, pa.string()))
     try:
-        return ds.dataset(published.file(table), format="parquet").to_table(columns=columns, filter=wanted)
+        rows = ds.dataset(published.file(declared.name), format="parquet").to_table(filter=wanted)
     except (OSError, pa.ArrowException) as error:
         raise LakeError(f"{published.lake}: snapshot {published.id}: cannot be read: {error}; {REMEDY}.") from error
+    return in_schema(rows, declared.schema)
 
 
 def _compare(
@@ -131,7 +134,7 @@ def _compare(
     for key, (where, description) in listed.items():
         if key in tabled:
             different = differences(operation, description, rebuilt[key])
-            report.differences.extend(f"{where}: {_named(key)}: {one}" for one in different)
+            report.differences.extend(f"{where}: {_named(key)}: {difference}" for difference in different)
         elif report.is_whole or operation not in DETAILS.values():
             report.differences.append(f"{where}: {_named(key)} is not in the tables")
     if report.is_whole:

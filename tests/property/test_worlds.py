@@ -42,11 +42,11 @@ from tests.property.world_driver import (
 )
 from tests.property.world_model import DETAILS, KEYS, Edit, Listing, Model, Projects, Row, Scope, Truth, text
 
-MENDED_VANISHED_PROJECTS = False
+MENDED_VANISHED_PROJECTS = True
 """Whether a project that answered ResourceNotFoundException in one sync may be listed again in a later one."""
-MENDED_EMPTIED_SCOPES = False
+MENDED_EMPTIED_SCOPES = True
 """Whether a scope may be left without any project, version, dataset, tag or policy."""
-MENDED_GAINED_COLUMNS = False
+MENDED_GAINED_COLUMNS = True
 """Whether a scope may fail, or a detail be left out, while a table gains a column."""
 
 WORLDS = int(os.environ.get("REKLAKE_WORLDS", "10"))
@@ -639,7 +639,6 @@ def count(driver: Driver, rows: str) -> int:
         return len(lake.rows(f"from {rows}"))
 
 
-@pytest.mark.xfail(strict=True, reason="the page of projects is equal to the one before, so it is not read again")
 def test_a_project_that_vanishes_in_one_sync_and_is_listed_again_in_the_next_is_there_with_its_datasets(
     driver: Driver, truth: Truth
 ):
@@ -651,7 +650,6 @@ def test_a_project_that_vanishes_in_one_sync_and_is_listed_again_in_the_next_is_
     assert [count(driver, table) for table in ("projects", "datasets")] == [2, 2]
 
 
-@pytest.mark.xfail(strict=True, reason="only the changes of the other scope are merged into the history")
 def test_versions_of_a_scope_that_has_none_left_end_though_another_scope_is_read_for_its_changes_only(
     driver: Driver, truth: Truth
 ):
@@ -663,7 +661,6 @@ def test_versions_of_a_scope_that_has_none_left_end_though_another_scope_is_read
     assert count(driver, "as_of.project_versions(now())") == 3
 
 
-@pytest.mark.xfail(strict=True, reason="the column is null in rows of the scope that failed, and is compared with that")
 def test_a_row_that_did_not_change_does_not_look_changed_where_its_scope_failed_when_the_table_gained_a_column(
     driver: Driver, truth: Truth
 ):
@@ -675,7 +672,6 @@ def test_a_row_that_did_not_change_does_not_look_changed_where_its_scope_failed_
     assert count(driver, "changes where change = 'changed'") == 0
 
 
-@pytest.mark.xfail(strict=True, reason="pages that are equal are not read again, though the table has gained a column")
 def test_a_scope_that_failed_when_a_table_gained_a_column_has_its_values_when_it_is_listed_again(
     driver: Driver, truth: Truth
 ):
@@ -687,7 +683,6 @@ def test_a_scope_that_failed_when_a_table_gained_a_column_has_its_values_when_it
     assert count(driver, "project_versions where extra is not null") == 0
 
 
-@pytest.mark.xfail(strict=True, raises=KeyError, reason="the column is looked for in rows of a version before it")
 def test_verify_reads_a_snapshot_that_lacks_a_column(driver: Driver, truth: Truth):
     with undeclared():
         sync(driver, truth)

@@ -21,15 +21,16 @@ from unittest.mock import patch
 
 import pytest
 
-from pipeline import run as runs
 from pipeline import settings
 from pipeline.emulator import Call, Emulator, Fault, StaticWorld
 from pipeline.emulator import Dataset as ShownDataset
-from pipeline.load import checks, snapshot, warehouse
+from pipeline.jobs.replay import replay
+from pipeline.jobs.rollback import rollback
+from pipeline.jobs.sync import sync
+from pipeline.jobs.verify import verify
+from pipeline.lake import LocalLake, snapshot
 from pipeline.model import table
-from pipeline.rollback import rollback
-from pipeline.storage import LocalLake
-from pipeline.verify import verify
+from pipeline.query import checks, database
 from tests.property.world_model import (
     DETAILS,
     GAINED_COLUMN,
@@ -50,10 +51,9 @@ PROJECTS, VERSIONS = "DescribeProjects", "DescribeProjectVersions"
 OPERATION_OF = {"datasets": "DescribeDataset", "tags": "ListTagsForResource", "policies": "ListProjectPolicies"}
 PRODUCT = "pipeline"
 SLOW = (
-    ("pipeline.extract.listing.FIRST_DELAY", 0.001),
+    ("pipeline.extract.pacing.FIRST_DELAY", 0.001),
     ("pipeline.extract.pacing.FIRST_PAUSE", 0.001),
-    ("pipeline.load.definitions._comments", lambda *_: ()),
-    ("pipeline.writing._check", lambda *_: ()),
+    ("pipeline.jobs.run_context._check", lambda *_: ()),
 )
 """What takes time and is not looked at: pauses before a call is made again, comments in views, and lake.duckdb, which
 nobody opens here, with the checks over it, which `Driver.check` asks. What is not there any more is left alone."""
@@ -339,7 +339,7 @@ class Driver:
         chosen = self._settings(
             regions=regions,
             resume_within=3600 if run.resumes else 0,
-            parts=None if run.details is None else list(run.details) or ["none"],
+            details=None if run.details is None else list(run.details) or ["none"],
             rate=1000,
             max_attempts=12,
             **({"accounts": accounts, "role": "Reader"} if len(accounts) > 1 else {}),
@@ -347,7 +347,7 @@ class Driver:
         before = self._records()
         try:
             with _dying() if run.dies else _nothing():
-                return _ran(runs.sync(chosen, lambda _: None, strict=run.strict))
+                return _ran(sync(chosen, lambda _: None, strict=run.strict))
         except KeyboardInterrupt:
             for record in self._records() - before if run.is_killed else ():
                 record.unlink()
@@ -355,7 +355,7 @@ class Driver:
 
     def replay(self, run_id: str) -> Ran:
         """Publish the pages that a run landed, as `reklake replay` does."""
-        return _ran(runs.replay(self._settings(), run_id, lambda _: None))
+        return _ran(replay(self._settings(), run_id, lambda _: None))
 
     def rollback(self, snapshot_id: str) -> None:
         """Return to an earlier snapshot, as `reklake rollback` does."""
@@ -370,7 +370,7 @@ class Driver:
         """Open the lake as `reklake sql` and `reklake check` do."""
         chosen = self._settings()
         folder = snapshot.current(LocalLake(self.lake)).folder()
-        with warehouse.connect_read_only(self.lake, snapshot=folder, prices=chosen.prices) as con:
+        with database.connect(self.lake, snapshot=folder, prices=chosen.prices) as con:
             yield Opened(con)
 
     def rebuilt(self, lake: Path) -> Driver:
