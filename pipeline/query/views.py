@@ -92,8 +92,8 @@ class _Files:
         if table.name not in self.tables:
             return f"select {', '.join(nulls.values())} where false"
         file = self.folder / name
-        with _named(file):
-            there = set(pq.read_schema(file).names)
+        with _named(file), file.open("rb") as opened:
+            there = set(pq.read_schema(opened).names)
         required = {"account_id", "region", *table.key, VALID_FROM.name, VALID_TO.name} & nulls.keys()
         if lacking := sorted(required - there):
             raise LakeError(f"{file}: cannot be read as {table.name}: it has no column {lacking[0]}; {_REMEDY}")
