@@ -19,7 +19,7 @@
 with last_successes as (
     select
         versions.project_arn,
-        max(versions.created_at) as succeeded_at
+        max(versions.created_at) as succeeded_at,
     from main.project_versions as versions
     inner join main.version_statuses as statuses on statuses.status = versions.status
     where
@@ -31,7 +31,7 @@ with last_successes as (
 failures as (
     select
         *,
-        coalesce(training_ended_at, created_at) as failed_at
+        coalesce(training_ended_at, created_at) as failed_at,
     from main.project_versions
     where status = 'TRAINING_FAILED'
 )
@@ -46,13 +46,12 @@ select
     nullif(regexp_extract(failures.status_message, '\bERROR_[A-Z0-9_]+'), '') as error_code,
     failures.status_message,
     failures.billable_training_seconds,
-    -- double on purpose: the seconds are an unsigned 64-bit number
-    failures.billable_training_seconds::double / 3600 * prices.training_hour as training_cost,
+    failures.billable_training_seconds / 3600 * prices.training_hour as training_cost,
     prices.currency,
     coalesce(last_successes.succeeded_at > failures.created_at, false) as has_later_success,
     failures.created_at,
     failures.project_arn,
-    failures.project_version_arn
+    failures.project_version_arn,
 from failures
 cross join main.prices as prices
 cross join main.clock as clock

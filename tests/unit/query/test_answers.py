@@ -126,7 +126,7 @@ def test_writing_is_refused(text, lake, tmp_path):
     with pytest.raises(UsageError) as caught:
         ask(lake, text)
     assert files(tmp_path) == before
-    if V2 or not any(one in text for one in ("with w", "temp secret")):  # syntax errors before DuckDB 2
+    if V2 or not any(words in text for words in ("with w", "temp secret")):  # syntax errors before DuckDB 2
         assert str(caught.value).count("\n") == 0
         assert "--allow-write" in str(caught.value)
 
