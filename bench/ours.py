@@ -21,11 +21,13 @@ import pages
 def flatten(file: str, folder: str) -> float:
     """Write both tables of the versions as a sync does: sorted, checked, zstd. Return the seconds it took."""
     from pipeline.feed import Arrived
+    from pipeline.pieces import flatten_scope
+
     from pipeline.lake import memory
     from pipeline.load.sorted_file import TableFile
     from pipeline.model import table
-    from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RawPage, Scope
-    from pipeline.pieces import flatten_scope
+    from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS
+    from pipeline.model.page import RawPage, Scope
 
     def arrivals() -> Iterator[Arrived]:
         projects = json.dumps({"ProjectDescriptions": [{"ProjectArn": arn} for arn in ends]}).encode()

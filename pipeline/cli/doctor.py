@@ -81,7 +81,7 @@ def doctor(
         levels = {str(one.level) for one in _shown(findings)}
     else:
         found = list(findings)
-        rows = [(str(one.level), one.subject, one.message, one.mend or None) for one in found]
+        rows = [(str(one.level), one.subject, one.message, one.remedy or None) for one in found]
         write(table_of(("level", "subject", "finding", "mend"), rows), form)
         levels = {str(one.level) for one in found}
     if "fail" in levels:
@@ -98,7 +98,7 @@ def _shown(findings: Iterable[Finding]) -> Iterator[Finding]:
     console = Console()
     for one in findings:
         said = f"  {printable(f'{one.subject}: {one.message}')}"
-        if one.mend:
-            said += f"\n      mend: {printable(one.mend)}"
+        if one.remedy:
+            said += f"\n      mend: {printable(one.remedy)}"
         console.print(Text.assemble((f"{one.level:<4}", COLORS[one.level]), said), soft_wrap=True)
         yield one

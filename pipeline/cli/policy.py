@@ -137,7 +137,7 @@ def _alone(option: str, reason: str, others: dict[str, object]) -> None:
 
 
 def _details(text: str | None) -> tuple[str, ...]:
-    from pipeline.model.page import DEFAULT_DETAILS, DETAILS
+    from pipeline.model.operations import DEFAULT_DETAILS, DETAILS
 
     if text is None:
         return DEFAULT_DETAILS

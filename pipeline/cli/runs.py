@@ -89,7 +89,7 @@ def sync(
     from pipeline import settings
     from pipeline.cli.measures import measured
     from pipeline.cli.progress import watching
-    from pipeline.jobs import sync as run
+    from pipeline.jobs.sync import sync as run_sync
 
     with measured(metrics_file) as measures:
         accepted = FailOn.parse(fail_on)
@@ -114,7 +114,7 @@ def sync(
         )
         measures.settings = chosen
         with watching(quiet=quiet, form=log_format) as observe:
-            result = run.sync(chosen, observe, strict=strict)
+            result = run_sync(chosen, observe, strict=strict)
         result = measures.take(result)
     report(result)
     leave([result], accepted)
@@ -144,15 +144,15 @@ def replay(
     """
     from pipeline import settings
     from pipeline.cli.progress import watching
-    from pipeline.jobs import sync as run
+    from pipeline.jobs import replay as replays
 
     if (run_id is None) == (not every):
         raise UsageError("give one run, or --all")
     chosen = settings.load(lake=lake, config=config)
     results = []
     with watching(quiet=quiet, form=log_format) as observe:
-        for one in [run_id] if run_id else run.replayable(chosen):
-            results.append(run.replay(chosen, one, observe))
+        for one in [run_id] if run_id else replays.replayable(chosen):
+            results.append(replays.replay(chosen, one, observe))
             report(results[-1])
     leave(results)
 

@@ -1,8 +1,6 @@
 """The only place that knows AWS: plans the scopes, paces the calls, yields the pages as they come."""
 
-from pipeline.extract.early import gives_bodies_early
-from pipeline.extract.lister import Lister, Reading
-from pipeline.extract.listing import Listed, Sink
+from pipeline.extract.lister import Listed, Lister, Reading, Sink
 from pipeline.extract.sessions import Sessions
 from pipeline.extract.targets import CUSTOM_LABELS_REGIONS, Plan, Target, plan
 
@@ -15,6 +13,5 @@ __all__ = [
     "Sessions",
     "Sink",
     "Target",
-    "gives_bodies_early",
     "plan",
 ]

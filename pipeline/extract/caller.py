@@ -1,4 +1,4 @@
-"""Whose credentials are there: where they were found, until when they are good, and who they are to STS."""
+"""The calling credentials: where they were found, when they expire, and whose STS says they are."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from botocore.session import Session
 
 from pipeline.errors import UsageError
 from pipeline.extract import clock
-from pipeline.extract.failures import told
-from pipeline.extract.redact import Veil
+from pipeline.extract.failures import message_of
+from pipeline.extract.redact import Redactor
 from pipeline.extract.sessions import Sessions, own_regions
-from pipeline.extract.targets import CUSTOM_LABELS_REGIONS
+from pipeline.extract.targets import CUSTOM_LABELS_REGIONS, expanded, known_regions
 from pipeline.model.finding import Finding, Level, parted
 from pipeline.settings import AwsSettings
 
 CONNECT_TIMEOUT, ATTEMPTS = 5, 2
-"""Seconds, and how often STS is asked: whoever examines waits for it."""
+"""Seconds, and how often STS is called: somebody waits for it."""
 SOON = timedelta(minutes=15)
 """botocore renews credentials from here on, if it can."""
 PLACES = MappingProxyType(
@@ -40,12 +40,12 @@ PLACES = MappingProxyType(
         "container-role": "of the container's role",
     }
 )
-"""Where botocore's providers find credentials, by the names that it gives them."""
+"""Where botocore's providers find credentials, by the names of the providers."""
 _RENEWED_BY = MappingProxyType({"sso": "aws sso login", "login": "aws login"})
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Found:
     """A profile's session (None: it cannot be used), and what was found."""
 
     finding: Finding
@@ -62,27 +62,26 @@ class Identity:
     ahead: timedelta | None = None
 
 
-def credentials(sessions: Sessions, profile: str | None, veil: Veil) -> Known:
-    """Look for a profile's credentials, and take them out of all that is shown."""
+def credentials(sessions: Sessions, profile: str | None, redactor: Redactor) -> Found:
+    """Look for a profile's credentials, and have them redacted."""
     method = ""
     of = f" --profile {profile}" if profile else ""
     try:
         session = sessions.of(profile)
         found: Any = session.get_credentials()
         method = str(found.method)
-        veil.hide_credentials(found.get_frozen_credentials())
+        redactor.add_credentials(found.get_frozen_credentials())
     except UsageError as error:
-        return Known(Finding(Level.FAIL, "credentials", *parted(str(error))))
-    except Exception as error:  # noqa: BLE001  # whatever a provider, or a program that it starts, breaks with
-        mend = f"{_RENEWED_BY[method]}{of}" if method in _RENEWED_BY else "renew them, or check the profile"
-        said = f"{of.strip()}: ".removeprefix(": ") + f"{type(error).__name__}: {told(error)}".rstrip(". ")
-        return Known(Finding(Level.FAIL, "credentials", said, mend))
+        return Found(Finding(Level.FAIL, "credentials", *parted(str(error))))
+    except Exception as error:  # noqa: BLE001  # whatever a provider, or a program that it starts, fails with
+        remedy = f"{_RENEWED_BY[method]}{of}" if method in _RENEWED_BY else "renew them, or check the profile"
+        message = f"{of.strip()}: ".removeprefix(": ") + f"{type(error).__name__}: {message_of(error)}".rstrip(". ")
+        return Found(Finding(Level.FAIL, "credentials", message, remedy))
     where = f"found {PLACES.get(method, 'by botocore')} ({method})"
     if session.profile not in (None, "default") or profile:
         where += f", profile {session.profile}"
-    # botocore keeps it here and tells it by no public name
-    expiry = getattr(found, "_expiry_time", None)
-    return Known(_until(where, method, expiry), session)
+    expiry = getattr(found, "_expiry_time", None)  # it has no public name
+    return Found(_until(where, method, expiry), session)
 
 
 def _until(where: str, method: str, expiry: datetime | None) -> Finding:
@@ -95,58 +94,52 @@ def _until(where: str, method: str, expiry: datetime | None) -> Finding:
 
 
 def identity(session: Session, region: str) -> Identity:
-    """Ask STS who the caller is."""
+    """Call STS to find out who the caller is."""
     config = Config(connect_timeout=CONNECT_TIMEOUT, retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
     try:
         sts: Any = session.create_client("sts", region_name=region, config=config)
         answer = sts.get_caller_identity()
         return Identity(str(answer["Arn"]), str(answer["Account"]), ahead=clock.skew(answer["ResponseMetadata"]))
     except aws.ClientError as error:
-        return Identity(error=told(error), ahead=clock.skew(error.response.get("ResponseMetadata", {})))
+        return Identity(error=message_of(error), ahead=clock.skew(error.response.get("ResponseMetadata", {})))
     except (aws.BotoCoreError, ResponseParserError, KeyError, ValueError) as error:
-        return Identity(error=told(error))
+        return Identity(error=message_of(error))
 
 
 def regions_of(settings: AwsSettings, session: Session) -> tuple[str, ...]:
     """Return the regions that the settings name, or the session's own; none if there is none."""
-    named = settings.regions or own_regions(session)
-    every = [region for one in named for region in (CUSTOM_LABELS_REGIONS if one == "all" else (one,))]
-    return tuple(one for one in dict.fromkeys(every) if one not in settings.exclude_regions)
+    named = expanded(settings.regions or own_regions(session))
+    return tuple(region for region in named if region not in settings.exclude_regions)
 
 
 def unknown_regions(session: Session, regions: Sequence[str]) -> list[str]:
     """Return those of the regions in which AWS has no Rekognition."""
-    others = [one for one in regions if one not in CUSTOM_LABELS_REGIONS]
-    known = {
-        region
-        for partition in (session.get_available_partitions() if others else ())  # reads botocore's models: 0.1 s
-        for region in session.get_available_regions("rekognition", partition_name=partition)
-    }
-    return [one for one in others if one not in known]
+    known = known_regions(session, "rekognition", regions)
+    return [region for region in regions if region not in known]
 
 
 def supported(regions: Sequence[str], unknown: Sequence[str]) -> list[Finding]:
-    """Say which of the regions offer Custom Labels."""
+    """Report which of the regions offer Custom Labels."""
     found = [
         Finding(
             Level.FAIL,
-            f"region {one}",
+            f"region {region}",
             "Rekognition has no such region",
             f"Custom Labels is offered in {', '.join(CUSTOM_LABELS_REGIONS)}",
         )
-        for one in unknown
+        for region in unknown
     ]
-    good = [one for one in regions if one in CUSTOM_LABELS_REGIONS]
+    good = [region for region in regions if region in CUSTOM_LABELS_REGIONS]
     if good:
         found.append(Finding(Level.OK, "regions", f"Custom Labels is offered in {', '.join(good)}"))
     found += [
         Finding(
             Level.WARN,
-            f"region {one}",
+            f"region {region}",
             "has Rekognition, but AWS does not name it for Custom Labels",
-            f"leave it out (--exclude-region {one}), unless you know better",
+            f"leave it out (--exclude-region {region}), unless you know better",
         )
-        for one in regions
-        if one not in CUSTOM_LABELS_REGIONS and one not in unknown
+        for region in regions
+        if region not in CUSTOM_LABELS_REGIONS and region not in unknown
     ]
     return found

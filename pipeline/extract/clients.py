@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-import botocore
 import botocore.exceptions as aws
 from botocore import xform_name
 from botocore.config import Config
 from botocore.credentials import Credentials, DeferredRefreshableCredentials
 from botocore.parsers import ResponseParserError
 
-from pipeline.extract.failures import is_passing
-from pipeline.extract.response import attach
+from pipeline.extract.failures import is_transient
+from pipeline.extract.response import Answer, answer_of, attach
 from pipeline.extract.sessions import Sessions
 from pipeline.extract.targets import Caller, Target
-from pipeline.extract.wire import Wire
 from pipeline.lake.installed import version
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
@@ -32,16 +31,17 @@ CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
 CONNECTIONS = 64
 """Kept open to one region's endpoint; a call that finds none free opens one for itself."""
 STS_ATTEMPTS, STS_PAUSE = 3, 5.0
-"""How often STS is asked at once, and the seconds before it is asked again if it was out of reach."""
+"""How often STS is called at once, and the seconds before it is called again if it was out of reach."""
 
 _signer: ContextVar[Signer] = ContextVar("signer")
+"""Signs what the current thread calls."""
 
 
 class Signer:
-    """An account's credentials: had at the first call and again when they run out.
+    """An account's credentials: fetched at the first call, and again before they expire.
 
-    What the first call could not have none can: a role that is refused is refused to all its regions, without asking
-    ten times. Only when STS was out of reach is it asked again, after a while.
+    If the first call cannot have them, none can: a role that is refused is refused in all its regions, without ten more
+    attempts. Only if STS was out of reach is it called again, after STS_PAUSE.
     """
 
     def __init__(self, credentials: Any) -> None:
@@ -49,40 +49,47 @@ class Signer:
         self._lock = threading.Lock()
         self._is_ready = False
         self._failure: Exception | None = None
-        self._asked_at = 0.0
+        self._failed_at = 0.0
 
     def frozen(self) -> Any:
-        """Return what signs a call now; raises what came of assuming the role, and the same again without trying."""
+        """Return what signs a call now; raises what came of assuming the role, and the same again without a call."""
         with self._lock:
-            if self._failure and not (is_passing(self._failure) and time.monotonic() - self._asked_at > STS_PAUSE):
+            if self._failure and not (is_transient(self._failure) and time.monotonic() - self._failed_at > STS_PAUSE):
                 raise self._failure
             if not self._is_ready:
                 try:
                     self._credentials.get_frozen_credentials()
                 except Exception as error:
-                    self._failure, self._asked_at = error, time.monotonic()
+                    self._failure, self._failed_at = error, time.monotonic()
                     raise
                 self._is_ready, self._failure = True, None
         return self._credentials.get_frozen_credentials()
 
+    @contextmanager
+    def signing(self) -> Iterator[None]:
+        """Sign the calls that this thread makes in the block."""
+        token = _signer.set(self)
+        try:
+            yield
+        finally:
+            _signer.reset(token)
 
-class _OfTheCaller(Credentials):
-    """What a shared client signs with: the credentials of the account that the calling thread calls for."""
+
+class _SignersCredentials(Credentials):
+    """What a shared client signs with: the credentials of the account that the current thread calls for."""
 
     def __init__(self) -> None:
-        super().__init__("of-the-caller", "of-the-caller", method="caller")
+        super().__init__("signer", "signer", method="signer")
 
     def get_frozen_credentials(self) -> Any:
         return _signer.get().frozen()
 
 
-class _Provider:
-    """Gives every client of a session the caller's credentials; botocore asks its providers by this name."""
+class _SignersCredentialProvider:
+    """Stands where a botocore session looks for its credentials."""
 
-    METHOD = CANONICAL_NAME = "caller"
-
-    def load(self) -> Credentials:
-        return _OfTheCaller()
+    def load_credentials(self) -> Credentials:
+        return _SignersCredentials()
 
 
 class Client:
@@ -93,28 +100,20 @@ class Client:
         self._target = target
         self._signer = signer
 
-    def call(self, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    def call(self, operation: str, parameters: Mapping[str, Any]) -> Answer:
         """Make one attempt of a Rekognition call; raises what boto3 raises."""
-        profile, region = self._target.caller.profile, self._target.scope.region
-        if wire := self._clients.wire(profile, region):
-            return wire.call(operation, parameters, self._signer.frozen())
-        token = _signer.set(self._signer)
-        try:
-            method = getattr(self._clients.shared("rekognition", profile, region), xform_name(operation))
-            answer: Mapping[str, Any] = method(**parameters)
-        finally:
-            _signer.reset(token)
-        return answer
+        client = self._clients.shared("rekognition", self._target.caller.profile, self._target.scope.region)
+        with self._signer.signing():
+            return answer_of(getattr(client, xform_name(operation))(**parameters))
 
     def is_accepted_at_home(self) -> bool:
-        """Whether STS takes these credentials: if so, it is the region that does not."""
-        token = _signer.set(self._signer)
+        """Whether STS accepts these credentials: if so, it is the region that does not."""
+        caller = self._target.caller
         try:
-            self._clients.shared("sts", self._target.caller.profile, self._target.caller.home).get_caller_identity()
+            with self._signer.signing():
+                self._clients.shared("sts", caller.profile, caller.home).get_caller_identity()
         except (aws.ClientError, aws.BotoCoreError, ResponseParserError, ValueError):
             return False
-        finally:
-            _signer.reset(token)
         return True
 
 
@@ -124,20 +123,19 @@ class Clients:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self._shared: dict[tuple[str, str | None, str], Any] = {}
-        self._wires: dict[tuple[str | None, str], Wire | None] = {}
-        self._of_callers: dict[str | None, Any] = {}
+        self._signed_by_caller: dict[str | None, Any] = {}
         self._signers: dict[Caller, Signer] = {}
         self._sts: dict[tuple[str | None, str], Any] = {}
 
     def of(self, target: Target) -> Client:
-        """Return the way to call one scope; asks nobody anything yet."""
+        """Return the way to call one scope; calls nobody yet."""
         with self._sessions.lock:
             if target.caller not in self._signers:
                 self._signers[target.caller] = Signer(self._credentials(target.caller))
             return Client(self, target, self._signers[target.caller])
 
     def shared(self, service: str, profile: str | None, region: str) -> Any:
-        """Return the client of that service and region, whose calls are signed as the thread's caller."""
+        """Return the client of that service and region, whose calls are signed by the thread's signer."""
         key = service, profile, region
         if key not in self._shared:
             with self._sessions.lock:
@@ -145,22 +143,12 @@ class Clients:
                     self._shared[key] = self._make(service, profile, region)
         return self._shared[key]
 
-    def wire(self, profile: str | None, region: str) -> Wire | None:
-        """Return the shorter way to call Rekognition there; None where a botocore is not as those that are known."""
-        key = profile, region
-        if key not in self._wires:
-            try:
-                self._wires[key] = Wire(self.shared("rekognition", profile, region))
-            except (AttributeError, LookupError, ValueError):
-                self._wires[key] = None
-        return self._wires[key]
-
     def _make(self, service: str, profile: str | None, region: str) -> Any:
-        if profile not in self._of_callers:
-            inner = self._sessions.inner(profile)
-            inner.get_component("credential_provider").providers.insert(0, _Provider())
-            self._of_callers[profile] = inner
-        client = self._of_callers[profile].create_client(service, region_name=region, config=config(service))
+        if profile not in self._signed_by_caller:
+            session = self._sessions.new(profile)
+            session.register_component("credential_provider", _SignersCredentialProvider())
+            self._signed_by_caller[profile] = session
+        client = self._signed_by_caller[profile].create_client(service, region_name=region, config=config(service))
         if service == "rekognition":
             attach(client)
         return client
@@ -174,31 +162,28 @@ class Clients:
             self._sts[key] = base.create_client("sts", region_name=caller.home, config=config("sts"))
         sts = self._sts[key]
         settings = self._sessions.settings
-        asked = {"RoleArn": caller.role_arn, "RoleSessionName": settings.session_name}
+        parameters = {"RoleArn": caller.role_arn, "RoleSessionName": settings.session_name}
         if settings.external_id:
-            asked["ExternalId"] = settings.external_id
+            parameters["ExternalId"] = settings.external_id
 
-        def assume() -> dict[str, Any]:
-            given = sts.assume_role(**asked)["Credentials"]
+        def assume_role() -> dict[str, Any]:
+            assumed = sts.assume_role(**parameters)["Credentials"]
             return {
-                "access_key": given["AccessKeyId"],
-                "secret_key": given["SecretAccessKey"],
-                "token": given["SessionToken"],
-                "expiry_time": given["Expiration"].isoformat(),
+                "access_key": assumed["AccessKeyId"],
+                "secret_key": assumed["SecretAccessKey"],
+                "token": assumed["SessionToken"],
+                "expiry_time": assumed["Expiration"].isoformat(),
             }
 
-        return DeferredRefreshableCredentials(method="assume-role", refresh_using=assume)
+        return DeferredRefreshableCredentials(method="assume-role", refresh_using=assume_role)
 
 
 def config(service: str) -> Config:
-    """Return how a service is called: Rekognition once, as trying again is ours; STS as botocore tries again.
-
-    The user agent is given whole: botocore's own is put together anew for each call, a sixteenth of its time.
-    """
+    """Return how a service is called: Rekognition once, as retries are ours (calls.py); STS as botocore retries."""
     return Config(
         retries={"mode": "standard", "total_max_attempts": 1 if service == "rekognition" else STS_ATTEMPTS},
         max_pool_connections=CONNECTIONS,
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
-        user_agent=f"reklake/{version('reklake')} Botocore/{botocore.__version__}",
+        user_agent_extra=f"reklake/{version('reklake')}",
     )

@@ -1,4 +1,4 @@
-"""Is this machine's clock right? Told from the Date of AWS's answers, as AWS refuses signatures of another time."""
+"""Whether this machine's clock is right, by the Date of AWS's answers: AWS refuses signatures of another time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 from pipeline.model.finding import Finding, Level
 
-SIGNATURES_LAST = timedelta(minutes=5)
-"""A signature may be so much older or younger than AWS's clock (Signature Version 4)."""
+SIGNATURE_TOLERANCE = timedelta(minutes=5)
+"""How far a signature may be from AWS's clock (Signature Version 4)."""
 FAIL_ABOVE, WARN_ABOVE = timedelta(minutes=4), timedelta(seconds=30)
-_MEND = "set the clock by NTP: `timedatectl set-ntp true`, or the like"
+_REMEDY = "set the clock by NTP: `timedatectl set-ntp true`, or the like"
 
 
 def now() -> datetime:
@@ -23,21 +23,21 @@ def now() -> datetime:
 def skew(metadata: Mapping[str, Any]) -> timedelta | None:
     """Return by how much this machine is ahead, given an answer's ResponseMetadata; None if that has no date."""
     try:
-        said = parsedate_to_datetime(metadata["HTTPHeaders"]["date"])
+        date = parsedate_to_datetime(metadata["HTTPHeaders"]["date"])
     except (LookupError, TypeError, ValueError):
         return None
-    return now() - (said if said.tzinfo else said.replace(tzinfo=UTC))
+    return now() - (date if date.tzinfo else date.replace(tzinfo=UTC))
 
 
-def judged(ahead: timedelta | None) -> Finding:
-    """Say how the clock is."""
+def finding(ahead: timedelta | None) -> Finding:
+    """Return how the clock is, given by how much it is ahead (None: not known)."""
     if ahead is None:
         return Finding(Level.WARN, "clock", "not known: no answer came that has a date")
     if abs(ahead) <= WARN_ABOVE:
         return Finding(Level.OK, "clock", f"agrees with AWS's to {WARN_ABOVE.seconds} s")
     seconds = round(abs(ahead).total_seconds())
-    said = f"is {seconds:,} s {'ahead of' if ahead > timedelta() else 'behind'} AWS's"
+    message = f"is {seconds:,} s {'ahead of' if ahead > timedelta() else 'behind'} AWS's"
     if abs(ahead) <= FAIL_ABOVE:
-        return Finding(Level.WARN, "clock", said, _MEND)
-    minutes = SIGNATURES_LAST.seconds // 60
-    return Finding(Level.FAIL, "clock", f"{said}; AWS refuses signatures from {minutes} min on", _MEND)
+        return Finding(Level.WARN, "clock", message, _REMEDY)
+    minutes = SIGNATURE_TOLERANCE.seconds // 60
+    return Finding(Level.FAIL, "clock", f"{message}; AWS refuses signatures from {minutes} min on", _REMEDY)

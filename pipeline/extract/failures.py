@@ -1,15 +1,16 @@
-"""What went wrong with a call: whether to try again and, if not, in words: a ScopeError with its remedy."""
+"""What went wrong with a call: whether to retry it, and in words: a ScopeError with its remedy."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import botocore.exceptions as aws
 from botocore.parsers import ResponseParserError
 
 from pipeline.errors import ScopeError
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, Scope
+from pipeline.extract.redact import without_secrets
+from pipeline.model.operations import OPERATIONS
+from pipeline.model.page import Scope
 
 THROTTLES = frozenset(
     {
@@ -51,16 +52,6 @@ _UNSUPPORTED = frozenset(
         "ServiceUnavailableInRegion",
     }
 )
-
-HIDDEN = "***"
-_SECRETS = (
-    re.compile(r"(//)[^/\s]+(?=@)"),
-    re.compile(r"(\b(?:Authorization|X-Amz-Security-Token)['\"]?\s*[:=]\s*(?:AWS4-\S+\s+)?)\S+", re.IGNORECASE),
-    re.compile(r"(\b(?:Credential|Signature|ExternalId)=)[^\s&,]+", re.IGNORECASE),
-)
-"""What stands in texts that others wrote and is secret; before it, what is not."""
-
-
 _NO_SUCH_OPERATION = frozenset({404, 405, 501})
 """HTTP statuses of gateways and other services."""
 _MODELED = frozenset(
@@ -73,7 +64,7 @@ _MODELED = frozenset(
         "LimitExceededException",
     }
 )
-"""What the details' operations answer by their own account (botocore's model)."""
+"""Errors that the details' operations declare (botocore's model)."""
 
 
 def code_of(error: Exception) -> str:
@@ -82,14 +73,14 @@ def code_of(error: Exception) -> str:
 
 
 def is_throttle(error: Exception) -> bool:
-    """Whether the service asks to be asked more slowly."""
+    """Whether the service says that it is called too often."""
     return code_of(error) in THROTTLES
 
 
-def is_passing(error: Exception) -> bool:
-    """Whether the same call may succeed in a moment: the network, or the service's own trouble.
+def is_transient(error: Exception) -> bool:
+    """Whether the same call may succeed in a moment: the network failed, or the service itself.
 
-    Not where assuming the role failed: that has been tried again already.
+    Not where assuming the role failed: botocore has retried that already.
     """
     if isinstance(error, aws.ClientError):
         if error.operation_name == "AssumeRole" or _is_unknown_there(error):
@@ -107,9 +98,10 @@ def _is_unknown_there(error: aws.ClientError) -> bool:
     code = code_of(error)
     if code in _UNSUPPORTED or (_status(error) in _NO_SUCH_OPERATION and not code.endswith("Exception")):
         return True
-    # what asks of details must never cost the listing its good end because an endpoint has other words for "no"
-    is_of_ours = code in _DENIED | _CREDENTIALS | THROTTLES | _TRANSIENT or code in _MODELED
-    return error.operation_name in DETAILS.values() and _status(error) < HTTP_SERVER_ERROR and not is_of_ours
+    # an endpoint that has another way to say that it knows no such operation must not fail a detail of the default
+    operation = OPERATIONS.get(error.operation_name)
+    is_known = code in _DENIED | _CREDENTIALS | THROTTLES | _TRANSIENT | _MODELED
+    return bool(operation and operation.detail) and _status(error) < HTTP_SERVER_ERROR and not is_known
 
 
 def explain(
@@ -117,7 +109,7 @@ def explain(
 ) -> ScopeError:
     """Turn an exception of a call into one that says where, what, and what to do; `doing` names the call.
 
-    `is_accepted_elsewhere` asks whether the credentials are good as such.
+    `is_accepted_elsewhere` finds out whether another region accepts the credentials.
     """
     where = f"account {scope.account_id}, region {scope.region}, {doing}"
     if isinstance(error, ScopeError):
@@ -128,20 +120,20 @@ def explain(
 
 
 def _explain_silence(error: Exception, scope: Scope, doing: str, where: str) -> ScopeError:
-    """Explain an error that is none of the service's answers."""
+    """Explain an error that the service did not answer with."""
     if isinstance(error, aws.NoCredentialsError | aws.PartialCredentialsError | aws.CredentialRetrievalError):
-        return ScopeError(f"{where}: {_sentence(error)} Check the profile or the AWS_ variables.", kind="credentials")
+        return ScopeError(f"{where}: {sentence(error)} Check the profile or the AWS_ variables.", kind="credentials")
     if isinstance(error, aws.HTTPClientError | aws.ConnectionError | aws.IncompleteReadError):
         return ScopeError(
-            f"{where}: the endpoint cannot be reached: {_sentence(error)} "
+            f"{where}: the endpoint cannot be reached: {sentence(error)} "
             f"Check the network, AWS_ENDPOINT_URL, and that Rekognition is offered in {scope.region}.",
             kind="unreachable",
         )
     if isinstance(error, aws.ParamValidationError):
-        return bad_answer(scope, doing, f"the API does not take that ARN back: {told(error)}")
+        return bad_answer(scope, doing, f"the API does not take that ARN back: {message_of(error)}")
     if isinstance(error, ResponseParserError):
-        return bad_answer(scope, doing, f"the answer cannot be parsed: {told(error)}"[:300])
-    return ScopeError(f"{where}: {type(error).__name__}: {_sentence(error)} Sync again.", kind="service")
+        return bad_answer(scope, doing, f"the answer cannot be parsed: {message_of(error)}"[:300])
+    return ScopeError(f"{where}: {type(error).__name__}: {sentence(error)} Sync again.", kind="service")
 
 
 def bad_answer(scope: Scope, doing: str, what: str) -> ScopeError:
@@ -197,32 +189,22 @@ def _explain_answer(  # noqa: PLR0911  # one return a kind
 def _permission(operation: str, message: str) -> str:
     if "service control policy" in message:
         return "A service control policy of the organization forbids it: allow it there, or leave the region out."
-    if operation in {DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS}:
-        return (
-            f"Allow rekognition:{DESCRIBE_PROJECTS} (on *) and rekognition:{DESCRIBE_PROJECT_VERSIONS} for these "
-            "credentials; `reklake iam-policy` prints the policy."
-        )
-    return f"Allow rekognition:{operation} for these credentials; `reklake iam-policy` prints the policy."
+    listings = [listing for listing in OPERATIONS.values() if not listing.detail]
+    if operation in {listing.name for listing in listings}:
+        allowed = " and ".join(f"{listing.action}{' (on *)' * (listing.iam_resource == '*')}" for listing in listings)
+    else:
+        allowed = f"rekognition:{operation}"
+    return f"Allow {allowed} for these credentials; `reklake iam-policy` prints the policy."
 
 
-def _sentence(error: Exception) -> str:
-    return told(error).rstrip(".") + "."
+def sentence(error: Exception) -> str:
+    """Return the message of an exception as a sentence, on one line, without anything secret."""
+    return message_of(error).rstrip(".") + "."
 
 
-def told(error: Exception) -> str:
-    """Return what an exception says, on one line, without anything secret."""
+def message_of(error: Exception) -> str:
+    """Return the message of an exception on one line, without anything secret."""
     text = str(error)
     if isinstance(error, ResponseParserError):
-        text = text.partition("\n")[0]  # what follows is the answer: one of STS that was cut has a role's new keys
+        text = text.partition("\n")[0]  # the answer follows: if one of STS was cut, it holds the role's new keys
     return without_secrets(" ".join(text.split()))
-
-
-def without_secrets(text: str) -> str:
-    """Return the text without the users and passwords of URLs in it, and without what signs a request.
-
-    A signature that does not match is answered with the request as AWS saw it, the session's token in it; a proxy's
-    page may repeat the request, too.
-    """
-    for pattern in _SECRETS:
-        text = pattern.sub(rf"\g<1>{HIDDEN}", text)
-    return text

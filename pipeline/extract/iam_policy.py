@@ -1,4 +1,4 @@
-"""The IAM policies that reklake needs, and no more: documents as data, as JSON and as Terraform.
+"""The IAM policies that reklake needs, and no more: as data, as JSON and as Terraform.
 
 What each action may be narrowed to is in AWS's Service Authorization Reference (Amazon Rekognition, Amazon S3, AWS
 KMS, AWS STS, AWS Organizations); where it names no resource type, the resource is "*".
@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.errors import UsageError
-from pipeline.model.page import DEFAULT_DETAILS, DETAILS
+from pipeline.model.operations import DEFAULT_DETAILS, OPERATIONS
 
 PARTITIONS = ("aws", "aws-us-gov", "aws-cn")
 VERSION = "2012-10-17"
-"""Of the policy language; the earlier one knows no variables such as ${*}."""
+"""Of the policy language; the version before has no variables such as ${*}."""
 
 Conditions = Mapping[str, Mapping[str, Sequence[str]]]
 """Operator, then key, then the values of which one must match."""
@@ -67,9 +67,9 @@ def listing(
     regions: Sequence[str] = (),
     partition: str = "aws",
 ) -> Iterator[Statement]:
-    """Yield what reading one account takes: its projects, versions and `details`, and with `evidence` files in S3.
+    """Yield what listing an account needs: its projects, versions and `details`, and with `evidence` files in S3.
 
-    Evidence is in `buckets`, or in any bucket if none are named. UsageError for names that cannot be.
+    Evidence is in `buckets`, or in any bucket if none are named. UsageError for impossible names.
     """
     for region in regions:
         _check_region(region, partition)
@@ -77,15 +77,10 @@ def listing(
         if not _BUCKET.fullmatch(bucket):
             raise UsageError(f"--bucket {bucket}: no bucket has such a name; give it without s3:// and without a key.")
     where: Conditions = {"StringEquals": {"aws:RequestedRegion": tuple(regions)}} if regions else {}
-    within = f"arn:{partition}:rekognition:*:*:project/*"  # IAM's * matches slashes: versions and datasets, too
-    yield Statement("ListProjects", ["rekognition:DescribeProjects"], ["*"], where)
-    yield Statement("ListVersions", ["rekognition:DescribeProjectVersions"], [within], where)
-    if "datasets" in details:
-        yield Statement("DescribeDatasets", [f"rekognition:{DETAILS['datasets']}"], [f"{within}/dataset/*/*"], where)
-    if "tags" in details:
-        yield Statement("ListTags", [f"rekognition:{DETAILS['tags']}"], [within], where)
-    if "policies" in details:
-        yield Statement("ListPolicies", [f"rekognition:{DETAILS['policies']}"], [within], where)
+    for operation in OPERATIONS.values():
+        if not operation.detail or operation.detail in details:
+            resource = operation.iam_resource.format(partition=partition)
+            yield Statement(operation.sid, [operation.action], [resource], where)
     if evidence:
         objects = [f"arn:{partition}:s3:::{bucket}/*" for bucket in buckets or ("*",)]
         yield Statement("ReadEvidence" if buckets else "ReadEvidenceInAnyBucket", ["s3:GetObject"], objects, where)
@@ -96,7 +91,7 @@ def listing(
 
 
 def assuming(role: str, *, partition: str = "aws") -> Iterator[Statement]:
-    """Yield what the caller of `sync --role` needs: `role` is a name, or an ARN with {account} in it."""
+    """Yield what the calling identity of `sync --role` needs: `role` is a name, or an ARN with {account} in it."""
     arn = role.replace("{account}", "*") if role.startswith("arn:") else f"arn:{partition}:iam::*:role/{role}"
     prefix, _, name = arn.partition(":role/")
     if not re.fullmatch(rf"arn:{partition}:iam::(\*|\d{{12}})", prefix) or not _ROLE.fullmatch(name):
@@ -107,19 +102,18 @@ def assuming(role: str, *, partition: str = "aws") -> Iterator[Statement]:
 
 
 def organization() -> Iterator[Statement]:
-    """Yield what finding the accounts takes, all of them or by unit, in the management or a delegated account."""
+    """Yield what listing the accounts needs, all of them or by unit, in the management or a delegated account."""
     actions = ("ListAccounts", "ListAccountsForParent", "ListOrganizationalUnitsForParent", "ListRoots")
     yield Statement("ListAccounts", [f"organizations:{action}" for action in actions], ["*"])
 
 
 def lake(bucket: str, prefix: str, *, partition: str = "aws") -> Iterator[Statement]:
-    """Yield what a lake on S3 takes: to list its bucket, to read, write and remove its files, to clear broken uploads.
+    """Yield what a lake on S3 needs: list its bucket, read, write and remove its files, clear broken uploads.
 
-    ListBucket is not narrowed to the prefix: without it on the whole bucket S3 answers 403, not 404, for a file that
-    is not there yet.
+    ListBucket covers the whole bucket: without it S3 answers 403, not 404, for a file that does not exist yet.
     """
     place = f"arn:{partition}:s3:::{bucket}"
-    # in a resource these stand for others, unless written as variables
+    # wildcards, unless they are written as variables
     literal = re.sub(r"[*?$]", lambda found: f"${{{found[0]}}}", prefix)
     files = f"{place}/{literal}/*" if literal else f"{place}/*"
     yield Statement("ListLake", ["s3:ListBucket", "s3:ListBucketMultipartUploads"], [place])
@@ -150,12 +144,12 @@ def trust(principal: str, *, external_id: str | None = None, partition: str = "a
 
 def as_json(statements: Sequence[Statement]) -> str:
     """Return the policy document as JSON."""
-    return json.dumps({"Version": VERSION, "Statement": [one.document for one in statements]}, indent=2)
+    return json.dumps({"Version": VERSION, "Statement": [statement.document for statement in statements]}, indent=2)
 
 
 def as_terraform(statements: Sequence[Statement], name: str = "reklake") -> str:
     """Return the policy as a Terraform data source, formatted as `terraform fmt` would."""
-    blocks = "\n\n".join("\n".join(_block(one)) for one in statements)
+    blocks = "\n\n".join("\n".join(_block(statement)) for statement in statements)
     return f'data "aws_iam_policy_document" {_quoted(name)} {{\n{blocks}\n}}'
 
 
@@ -196,7 +190,7 @@ def _check_region(region: str, partition: str) -> None:
     if not _REGION.fullmatch(region):
         raise UsageError(f"--regions {region}: no region has such a name; for every region leave the option out.")
     theirs = {"us-gov": "aws-us-gov", "cn": "aws-cn"}
-    of = next((one for prefix, one in theirs.items() if region.startswith(f"{prefix}-")), "aws")
+    of = next((name for prefix, name in theirs.items() if region.startswith(f"{prefix}-")), "aws")
     if of != partition:
         raise UsageError(f"--regions {region}: is in the partition {of}; give --partition {of}.")
 

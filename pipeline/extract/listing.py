@@ -1,327 +1,234 @@
-"""List one scope: its projects, every project's versions, and what details ask of each resource, call by call.
-
-Every answer decides what is asked next, so a listing is a state that answers move on; it never waits.
-"""
+"""List one scope: its projects, the versions of each, and what the details say of each resource."""
 
 from __future__ import annotations
 
-import random
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from pipeline.errors import ScopeError
-from pipeline.extract.clients import Client
-from pipeline.extract.crew import Crew, Lane
-from pipeline.extract.failures import bad_answer, code_of, explain, is_passing, is_throttle
-from pipeline.extract.pacing import TokenBucket
-from pipeline.extract.request import DETAIL_OF, Request
+from pipeline.extract.calls import Calls
+from pipeline.extract.failures import bad_answer, code_of
 from pipeline.extract.resources import projects_on, versions_on
-from pipeline.extract.response import BODY, PAGE, Examined
-from pipeline.model.page import (
-    DESCRIBE_DATASET,
+from pipeline.extract.response import Answer, answer_of
+from pipeline.model.operations import (
     DESCRIBE_PROJECT_VERSIONS,
     DESCRIBE_PROJECTS,
-    DETAILS,
-    LIST_PROJECT_POLICIES,
-    LIST_TAGS_FOR_RESOURCE,
-    RawPage,
-    Scope,
+    OPERATIONS,
+    Operation,
+    Resource,
+    detail_operation,
 )
-from pipeline.settings import AwsSettings
+from pipeline.model.page import RawPage
 
 MAX_LISTINGS = 5
-"""How often a listing is begun again when its token expires, before the scope is given up."""
-SLOW_ANSWER, MOST_IN_FLIGHT = 0.5, 10
-"""Seconds that an answer may take without the rate suffering, and the most calls under way for that."""
-FIRST_DELAY, LONGEST_DELAY = 0.2, 5.0
-"""Seconds before a call that was cut or not answered is made again, and before the last of many times."""
+"""How often a listing is begun when its token expires, before the scope is given up."""
+
+T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Counters:
-    """What a scope's calls came to; every attempt counts."""
+class Land(Protocol):
+    """Lands a page; `is_last` says whether it ends the listing of what it is about."""
 
-    by_operation: Counter[str] = field(default_factory=Counter)
-    pages: int = 0
-    versions: int = 0
-    retries: int = 0
-    throttles: int = 0
+    async def __call__(self, page: RawPage, *, is_last: bool) -> None:
+        """Return when the page is landed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is listed: an operation, and the project and the resource of it that it is called for, if any."""
+
+    operation: Operation
+    project_arn: str = ""
+    resource_arn: str = ""
 
     @property
-    def calls(self) -> int:
-        """Attempts of all operations."""
-        return self.by_operation.total()
+    def arn(self) -> str:
+        """What the operation is called for."""
+        return self.resource_arn or self.project_arn
+
+    def doing(self, number: int) -> str:
+        """Name a page, for messages."""
+        page = f"{self.operation.name} page {number}"
+        if self.arn == self.project_arn:
+            return f"project {self.arn}, {page}" if self.arn else page
+        return f"{self.arn}, {page}"
+
+    def page(self, answer: Answer, listing: int, number: int) -> RawPage:
+        """Return an answer as a page."""
+        return RawPage(
+            operation=self.operation.name,
+            project_arn=self.project_arn,
+            listing=listing,
+            page_number=number,
+            http_status=answer.metadata["HTTPStatusCode"],
+            observed_at=datetime.now(UTC),
+            request_id=answer.metadata.get("RequestId", ""),
+            body=answer.body,
+            resource_arn=self.resource_arn,
+            digest=answer.examined.digest,
+        )
 
 
-@dataclass(slots=True)
-class Listed:
-    """How a scope's listing ended; `details` maps each detail asked for to its error, if any."""
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project that was listed; `versions` is there when its versions are listed, if a detail asks about them."""
 
-    error: ScopeError | None
-    counters: Counters
-    details: dict[str, ScopeError | None]
-    seconds: float
+    arn: str
+    datasets: list[str]
+    versions: asyncio.Future[list[str]]
 
 
-class Sink(Protocol):
-    """Where a scope's pages go. Called by several threads, one at a time; what it raises ends the whole run."""
+async def list_scope(calls: Calls, land: Land, details: Collection[str]) -> dict[str, ScopeError | None]:
+    """List a scope and land every page; returns the details, each with its error if it failed.
 
-    def begin(self) -> None:
-        """Get ready: the first call is about to leave."""
-
-    def page(self, page: RawPage, *, is_last: bool) -> None:
-        """Take a page; `is_last` says whether it ends the listing of what it was asked about."""
-
-    def end(self, listed: Listed) -> Any:
-        """Be done; what this returns is the result of the listing."""
+    ScopeError if the projects or their versions cannot be listed to the end.
+    """
+    listing = Listing(calls, land)
+    operations = [detail_operation(detail) for detail in details]
+    projects = await listing.projects()
+    async with _failing_together() as tasks:
+        with_arns = any(operation.resource is Resource.ANY for operation in operations)
+        tasks.create_task(listing.versions(projects, with_arns=with_arns))
+        asked = {operation.detail: tasks.create_task(listing.detail(operation, projects)) for operation in operations}
+    return {detail: task.result() for detail, task in asked.items()}
 
 
 class Listing:
-    """One scope on its way. `details` are asked too; their failures are their own."""
+    """The parts of a scope's listing."""
 
-    def __init__(
-        self, scope: Scope, client: Client, crew: Crew, settings: AwsSettings, sink: Sink, details: Collection[str]
-    ) -> None:
-        self.scope = scope
-        self.counters = Counters()
-        self._client = client
-        self._crew = crew
-        self._settings = settings
-        self._sink = sink
-        self._lock = threading.Lock()
-        self._lanes: dict[str, Lane] = {}
-        self._answered_at: dict[str, float] = {}
-        self._open: dict[str | None, int] = dict.fromkeys([None, *details], 0)
-        """Requests that are waiting or under way: of the scope itself (None), and of each detail."""
-        self._details: dict[str, ScopeError | None] = dict.fromkeys(details)
-        self._started = 0.0
-        self._on_end: Callable[[Any, BaseException | None], None] = lambda *_: None
-        self._asked: set[tuple[str, str]] = set()
-        """Operations with the ARNs that they were asked about: a repeated item is asked about once."""
-        self._projects: dict[str, list[str]] = {}
-        """The projects with their datasets, as far as they are listed."""
-        self._is_ended = False
+    def __init__(self, calls: Calls, land: Land) -> None:
+        self._calls = calls
+        self._land = land
 
-    def start(self, on_end: Callable[[Any, BaseException | None], None]) -> None:
-        """Begin; `on_end` is called once, with what the sink made of it or with what broke the run."""
-        self._on_end = on_end
-        self._started = time.monotonic()
-        self._guarded(self._begin)
+    async def projects(self) -> list[Project]:
+        """List the projects; returns them in the order of their ARNs, which is that of the tables."""
+        found: dict[str, list[str]] = {}
+        subject = Subject(OPERATIONS[DESCRIBE_PROJECTS])
+        async for page in self._pages(subject):
+            if page.page_number == 1:
+                found.clear()  # a new listing counts alone
+            found.update(self._read(subject, page, projects_on))
+        loop = asyncio.get_running_loop()
+        return [Project(arn, datasets, loop.create_future()) for arn, datasets in sorted(found.items())]
 
-    def stop(self, error: ScopeError) -> None:
-        """End it here and now; what is still under way is forgotten."""
-        self._guarded(partial(self._end, error))
+    async def versions(self, projects: list[Project], *, with_arns: bool) -> None:
+        """List each project's versions, and note their ARNs if they are needed."""
 
-    @property
-    def quota(self) -> float:
-        """Calls a second that it may make as things stand: the rates of the operations that have something to ask."""
-        return sum(lane.bucket.base for lane in list(self._lanes.values()) if lane.is_busy)
+        async def list_versions(project: Project, _: str) -> None:
+            arns: list[str] = []
+            subject = Subject(OPERATIONS[DESCRIBE_PROJECT_VERSIONS], project.arn)
+            async for page in self._pages(subject):
+                if with_arns:
+                    arns += self._read(subject, page, versions_on)
+            project.versions.set_result(arns)
 
-    def _begin(self) -> None:
-        self._sink.begin()
-        self._ask(Request(DESCRIBE_PROJECTS))
+        await self._each(_resources(projects, Resource.PROJECT), list_versions)
 
-    def _guarded(self, step: Callable[[], None]) -> None:
-        """Take one step, alone; what goes wrong in it that is no ScopeError is the run's."""
-        with self._lock:
-            if self._is_ended:
-                return
-            try:
-                try:
-                    step()
-                except ScopeError as error:
-                    self._end(error)
-            except BaseException as error:  # noqa: BLE001  # raised again by whoever waits for the listing
-                self._is_ended = True
-                self._on_end(None, error)
+    async def detail(self, operation: Operation, projects: list[Project]) -> ScopeError | None:
+        """Ask about each resource; returns the error if that failed, as a detail fails alone."""
 
-    # -- asking
+        async def ask(project: Project, arn: str) -> None:
+            async for _ in self._pages(Subject(operation, project.arn, arn)):
+                pass  # nothing follows from it
 
-    def _ask(self, request: Request, *, is_next: bool = False) -> None:
-        if request.detail and self._details[request.detail]:
-            return  # it has failed already
-        self._open[request.detail] += 1
-        self._lane(request.operation).add(partial(self._make, request), is_next=is_next)
-
-    def _ask_about(self, operation: str, project_arn: str, resources: Iterable[str]) -> None:
-        """Ask about each resource, unless its detail is not wanted or it has been asked about."""
-        detail = DETAIL_OF.get(operation)
-        for arn in resources if detail is None or detail in self._details else ():
-            if (operation, arn) not in self._asked:
-                self._asked.add((operation, arn))
-                self._ask(Request(operation, project_arn, resource_arn=arn if detail else ""))
-
-    def _lane(self, operation: str) -> Lane:
-        if operation not in self._lanes:
-            settings = self._settings
-            in_flight = max(settings.in_flight, min(MOST_IN_FLIGHT, round(settings.rate * SLOW_ANSWER)))
-            bucket = TokenBucket(settings.rate, settings.burst)
-            self._lanes[operation] = self._crew.lane(bucket, in_flight)
-        return self._lanes[operation]
-
-    def _make(self, request: Request) -> None:
-        """Make the call, in a thread of the crew."""
-        if self._is_ended:
-            return
-        sent_at = time.monotonic()
-        answer: Mapping[str, Any] | None = None
-        failure: Exception | None = None
         try:
-            answer = self._client.call(request.operation, request.parameters)
-        except Exception as error:  # noqa: BLE001  # looked at below, whatever it is
-            failure = error
-        self._guarded(partial(self._settle, request, answer, failure, sent_at))
-
-    # -- settling what came
-
-    def _settle(
-        self, request: Request, answer: Mapping[str, Any] | None, failure: Exception | None, sent_at: float
-    ) -> None:
-        self.counters.by_operation[request.operation] += 1
-        self.counters.retries += request.attempts > 0
-        if request.detail and self._details[request.detail]:
-            return  # its detail has failed meanwhile
-        try:
-            if failure is not None:
-                self._settle_failure(request, failure, sent_at)
-            elif answer is not None:
-                self._settle_answer(request, answer, sent_at)
+            await self._each(_resources(projects, operation.resource), ask)
         except ScopeError as error:
-            if request.detail is None:
+            return error
+        return None
+
+    async def _each(
+        self, resources: AsyncIterator[tuple[Project, str]], work: Callable[[Project, str], Awaitable[None]]
+    ) -> None:
+        """Work on each resource in order, on a few at a time; the first error stops the rest."""
+        free = asyncio.Semaphore(self._calls.in_flight)
+
+        async def work_on(project: Project, arn: str) -> None:
+            try:
+                await work(project, arn)
+            finally:
+                free.release()
+
+        async with _failing_together() as tasks:
+            async for project, arn in resources:
+                await free.acquire()
+                tasks.create_task(work_on(project, arn))
+
+    async def _pages(self, subject: Subject) -> AsyncIterator[RawPage]:
+        """List a subject page by page; lands each page before it is yielded.
+
+        Begins again under a higher listing number if the token expires. If the project or resource has vanished, the
+        answer that says so is landed as page 0, and not yielded.
+        """
+        listing, number, token = 1, 1, ""
+        seen: set[str] = set()
+        while True:
+            doing = subject.doing(number)
+            try:
+                answer = await self._calls.call(subject.operation, subject.arn, token, doing)
+            except ScopeError:
                 raise
-            self._fail_detail(request.detail, error)
-        self._end_if_done()
-
-    def _settle_answer(self, request: Request, answer: Mapping[str, Any], sent_at: float) -> None:
-        lane = self._lanes[request.operation]
-        examined: Examined = answer[PAGE]
-        if examined.flaw:
-            lane.answered(lambda bucket, now: bucket.answered(now))
-            if self._asked_again(request):
+            except Exception as error:
+                code = code_of(error)
+                if code == "ResourceNotFoundException" and subject.project_arn:
+                    gone = answer_of(error.response)  # type: ignore[attr-defined]  # only ClientError has a code
+                    await self._land(subject.page(gone, listing, 0), is_last=True)
+                    return
+                if code == "InvalidPaginationTokenException" and token and listing < MAX_LISTINGS:
+                    listing, number, token = listing + 1, 1, ""
+                    seen.clear()
+                    continue
+                raise await self._calls.explained(error, doing) from error
+            token = answer.examined.token
+            page = subject.page(answer, listing, number)
+            await self._land(page, is_last=not token)
+            self._count(answer, subject.operation)
+            yield page
+            if not token:
                 return
-            raise bad_answer(self.scope, request.doing, examined.flaw)
-        self._answered_at[request.operation] = time.monotonic()
-        lane.answered(lambda bucket, now: bucket.accepted(now), took=time.monotonic() - sent_at)
-        token = examined.token
-        self._take(request, self._page(request, answer, examined), is_last=not token)
-        self.counters.versions += examined.items if request.operation == DESCRIBE_PROJECT_VERSIONS else 0
-        if token and token in request.tokens:
-            raise bad_answer(
-                self.scope, request.doing, "the service sent a page token it had sent before, which would never end"
-            )
-        if token:
-            request.tokens.add(token)
-            self._ask(
-                request.again(token=token, number=request.number + 1, attempts=0, failed_since=None), is_next=True
-            )
-        self._close(request)
+            if token in seen:
+                what = "the service sent a page token it had sent before, which would never end"
+                raise bad_answer(self._calls.scope, doing, what)
+            seen.add(token)
+            number += 1
 
-    def _settle_failure(self, request: Request, failure: Exception, sent_at: float) -> None:
-        lane = self._lanes[request.operation]
-        if is_throttle(failure):
-            self.counters.throttles += 1
-            lane.answered(lambda bucket, now: bucket.throttled(now, sent_at))
-            if self._patience_left(request) > 0:
-                again = request.again(attempts=request.attempts + 1, failed_since=request.failed_since or sent_at)
-                lane.add(partial(self._make, again), is_next=True)
-                return
-        elif is_passing(failure):
-            lane.answered(lambda bucket, now: bucket.answered(now))
-            if self._asked_again(request):
-                return
-        else:
-            lane.answered(lambda bucket, now: bucket.answered(now))
-        code = code_of(failure)
-        if code == "ResourceNotFoundException" and request.project_arn:
-            gone = self._page(request.again(number=0), failure.response)  # type: ignore[attr-defined]  # AWS's
-            self._sink.page(gone, is_last=True)
-        elif code == "InvalidPaginationTokenException" and request.token and request.listing < MAX_LISTINGS:
-            first = {"listing": request.listing + 1, "number": 1, "token": "", "tokens": set()}
-            self._ask(request.again(**first, attempts=0, failed_since=None), is_next=True)
-        else:
-            raise explain(failure, self.scope, request.doing, is_accepted_elsewhere=self._client.is_accepted_at_home)
-        self._close(request)
+    def _count(self, answer: Answer, operation: Operation) -> None:
+        counters = self._calls.counters
+        counters.pages += 1
+        if operation.name == DESCRIBE_PROJECT_VERSIONS:
+            counters.versions += answer.examined.items
 
-    def _asked_again(self, request: Request) -> bool:
-        """Ask again in a moment for what was cut or not answered, unless it has been too often or too long."""
-        attempts = request.attempts + 1
-        patience = self._patience_left(request)
-        if attempts >= self._settings.max_attempts or patience <= 0:
-            return False
-        ceiling = min(LONGEST_DELAY, FIRST_DELAY * 2**attempts)
-        delay = min(patience, random.uniform(ceiling / 2, ceiling))  # noqa: S311  # jitter, not a secret
-        again = request.again(attempts=attempts, failed_since=request.failed_since or time.monotonic())
-        self._lanes[request.operation].add(partial(self._make, again), delay=delay)
-        return True
-
-    def _patience_left(self, request: Request) -> float:
-        """Return for how many seconds to go on asking: since the last answer, or since this call first failed."""
-        now = time.monotonic()
-        since = max(request.failed_since or now, self._answered_at.get(request.operation, 0.0))
-        return self._settings.patience - (now - since)
-
-    def _take(self, request: Request, page: RawPage, *, is_last: bool) -> None:
-        """Hand a page over, and ask about what stands on it."""
-        self._sink.page(page, is_last=is_last)
-        self.counters.pages += 1
+    def _read(self, subject: Subject, page: RawPage, read: Callable[[bytes], T]) -> T:
+        """Return what `read` finds in a page's body; ScopeError if it cannot read it."""
         try:
-            if request.operation == DESCRIBE_PROJECTS:
-                known = self._projects if request.number > 1 else {}
-                self._projects = known | dict(projects_on(page))
-                if is_last:
-                    self._ask_about_projects()
-            elif request.operation == DESCRIBE_PROJECT_VERSIONS and "tags" in self._details:
-                self._ask_about(LIST_TAGS_FOR_RESOURCE, request.project_arn, versions_on(page))
+            return read(page.body)
         except ValueError as error:  # JSON all the same, such as a number of 5,000 digits
-            raise bad_answer(self.scope, request.doing, f"what it lists cannot be read: {error}") from error
+            what = f"what it lists cannot be read: {error}"
+            raise bad_answer(self._calls.scope, subject.doing(page.page_number), what) from error
 
-    def _ask_about_projects(self) -> None:
-        """Ask about each project, once all are known: in the order in which the tables hold what is answered."""
-        for arn, datasets in sorted(self._projects.items()):
-            self._ask_about(DESCRIBE_PROJECT_VERSIONS, arn, [arn])
-            self._ask_about(DESCRIBE_DATASET, arn, datasets)
-            self._ask_about(LIST_PROJECT_POLICIES, arn, [arn])
-            self._ask_about(LIST_TAGS_FOR_RESOURCE, arn, [arn, *datasets])
 
-    def _page(self, request: Request, answer: Mapping[str, Any], examined: Examined | None = None) -> RawPage:
-        metadata = answer["ResponseMetadata"]
-        return RawPage(
-            operation=request.operation,
-            project_arn=request.project_arn,
-            listing=request.listing,
-            page_number=request.number,
-            http_status=metadata["HTTPStatusCode"],
-            observed_at=datetime.now(UTC),
-            request_id=metadata.get("RequestId", ""),
-            body=answer[BODY],
-            resource_arn=request.resource_arn,
-            digest=examined.digest if examined else b"",
-            texts=examined.listed if examined else (),
-        )
+async def _resources(projects: list[Project], kind: Resource) -> AsyncIterator[tuple[Project, str]]:
+    """Yield the resources of a kind in the order of their projects, each once, as soon as they are known."""
+    known: set[str] = set()
+    for project in projects:
+        arns = [project.arn] if kind in {Resource.PROJECT, Resource.ANY} else []
+        arns += project.datasets if kind in {Resource.DATASET, Resource.ANY} else []
+        arns += await project.versions if kind is Resource.ANY else []
+        for arn in arns:
+            if arn not in known:
+                known.add(arn)
+                yield project, arn
 
-    # -- ending
 
-    def _close(self, request: Request) -> None:
-        self._open[request.detail] -= 1
-
-    def _fail_detail(self, detail: str, error: ScopeError) -> None:
-        self._details[detail] = error
-        self._open[detail] = 0
-        self._lanes[DETAILS[detail]].clear()
-
-    def _end_if_done(self) -> None:
-        if not any(self._open.values()):
-            self._end(None)
-
-    def _end(self, error: ScopeError | None) -> None:
-        self._is_ended = True
-        for lane in self._lanes.values():
-            lane.clear()
-        seconds = time.monotonic() - self._started
-        self._on_end(self._sink.end(Listed(error, self.counters, self._details, seconds)), None)
+@asynccontextmanager
+async def _failing_together() -> AsyncIterator[asyncio.TaskGroup]:
+    """Run tasks of which the first that fails stops the others; raises its error, and no group of errors."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield tasks
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None

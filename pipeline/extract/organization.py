@@ -1,4 +1,4 @@
-"""The accounts of an AWS organization, of all of it or of some of its units; which are left out, and why."""
+"""The accounts of an AWS organization or of some of its units; which are left out, and why."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from pipeline.errors import UsageError
-from pipeline.extract.failures import code_of, told
+from pipeline.extract.failures import code_of, sentence
 from pipeline.settings import AwsSettings
 
 CONNECT_TIMEOUT = 10
 """Seconds."""
 ATTEMPTS = 8
-"""Of one call: Organizations throttles early, and an organization of many units takes many calls."""
+"""Of one call: Organizations throttles early, and many units take many calls."""
 ACTIVE = "ACTIVE"
 REASONS = {
     "SUSPENDED": "it is suspended",
@@ -26,7 +26,7 @@ REASONS = {
     "PENDING_ACTIVATION": "it is not active yet",
     "CLOSED": "it is closed",
 }
-"""Why an account in such a state is not asked."""
+"""Why an account in such a state is left out."""
 _NO_PARENT = frozenset({"ParentNotFoundException", "OrganizationalUnitNotFoundException", "RootNotFoundException"})
 _DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
 _NO_ORGANIZATION = "AWSOrganizationsNotInUseException"
@@ -36,22 +36,22 @@ _Account: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """An account that the settings cover and that is not asked, and why: such as one that is suspended."""
+    """An account that the settings cover and that is left out, and why: it may be suspended."""
 
     account_id: str
     reason: str
 
 
 def accounts(settings: AwsSettings, session: Session, region: str) -> tuple[tuple[str, ...], tuple[LeftOut, ...]]:
-    """Return the active accounts that the settings cover, and the others of them, both sorted.
+    """Return the active accounts that the settings cover, and those that are not active, both sorted.
 
-    UsageError if Organizations does not tell. A unit to leave out that is not met is harmless.
+    UsageError if Organizations does not list them. A unit to leave out that does not exist is harmless.
     """
     config = Config(connect_timeout=CONNECT_TIMEOUT, retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
     try:
         # the region is for the partition; the service has one endpoint in each
         client = session.create_client("organizations", region_name=region, config=config)
-        found = {str(one["Id"]): _state(one) for one in _covered(settings, client)}
+        found = {str(account["Id"]): _state(account) for account in _covered(settings, client)}
     except (aws.ClientError, aws.BotoCoreError, ResponseParserError, KeyError, ValueError) as error:
         raise UsageError(_explained(error, settings)) from error
     wanted = {account: state for account, state in found.items() if account not in settings.exclude_accounts}
@@ -73,7 +73,7 @@ def _covered(settings: AwsSettings, client: Any) -> Iterable[_Account]:
 
 
 def _beneath(units: Iterable[str], seen: set[str], client: Any) -> Iterator[_Account]:
-    """Yield the accounts of these units and of all below, but for those seen (or to be left out)."""
+    """Yield the accounts of these units and of all below, but not of units that are in `seen`, which grows."""
     waiting = list(units)
     while waiting:
         unit = waiting.pop()
@@ -82,7 +82,7 @@ def _beneath(units: Iterable[str], seen: set[str], client: Any) -> Iterator[_Acc
         seen.add(unit)
         yield from _listed(client, "list_accounts_for_parent", "Accounts", ParentId=unit)
         below = _listed(client, "list_organizational_units_for_parent", "OrganizationalUnits", ParentId=unit)
-        waiting.extend(str(one["Id"]) for one in below)
+        waiting.extend(str(child["Id"]) for child in below)
 
 
 def _listed(client: Any, method: str, member: str, **parameters: str) -> Iterator[Mapping[str, Any]]:
@@ -93,7 +93,8 @@ def _listed(client: Any, method: str, member: str, **parameters: str) -> Iterato
 def _state(account: _Account) -> str:
     """Return the account's state, which was called Status until September 2026.
 
-    Where botocore is so old that it reads neither, an account is asked: one that is suspended then fails by itself.
+    Where botocore is so old that it reads neither, the account counts as active: one that is suspended then fails by
+    itself.
     """
     return str(account.get("State") or account.get("Status") or ACTIVE)
 
@@ -113,16 +114,12 @@ def _explained(error: Exception, settings: AwsSettings) -> str:
         if settings.exclude_units and not settings.units:
             names = f"organizations:ListRoots, {names}".replace(" and ", ", ")
         return (
-            f"{said}{_sentence(error)} Only the management account and delegated administrators may ask: use their "
+            f"{said}{sentence(error)} Only the management account and delegated administrators may ask: use their "
             f"credentials (--profile) and allow {names}, or name the accounts with --account."
         )
     if code in _NO_PARENT:
         return (
-            f"{settings.naming('units')}: the organization has no such unit: {_sentence(error)} "
+            f"{settings.naming('units')}: the organization has no such unit: {sentence(error)} "
             "`aws organizations list-organizational-units-for-parent` shows them."
         )
-    return f"{said}{_sentence(error)} Try again, or name the accounts with --account."
-
-
-def _sentence(error: Exception) -> str:
-    return told(error).rstrip(".") + "."
+    return f"{said}{sentence(error)} Try again, or name the accounts with --account."

@@ -1,6 +1,6 @@
 """The pace of calls: a token bucket for each operation of a scope, which steps back when the service throttles.
 
-Pure: it is told the time and tells when the next call may leave; the waiting is done elsewhere.
+Pure: it is given the time and returns when the next call may leave; calls.py does the waiting.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ BURST_SECONDS = 0.95
 left for clocks and networks that are not as even as ours."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.4, 5.0
 """Seconds without a call after a throttle, and after many in a row."""
+FIRST_DELAY, LONGEST_DELAY = 0.2, 5.0
+"""Seconds before a call that was cut or not answered is made again, doubled with each attempt, and the most of them."""
 PRECISION = 1e-6
 """Of a token; sums of intervals are not exact."""
 SLOWEST = 1 / 16
@@ -90,3 +92,9 @@ class TokenBucket:
             if not math.isinf(self._filled_at):
                 self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self.rate)
             self._filled_at = now
+
+
+def retry_delay(attempts: int) -> float:
+    """Return the seconds to wait before a call is made again that was cut or not answered in so many attempts."""
+    ceiling = min(LONGEST_DELAY, FIRST_DELAY * 2**attempts)
+    return random.uniform(ceiling / 2, ceiling)  # noqa: S311  # jitter, not a secret

@@ -1,39 +1,38 @@
-"""What a page leads to: the ARNs on it that are asked about next, and nothing else of it."""
+"""Find the ARNs on a page that further calls are about, and nothing else of it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-from pipeline.model.page import RESULT_KEYS, RawPage
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, RESULT_KEYS
 
 
-def projects_on(page: RawPage) -> Iterator[tuple[str, list[str]]]:
-    """Yield each project on a DescribeProjects page with its datasets' ARNs; ValueError if that cannot be read."""
-    for item in _items(page):
-        arn = item.get("ProjectArn")
-        if isinstance(arn, str) and arn:
-            datasets = item.get("Datasets")
-            listed = [one.get("DatasetArn") for one in _dicts(datasets)]
-            yield arn, [one for one in listed if isinstance(one, str) and one]
+def projects_on(body: bytes) -> dict[str, list[str]]:
+    """Return each project on a DescribeProjects page with its datasets' ARNs; ValueError if that cannot be read."""
+    return {
+        arn: _arns(_objects(description.get("Datasets")), "DatasetArn")
+        for description in _descriptions(body, DESCRIBE_PROJECTS)
+        for arn in _arns([description], "ProjectArn")
+    }
 
 
-def versions_on(page: RawPage) -> Iterator[str]:
-    """Yield the ARNs on a DescribeProjectVersions page; ValueError if that cannot be read."""
-    for item in _items(page):
-        arn = item.get("ProjectVersionArn")
-        if isinstance(arn, str) and arn:
-            yield arn
+def versions_on(body: bytes) -> list[str]:
+    """Return the ARNs on a DescribeProjectVersions page; ValueError if that cannot be read."""
+    return _arns(_descriptions(body, DESCRIBE_PROJECT_VERSIONS), "ProjectVersionArn")
 
 
-def _items(page: RawPage) -> list[dict[str, Any]]:
-    """Return the descriptions on a page; an item that is no object is none, as flatten will say."""
+def _descriptions(body: bytes, operation: str) -> list[dict[str, Any]]:
+    """Return the descriptions on a page; an item that is no object is left out here, and reported by flatten."""
     try:
-        return _dicts(json.loads(page.body)[RESULT_KEYS[page.operation]])
+        return _objects(json.loads(body)[RESULT_KEYS[operation]])
     except RecursionError as error:
         raise ValueError(str(error)) from error
 
 
-def _dicts(listed: Any) -> list[dict[str, Any]]:
-    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+def _objects(listed: Any) -> list[dict[str, Any]]:
+    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+
+
+def _arns(items: list[dict[str, Any]], member: str) -> list[str]:
+    return [item[member] for item in items if isinstance(item.get(member), str) and item[member]]

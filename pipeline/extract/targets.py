@@ -1,8 +1,9 @@
-"""Whom to ask: the scopes (account x region) that the settings name, and whose credentials each is asked with."""
+"""Which scopes (account x region) the settings name, and whose credentials list each."""
 
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from botocore.session import Session
 
 from pipeline.errors import UsageError
 from pipeline.extract import organization
-from pipeline.extract.failures import told
+from pipeline.extract.failures import sentence
 from pipeline.extract.organization import LeftOut
 from pipeline.extract.sessions import Sessions, own_regions
 from pipeline.model.page import Scope
@@ -45,7 +46,7 @@ FEW = 5
 class Caller:
     """Whose credentials: a profile's own (None: boto3's default), or those of a role assumed with them.
 
-    `home` is the region whose STS is asked.
+    `home` is the region whose STS is called.
     """
 
     account_id: str
@@ -56,7 +57,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One scope, and whose credentials it is asked with."""
+    """One scope, and whose credentials list it."""
 
     scope: Scope
     caller: Caller
@@ -64,18 +65,18 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a sync will ask: the targets in the order of their scopes, and what it leaves out."""
+    """What a sync lists: the targets in the order of their scopes, and the accounts that it leaves out."""
 
     targets: tuple[Target, ...]
     left_out: tuple[LeftOut, ...] = ()
 
 
 def plan(settings: AwsSettings, sessions: Sessions) -> Plan:
-    """Work out whom to ask; UsageError if the settings cannot be carried out.
+    """Work out which scopes to list; UsageError if the settings cannot be carried out.
 
     In named accounts the role is assumed, the caller's own among them. In an organization it is assumed in every
-    account but the caller's own, where the role need not exist: there the caller's own credentials are used. Asks STS
-    whose credentials these are, unless accounts are named with a role, and Organizations for its accounts.
+    account but the caller's own, where the role need not exist: there the caller's own credentials are used. Calls STS
+    for the caller's account, unless accounts are named with a role, and Organizations for its accounts.
     """
     check_together(settings)
     if len(settings.profiles) > 1:
@@ -87,12 +88,12 @@ def plan(settings: AwsSettings, sessions: Sessions) -> Plan:
     if settings.organization:
         own = _own_account(base, home)
         accounts, left_out = organization.accounts(settings, base, home)
-        callers = [_caller(settings, one, base, home, is_own=one == own) for one in accounts]
+        callers = [_caller(settings, account, base, home, is_own=account == own) for account in accounts]
     elif settings.role:
-        accounts = tuple(one for one in settings.accounts if one not in settings.exclude_accounts)
-        callers = [_caller(settings, one, base, home, is_own=False) for one in accounts]
+        accounts = _without(settings.accounts, settings.exclude_accounts)
+        callers = [_caller(settings, account, base, home, is_own=False) for account in accounts]
     else:
-        stated = tuple(one for one in settings.accounts if one not in settings.exclude_accounts)
+        stated = _without(settings.accounts, settings.exclude_accounts)
         callers = [_caller(settings, _own_account(base, home, stated), base, home, is_own=True)]
     return _plan(settings, [(caller, regions) for caller in callers], left_out)
 
@@ -123,7 +124,7 @@ def _plan(
         for region in regions
     ]
     if not targets:
-        why = "".join(f" Account {one.account_id} is left out: {one.reason}." for one in left_out[:FEW])
+        why = "".join(f" Account {left.account_id} is left out: {left.reason}." for left in left_out[:FEW])
         chosen = "exclude_accounts" if settings.exclude_accounts else "organization"
         raise UsageError(f"{settings.naming(chosen)}: there is no account left to ask.{why}")
     return Plan(tuple(sorted(targets, key=lambda target: target.scope)), left_out)
@@ -140,27 +141,19 @@ def _regions(settings: AwsSettings, session: Session) -> tuple[str, ...]:
     if not named:
         of = f" for profile {session.profile}" if len(settings.profiles) > 1 else ""
         raise UsageError(f"No region{of}: give --region (it can be repeated), or set AWS_DEFAULT_REGION.")
-    chosen = tuple(
-        dict.fromkeys(region for one in named for region in (CUSTOM_LABELS_REGIONS if one == "all" else (one,)))
-    )
+    chosen = expanded(named)
     _check_regions(settings, session, "regions" if settings.regions else "", chosen)
     _check_regions(settings, session, "exclude_regions", settings.exclude_regions)
-    regions = tuple(region for region in chosen if region not in settings.exclude_regions)
+    regions = _without(chosen, settings.exclude_regions)
     if not regions:
         raise UsageError(f"{settings.naming('exclude_regions')}: there is no region left to list.")
     return regions
 
 
 def _check_regions(settings: AwsSettings, session: Session, name: str, regions: Sequence[str]) -> None:
-    """UsageError if Rekognition is not offered there; a region to leave out must only be one of AWS's."""
-    others = [region for region in regions if region not in CUSTOM_LABELS_REGIONS]
-    service = "ec2" if name == "exclude_regions" else "rekognition"
-    known = {
-        region
-        for partition in (session.get_available_partitions() if others else ())  # reads botocore's models: 0.1 s
-        for region in session.get_available_regions(service, partition_name=partition)
-    }
-    for region in others:
+    """UsageError if Rekognition is not offered there; a region to leave out need only be one of AWS's."""
+    known = known_regions(session, "ec2" if name == "exclude_regions" else "rekognition", regions)
+    for region in regions:
         if region in known:
             continue
         where = settings.naming(name, region) if name else f"AWS_DEFAULT_REGION or the profile's region is {region}"
@@ -172,10 +165,29 @@ def _check_regions(settings: AwsSettings, session: Session, name: str, regions: 
         )
 
 
-def _own_account(session: Session, region: str, stated: Sequence[str] = ()) -> str:
-    """Ask STS whose credentials these are; an account that was stated must be the same.
+def expanded(regions: Sequence[str]) -> tuple[str, ...]:
+    """Return regions as they were named, each once; `all` stands for those that offer Custom Labels."""
+    each = (CUSTOM_LABELS_REGIONS if region == "all" else (region,) for region in regions)
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(each)))
 
-    Where STS cannot be reached (a network without its endpoint), the statement stands, or a project's ARN tells.
+
+def known_regions(session: Session, service: str, wanted: Sequence[str]) -> set[str]:
+    """Return the regions that offer a service: those of Custom Labels, and if others are wanted, all of botocore's."""
+    known = set(CUSTOM_LABELS_REGIONS)
+    if not known.issuperset(wanted):  # botocore reads its models for it, which takes 0.1 s
+        for partition in session.get_available_partitions():
+            known.update(session.get_available_regions(service, partition_name=partition))
+    return known
+
+
+def _without(names: Sequence[str], excluded: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in excluded)
+
+
+def _own_account(session: Session, region: str, stated: Sequence[str] = ()) -> str:
+    """Return the account that STS says these credentials are of; if one was stated, it must be the same.
+
+    Where STS cannot be reached (a network without its endpoint), the stated account counts, or that of a project's ARN.
     """
     config = Config(connect_timeout=CONNECT_TIMEOUT, retries={"mode": "standard"})
     try:
@@ -185,7 +197,7 @@ def _own_account(session: Session, region: str, stated: Sequence[str] = ()) -> s
         known = stated[0] if stated else _account_of_a_project(session, region, config)
         if known is None:
             raise UsageError(
-                f"AWS STS does not say whose credentials these are: {told(error)} Renew them, or "
+                f"AWS STS does not say whose credentials these are: {sentence(error)} Renew them, or "
                 "check AWS_ENDPOINT_URL; where STS cannot be reached, state the account with --account."
             ) from error
         return known
@@ -198,7 +210,7 @@ def _own_account(session: Session, region: str, stated: Sequence[str] = ()) -> s
 
 
 def _account_of_a_project(session: Session, region: str, config: Config) -> str | None:
-    """Return the account in the ARN of any project there; None if there is none, or nobody answers."""
+    """Return the account in the ARN of any project there; None if there is none, or no answer."""
     try:
         client: Any = session.create_client("rekognition", region_name=region, config=config)
         answer = client.describe_projects(MaxResults=1)

@@ -2,6 +2,5 @@
 
 from pipeline.flatten.details import flatten_detail
 from pipeline.flatten.listings import Flat, flatten
-from pipeline.flatten.texts import texts_in
 
-__all__ = ["Flat", "flatten", "flatten_detail", "texts_in"]
+__all__ = ["Flat", "flatten", "flatten_detail"]

@@ -1,4 +1,4 @@
-"""The answers of details (model.page.DETAILS) to their declared tables, row by row in plain Python: they are few.
+"""The answers of details (model.operations.DETAILS) to their declared tables, row by row in plain Python: they are few.
 
 The same rules as for descriptions: what no column declares or holds goes to `extra` and is counted, and of a row that
 stands on two pages the later counts.
@@ -12,12 +12,12 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.errors import PageError
-from pipeline.flatten import lenient_json as tolerant
+from pipeline.flatten import lenient_json
 from pipeline.flatten.lenient_json import CleanPage, UnreadableError
 from pipeline.flatten.listings import Flat, typed
 from pipeline.flatten.response_schema import EXTRA_MEMBER, answer
-from pipeline.model import Column, Origin, Result, Table
-from pipeline.model.arn import resource_type
+from pipeline.model import REQUESTED, Column, Origin, Result, Table
+from pipeline.model.arn import fact
 from pipeline.model.page import RawPage, Scope
 
 
@@ -31,7 +31,7 @@ def flatten_detail(operation: str, scope: Scope, pages: Sequence[RawPage]) -> Fl
     for page in sorted(pages, key=lambda page: (page.resource_arn, page.page_number)):
         read = CleanPage(b"")
         try:
-            items = _items(tolerant.result(page.body, table.result_key), table)
+            items = _items(lenient_json.result(page.body, table.result_key), table)
         except UnreadableError as error:
             problems.append(_problem(page, scope, str(error)))
             continue
@@ -39,11 +39,17 @@ def flatten_detail(operation: str, scope: Scope, pages: Sequence[RawPage]) -> Fl
             if unfit := _unfit(item, table, page):
                 problems.append(_problem(page, scope, f"item {index} of {table.result_key} {unfit}"))
                 continue
-            row = _row(table, tolerant.split_item(item, shape.shape, read), page, scope)
+            row = _row(table, lenient_json.split_item(item, shape.shape, read), page, scope)
             rows[tuple(row[name] for name in table.key)] = row
         unknown += read.unknown
     columns = [_column(column, [rows[key] for key in sorted(rows)]) for column in table.columns]
-    return Flat(operation, {table.name: pa.table(columns, schema=table.schema)}, tuple(problems), unknown)
+    return Flat(
+        operation,
+        {table.name: pa.table(columns, schema=table.schema)},
+        tuple(problems),
+        unknown,
+        is_lenient=unknown > 0,
+    )
 
 
 def _items(result: Any, table: Table) -> list[Any]:
@@ -55,16 +61,16 @@ def _items(result: Any, table: Table) -> list[Any]:
     if table.result is Result.ENTRIES and isinstance(result, dict):
         return [{"key": key, "value": value} for key, value in result.items()]
     named = "a list" if table.result is Result.LIST else "an object"
-    raise UnreadableError(f"{table.result_key} is {tolerant.kind_of(result)}, not {named}")
+    raise UnreadableError(f"{table.result_key} is {lenient_json.kind_of(result)}, not {named}")
 
 
 def _unfit(item: Any, table: Table, page: RawPage) -> str:
     """Say why an item cannot be a row; "" if it can. A row needs its key, and its project is the one asked about."""
     if not isinstance(item, dict):
-        return f"is {tolerant.kind_of(item)}, not an object"
+        return f"is {lenient_json.kind_of(item)}, not an object"
     for column in table.of(Origin.MEMBER):
         value = item.get(column.path)
-        if column.name in table.key and not (isinstance(value, str) and tolerant.is_utf8(value)):
+        if column.name in table.key and not (isinstance(value, str) and lenient_json.is_utf8(value)):
             return f"has no {column.path} that is a text"
         if column.name == "project_arn" and value != page.project_arn:
             return f"is about another project, {value!r}"
@@ -82,7 +88,8 @@ def _value(column: Column, item: dict[str, Any], page: RawPage, scope: Scope) ->
         case Origin.REQUEST:
             return getattr(page, column.path)
         case Origin.ARN:
-            return resource_type(page.resource_arn)
+            member, _, name = column.path.partition("#")
+            return fact(getattr(page, member) if member in REQUESTED else item.get(member), name)
         case Origin.UNKNOWN:
             return item.get(EXTRA_MEMBER)
         case _:

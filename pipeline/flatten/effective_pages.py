@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS
 
 HTTP_ERROR = 400
 """From here on a status is an error; the only one that is landed is ResourceNotFoundException."""
@@ -29,28 +29,26 @@ class PageHead:
 
 
 @dataclass(frozen=True, slots=True)
-class Counting:
+class EffectivePages:
     """What a scope's landed pages come to.
 
-    `listings` maps each source to the listing that counts; `gone` holds the projects that answered
-    ResourceNotFoundException: deleted between the two calls. `vanished` are the sources that answered so; a dataset
-    that did takes no project with it.
+    `listings` maps each source to the listing that counts. `gone` holds the projects that answered
+    ResourceNotFoundException: they were deleted between the two calls. `vanished` are the sources that answered so; a
+    dataset that did takes no project with it.
     """
 
     listings: dict[tuple[str, str], int]
     gone: frozenset[str]
     vanished: frozenset[tuple[str, str]]
 
-    def counts(self, head: PageHead, projects: frozenset[str] | None = None) -> bool:
-        """Whether the page's rows are rows of the scope; `projects`, once known, are those that exist."""
+    def counts(self, head: PageHead) -> bool:
+        """Whether the page's rows are rows of the scope."""
         if head.project_arn in self.gone or head.source in self.vanished:
-            return False
-        if projects is not None and head.project_arn and head.project_arn not in projects:
             return False
         return self.listings[head.source] == head.listing
 
 
-def counting(heads: Iterable[PageHead]) -> Counting:
+def effective_pages(heads: Iterable[PageHead]) -> EffectivePages:
     """Decide from the heads of all of a scope's landed pages, in any order."""
     listings: dict[tuple[str, str], int] = {}
     vanished: set[tuple[str, str]] = set()
@@ -59,4 +57,4 @@ def counting(heads: Iterable[PageHead]) -> Counting:
         if head.http_status >= HTTP_ERROR and head.project_arn:
             vanished.add(head.source)
     gone = frozenset(arn for operation, arn in vanished if operation == DESCRIBE_PROJECT_VERSIONS)
-    return Counting(listings, gone, frozenset(vanished))
+    return EffectivePages(listings, gone, frozenset(vanished))

@@ -1,21 +1,19 @@
-"""From items to the declared tables: every column by its declared origin, sorted by key, each key once."""
+"""Pages of the two listings to the declared tables: each column by its declared origin, rows sorted by key."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import PageError
-from pipeline.flatten import uniform
 from pipeline.flatten.fast_json import read
-from pipeline.flatten.members import Columns, Nested, Taken
+from pipeline.flatten.members import Members, nested_items
 from pipeline.flatten.response_schema import EXTRA_MEMBER, Answer, answer
-from pipeline.model import Column, Origin, Table, table
-from pipeline.model.arn import NAME_SEGMENTS, SEPARATOR
+from pipeline.model import REQUESTED, Column, Origin, Table, table
+from pipeline.model.arn import fact
 from pipeline.model.order import in_key_order
 from pipeline.model.page import RawPage, Scope
 
@@ -27,12 +25,14 @@ class Flat:
     """Some pages of one operation as tables: by name, each in its declared schema, sorted by key, each key once.
 
     `unknown` counts the members that went to `extra`; `problems` names the pages that could not be read whole.
+    `is_lenient` says that the fast reader refused a page, so that the careful one read it.
     """
 
     operation: str
     tables: dict[str, pa.Table]
-    problems: tuple[PageError, ...]
-    unknown: int
+    problems: tuple[PageError, ...] = ()
+    unknown: int = 0
+    is_lenient: bool = False
 
     @property
     def arns(self) -> pa.Array:
@@ -51,56 +51,32 @@ class Flat:
         tables = {
             name: rows.filter(pc.is_in(rows.column(table(name).key[0]), arns)) for name, rows in self.tables.items()
         }
-        return Flat(self.operation, tables, self.problems, self.unknown)
+        return replace(self, tables=tables)
 
-    def without(self, arns: Sequence[pa.Array]) -> Flat:
+    def without(self, arns: pa.Array) -> Flat:
         """Return it without the descriptions of these ARNs, and without what is nested in them."""
-        known = pa.chunked_array(arns, pa.string())
-        if not pc.any(pc.is_in(known, self.arns), min_count=0).as_py():  # the larger side is not made a set of
-            return self
-        name = answer(self.operation).root.key[0]  # nested tables name it alike
         tables = {
-            table: rows.filter(pc.invert(pc.is_in(rows.column(name), known))) for table, rows in self.tables.items()
+            name: rows.filter(pc.invert(pc.is_in(rows.column(table(name).parent_key), arns)))
+            for name, rows in self.tables.items()
         }
-        return Flat(self.operation, tables, self.problems, self.unknown)
-
-
-class _Listed(Protocol):
-    """The items of some pages, in the pages' order, however they were read."""
-
-    @property
-    def items(self) -> Columns:
-        """Their members."""
-
-    @property
-    def page_index(self) -> pa.Array:
-        """For each item the index of the page it stood on."""
-
-    @property
-    def problems(self) -> tuple[PageError, ...]:
-        """What could not be read."""
-
-    @property
-    def unknown(self) -> int:
-        """How many members went to EXTRA_MEMBER."""
-
-    def nested(self, table: Table, order: pa.Array) -> Nested:
-        """Return a nested table's rows, of the items at these positions, in that order."""
+        return replace(self, tables=tables)
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The rows of one table before they are columns, in their order.
+    """The rows of one table before they are columns.
 
-    `parents` are the descriptions that the rows' items stand in, one a row; of a description, it itself. `requested` is
-    the project that each was listed in.
+    `requested` has what each row's page was asked for, by its name in RawPage. Rows of a nested table have more:
+    `descriptions` are those that their items stand in, `parents` has each row's position among them, `labels` says in
+    which of the table's lists a row stands, and `places` at which place.
     """
 
-    items: Columns
-    parents: Columns
-    requested: pa.Array
-    labels: Mapping[str, pa.Array]
-    index: pa.Array | None
+    items: Members
+    requested: Mapping[str, pa.Array]
+    descriptions: Members | None = None
+    parents: pa.Array | None = None
+    labels: Mapping[str, pa.Array] = field(default_factory=dict)
+    places: pa.Array | None = None
 
 
 def flatten(operation: str, scope: Scope, pages: Sequence[RawPage], *, gone: Collection[str] = frozenset()) -> Flat:
@@ -109,53 +85,34 @@ def flatten(operation: str, scope: Scope, pages: Sequence[RawPage], *, gone: Col
     Of an item that stands on two pages the later page's counts: it was seen last. Items whose ARN is in `gone`
     (projects that vanished during the run) are left out.
     """
-    shape = answer(operation)
+    expected = answer(operation)
     ordered = sorted(pages, key=lambda page: (page.project_arn, page.page_number))
-    cut, others = uniform.read(ordered, shape)
-    if cut is None:
-        return _flatten(read(ordered, shape, scope), shape, scope, ordered, gone)
-    flat = _flatten(cut, shape, scope, ordered, gone)
-    if not others:
-        return flat
-    rest = _flatten(read(others, shape, scope), shape, scope, others, gone)
-    if not len(rest.arns) and not rest.problems:
-        return replace(rest, tables=flat.tables, unknown=flat.unknown + rest.unknown)
-    # problems name an item by its place on the page; and of an item that is on both sides, which was seen last?
-    if rest.problems or pc.any(pc.is_in(rest.arns, flat.arns), min_count=0).as_py():
-        return _flatten(read(ordered, shape, scope), shape, scope, ordered, gone)
-    return _joined(flat, rest)
-
-
-def _joined(one: Flat, other: Flat) -> Flat:
-    """Return the rows of both, which are about other descriptions each."""
-    tables = {}
-    for name, rows in one.tables.items():
-        both = pa.concat_tables([rows, other.tables[name]])
-        key = table(name).key
-        # rows of one description are all in one of them, in order
-        order = in_key_order(both, key) if len(key) == 1 else pc.sort_indices(both, [(key[0], "ascending")])
-        tables[name] = both.take(order).combine_chunks()
-    return Flat(one.operation, tables, other.problems, one.unknown + other.unknown)
-
-
-def _flatten(listed: _Listed, shape: Answer, scope: Scope, pages: Sequence[RawPage], gone: Collection[str]) -> Flat:
-    arns = listed.items[shape.key]
-    order = in_key_order(pa.table({shape.key: arns}), [shape.key])
+    found = read(ordered, expected, scope)
+    arns = found.items[expected.key]
+    order = in_key_order(pa.table({expected.key: arns}), [expected.key])
     if gone:
         order = order.filter(pc.invert(pc.is_in(arns.take(order), pa.array(sorted(gone), pa.string()))))
-    requested = pa.array([page.project_arn for page in pages], pa.string()).take(listed.page_index.take(order))
-    items = listed.items.take(order)
-    tables = {shape.root.name: _table(shape.root, _Rows(items, items, requested, {}, None), scope)}
-    for nested in shape.nested:
-        rows = listed.nested(nested, order)
+    page_of = found.page_index.take(order)
+    requested = {
+        name: pa.array([getattr(page, name) for page in ordered], pa.string()).take(page_of) for name in REQUESTED
+    }
+    tables = _tables(expected, found.items.take(order), requested, scope)
+    return Flat(operation, tables, found.problems, found.unknown, found.is_lenient)
+
+
+def _tables(expected: Answer, items: Members, requested: Mapping[str, pa.Array], scope: Scope) -> dict[str, pa.Table]:
+    """Return the table of the descriptions, which are in key order, and the tables nested in them."""
+    tables = {expected.root.name: _table(expected.root, _Rows(items, requested), scope)}
+    for declared in expected.nested:
+        nested = nested_items(items, tuple(listed.path for listed in declared.items))
         labels = {
-            column.path: pa.array([one.labels[column.path] for one in nested.items]).take(rows.lists)
-            for column in nested.of(Origin.LIST)
+            column.path: pa.array([listed.labels[column.path] for listed in declared.items]).take(nested.lists)
+            for column in declared.of(Origin.LIST)
         }
-        parents = Taken(items, rows.parents)
-        nested_rows = _Rows(rows.items, parents, requested.take(rows.parents), labels, rows.places)
-        tables[nested.name] = _table(nested, nested_rows, scope)
-    return Flat(shape.operation, tables, listed.problems, listed.unknown)
+        asked = {name: values.take(nested.parents) for name, values in requested.items()}
+        rows = _Rows(nested.items, asked, items, nested.parents, labels, nested.places)
+        tables[declared.name] = _table(declared, rows, scope)
+    return tables
 
 
 def _table(table: Table, rows: _Rows, scope: Scope) -> pa.Table:
@@ -171,28 +128,24 @@ def _column(column: Column, rows: _Rows, scope: Scope) -> pa.Array:  # noqa: PLR
         case Origin.SCOPE:
             return pa.repeat(pa.scalar(getattr(scope, column.path), column.type), len(rows.items))
         case Origin.REQUEST:
-            return rows.requested
+            return rows.requested[column.path]
         case Origin.MEMBER:
             return typed(rows.items[column.path], column.type)
         case Origin.PARENT:
-            return typed(rows.parents[column.path], column.type)
+            assert rows.descriptions is not None  # noqa: S101  # only nested tables declare such a column
+            return typed(rows.descriptions[column.path].take(rows.parents), column.type)
         case Origin.ARN:
             member, _, name = column.path.partition("#")
-            return _segment(rows.items[member], NAME_SEGMENTS[name])
+            arns = rows.requested[member] if member in rows.requested else rows.items[member]
+            return pa.array([fact(arn, name) for arn in arns.to_pylist()], column.type)
         case Origin.LIST:
             return rows.labels[column.path]
         case Origin.INDEX:
-            return pc.cast(rows.index, column.type)
+            return pc.cast(rows.places, column.type)
         case Origin.COUNT:
             return pc.cast(rows.items.lengths(column.path), column.type)
         case Origin.UNKNOWN:
             return rows.items[EXTRA_MEMBER]
-
-
-def _segment(arns: pa.Array, number: int) -> pa.Array:
-    """Return one segment of each ARN, null where there are fewer; twice as fast as a regular expression."""
-    segments = pc.split_pattern(arns, SEPARATOR)
-    return pc.list_slice(segments, number, number + 1, return_fixed_size_list=True).flatten()
 
 
 def typed(values: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -1,75 +1,15 @@
-"""Members of items by their dotted paths, as arrays: what the tables are made of, however the items were read."""
+"""Members of JSON items by their dotted paths, as Arrow arrays: what the columns of tables are made of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 
-class Columns(Protocol):
-    """Some items, and each declared member of theirs as an array with one value an item."""
-
-    def __len__(self) -> int:
-        """Return how many items there are."""
-
-    def __getitem__(self, path: str) -> pa.Array:
-        """Return a member of each item, null where the item or an object on the path has none; KeyError if undeclared.
-
-        Instants are numbers of epoch seconds, as in JSON.
-        """
-
-    def lengths(self, path: str) -> pa.Array:
-        """Return how many items a list in each item has: 0 where there is none."""
-
-    def take(self, at: pa.Array) -> Columns:
-        """Return the items at some positions, in their order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Nested:
-    """The items of a table's lists, ordered by the description they stand in, by list, and by place.
-
-    `parents` are the descriptions' positions, `lists` says which of the table's lists, `places` where in it, 0-based:
-    whole numbers, one an item.
-    """
-
-    items: Columns
-    parents: pa.Array
-    lists: pa.Array
-    places: pa.Array
-
-
-class Taken:
-    """Other columns at some positions, in their order."""
-
-    def __init__(self, columns: Columns, at: pa.Array) -> None:
-        self._columns = columns
-        self._at = at
-        self._found: dict[str, pa.Array] = {}
-
-    def __len__(self) -> int:
-        return len(self._at)
-
-    def __getitem__(self, path: str) -> pa.Array:
-        """Return the values at the positions."""
-        if path not in self._found:
-            self._found[path] = self._columns[path].take(self._at)
-        return self._found[path]
-
-    def lengths(self, path: str) -> pa.Array:
-        """Return the lists' lengths at the positions."""
-        return self._columns.lengths(path).take(self._at)
-
-    def take(self, at: pa.Array) -> Columns:
-        """Return those at some of the positions."""
-        return Taken(self, at)
-
-
 class Members:
-    """The members of an array of structs, nested ones too: each struct is taken apart once."""
+    """The members of an array of structs, nested ones too. Each struct is taken apart once."""
 
     def __init__(self, items: pa.StructArray) -> None:
         self.items = items
@@ -79,8 +19,9 @@ class Members:
         return len(self.items)
 
     def __getitem__(self, path: str) -> pa.Array:
-        """Return a member, as Columns does; lists too.
+        """Return a member of each item, null where the item or an object on the path has none.
 
+        Instants are numbers of epoch seconds, as in JSON. KeyError if the path is not declared.
         `pyarrow.compute.struct_field` does the same, but looks at all that is nested in an item at every call.
         """
         if path not in self._found:
@@ -91,9 +32,46 @@ class Members:
         return self._found[path]
 
     def lengths(self, path: str) -> pa.Array:
-        """Return the lists' lengths."""
+        """Return how many items a list in each item has: 0 where there is none."""
         return pc.fill_null(pc.list_value_length(self[path]), 0)
 
-    def take(self, at: pa.Array) -> Columns:
-        """Return the items at some positions."""
-        return Taken(self, at)
+    def take(self, at: pa.Array) -> Members:
+        """Return the items at some positions, in their order."""
+        return Members(self.items.take(at))
+
+
+@dataclass(frozen=True, slots=True)
+class NestedItems:
+    """The items of lists inside descriptions, in order: by description, then by list, then by place in the list.
+
+    `parents` has the position of each item's description, `lists` the number of the list it stands in, `places` its
+    0-based place there; all have one whole number an item.
+    """
+
+    items: Members
+    parents: pa.Array
+    lists: pa.Array
+    places: pa.Array
+
+
+def nested_items(descriptions: Members, paths: tuple[str, ...]) -> NestedItems:
+    """Return the items of the lists at these paths, of all descriptions."""
+    items, parents, lists, places = [], [], [], []
+    for number, path in enumerate(paths):
+        column = descriptions[path]
+        parent = pc.cast(pc.list_parent_indices(column), pa.int64())
+        lengths = pc.cast(descriptions.lengths(path), pa.int64())
+        starts = pc.subtract(pc.cumulative_sum(lengths), lengths)
+        items.append(column.flatten())
+        parents.append(parent)
+        lists.append(pa.repeat(pa.scalar(number, pa.int64()), len(parent)))
+        places.append(pc.subtract(pa.arange(0, len(parent)), starts.take(parent)))
+    parent, number = pa.concat_arrays(parents), pa.concat_arrays(lists)
+    # the sort is stable, so the items of one list keep their order
+    order = pc.sort_indices(pc.add(pc.multiply(parent, len(paths)), number))
+    return NestedItems(
+        items=Members(pa.concat_arrays(items).take(order)),
+        parents=parent.take(order),
+        lists=number.take(order),
+        places=pa.concat_arrays(places).take(order),
+    )

@@ -1,62 +1,68 @@
-"""Whether what was read fast can be trusted: values that a fast way of reading takes though it should not."""
+"""Whether what pyarrow's JSON reader gives can be trusted: it accepts some values that it should not."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.flatten import lenient_json as tolerant
-from pipeline.flatten.members import Columns
-from pipeline.flatten.response_schema import EXTRA_MEMBER
+from pipeline.flatten import lenient_json
+from pipeline.flatten.members import Members
+from pipeline.flatten.response_schema import EXTRA_MEMBER, Answer
 from pipeline.model import Column, Origin, Table
 
 
-def is_plain(rows: Columns, table: Table) -> bool:
-    """Whether numbers are in range, and keys are there once.
+def can_be_trusted(items: Members, answer: Answer, bodies: Sequence[bytes]) -> bool:
+    """Whether texts are valid, numbers in range, keys there once, and no member is named as our own.
 
-    Looks at every column that is not of texts; ArrowInvalid if one holds what it cannot.
+    ArrowInvalid if a column holds what its type cannot.
     """
-    if not all(_is_in_range(rows[column.path], column) for column in table.of(Origin.MEMBER) if not _is_text(column)):
+    if not _is_utf8(items.items, bodies) or not _has_keys(items[answer.key]):
         return False
-    return all(tells_apart(rows[path]) for path in keys_of(table))
+    nested = [(Members(items[listed.path].flatten()), table) for table in answer.nested for listed in table.items]
+    return all(
+        rows[EXTRA_MEMBER].null_count == len(rows)
+        and all(_is_in_range(rows[column.path], column) for column in table.of(Origin.MEMBER))
+        and all(_tells_apart(rows[path]) for path in _own_keys(table))
+        for rows, table in [(items, answer.root), *nested]
+    )
 
 
-def has_no_extra(rows: Columns) -> bool:
-    """Whether nobody sent a member named as ours."""
-    return bool(rows[EXTRA_MEMBER].null_count == len(rows))
+def _is_utf8(items: pa.StructArray, bodies: Sequence[bytes]) -> bool:
+    """Whether all texts are valid; looked at only where a body has other bytes than ASCII, or escapes."""
+    if all(body.isascii() and b"\\" not in body for body in bodies):
+        return True
+    try:
+        items.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
-def is_looked_at(table: Table) -> bool:
-    """Whether there are columns whose values have to be looked at."""
-    return bool(keys_of(table)) or not all(_is_text(column) for column in table.of(Origin.MEMBER))
+def _own_keys(table: Table) -> Iterator[str]:
+    """Yield the members of a nested table's items that tell these apart, by their paths."""
+    for column in (table.column(name) for name in table.key) if table.is_nested else ():
+        if column.origin is Origin.MEMBER:
+            yield column.path
 
 
-def keys_of(table: Table) -> list[str]:
-    """Return the members of a nested table's items that tell these apart, by their paths."""
-    columns = [table.column(name) for name in table.key] if table.is_nested else []
-    return [column.path for column in columns if column.origin is Origin.MEMBER]
-
-
-def has_keys(keys: pa.Array) -> bool:
-    """Whether every key is there."""
+def _has_keys(keys: pa.Array) -> bool:
     return not keys.null_count and not bool(pc.any(pc.equal(keys, "")).as_py())
 
 
-def tells_apart(keys: pa.Array) -> bool:
-    """Whether every key is there, and only once."""
-    return has_keys(keys) and bool(pc.count_distinct(keys).as_py() == len(keys))
-
-
-def _is_text(column: Column) -> bool:
-    return bool(pa.types.is_string(column.type))
+def _tells_apart(keys: pa.Array) -> bool:
+    return _has_keys(keys) and bool(pc.count_distinct(keys).as_py() == len(keys))
 
 
 def _is_in_range(values: pa.Array, column: Column) -> bool:
+    """Whether numbers are finite, and instants are some that every calendar has."""
     if not pa.types.is_floating(values.type):
         return True  # its type is its range
     if not pc.all(pc.is_finite(values), min_count=0).as_py():
         return False
+    if not pa.types.is_timestamp(column.type):
+        return True
     bounds = pc.min_max(values)
     low, high = bounds["min"].as_py(), bounds["max"].as_py()
-    in_range = low is None or bool(low >= tolerant.MIN_SECONDS and high <= tolerant.MAX_SECONDS)
-    return in_range or not pa.types.is_timestamp(column.type)
+    return low is None or bool(low >= lenient_json.MIN_SECONDS and high <= lenient_json.MAX_SECONDS)

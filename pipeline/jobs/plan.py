@@ -13,7 +13,13 @@ from pipeline.extract.targets import Target
 from pipeline.lake import Lake, open_lake
 from pipeline.lake import run_record as record
 from pipeline.lake.run_record import Outcome
-from pipeline.model.page import DEFAULT_DETAILS, DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, Scope
+from pipeline.model.operations import (
+    DEFAULT_DETAILS,
+    DESCRIBE_PROJECT_VERSIONS,
+    DESCRIBE_PROJECTS,
+    DETAILS,
+)
+from pipeline.model.page import Scope
 from pipeline.settings import AwsSettings, Settings
 
 RECORDS = 200

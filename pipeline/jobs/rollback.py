@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.errors import LakeError, UsageError
-from pipeline.jobs.run_context import Result, conclude, writing
+from pipeline.jobs.run_context import Result, conclude, run_context
 from pipeline.lake import Lake, open_lake, snapshot
 from pipeline.lake import run_record as record
 from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord, text_of
@@ -23,7 +23,7 @@ def rollback(settings: Settings, snapshot_id: str | None) -> Result:
         known = _named(_earlier(lake, None)[:5])
         raise UsageError(f"{lake}: there is no snapshot {snapshot_id}. Newest first: {known}.")
     run = RunRecord.begin("rollback", {"snapshot": snapshot_id})
-    with writing(lake, run):
+    with run_context(lake, run):
         lake.sweep()
         pointer = lake.pointer()
         if pointer and snapshot_id == pointer.value:

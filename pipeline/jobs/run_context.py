@@ -36,7 +36,7 @@ class Result:
 
 
 @contextmanager
-def writing(lake: Lake, run: RunRecord) -> Iterator[None]:
+def run_context(lake: Lake, run: RunRecord) -> Iterator[None]:
     """Be the lake's one writer, and see to it that a run which ends in an error, or is stopped, leaves a record.
 
     If it is stopped when it has published, the next sync writes the record: the snapshot carries it.

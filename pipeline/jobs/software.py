@@ -1,4 +1,4 @@
-"""The software under reklake: versions against those it is made for, and whether botocore gives pages away early."""
+"""The software under reklake: the installed versions against those that it is made for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 
-from pipeline.extract import gives_bodies_early
 from pipeline.lake.installed import software
 from pipeline.model.finding import Finding, Level
 
@@ -19,15 +18,6 @@ _BOUND = re.compile(r"(>=|<=|==|!=|<|>)\s*(\d+(?:\.\d+)*)\Z")
 def examine() -> Iterator[Finding]:
     """Yield what is found."""
     yield from judged(software(), declared())
-    if gives_bodies_early():
-        yield Finding(Level.OK, "botocore", "gives pages away before it parses them")
-    else:
-        yield Finding(
-            Level.WARN,
-            "botocore",
-            "parses each page before it gives it away: a sync takes several times the CPU, with the same result",
-            "pip install --upgrade boto3 botocore",
-        )
 
 
 def declared() -> dict[str, str]:

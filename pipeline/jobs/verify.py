@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,16 +11,16 @@ import pyarrow.dataset as ds
 
 from pipeline import landing
 from pipeline.errors import LakeError
-from pipeline.flatten.effective_pages import Counting, PageHead, counting
 from pipeline.flatten.rebuild import Key, described, differences, rebuild, tables_of
+from pipeline.jobs.add_scope import batches
+from pipeline.jobs.landed_pages import LandedPages
 from pipeline.lake import Lake, snapshot
-from pipeline.lake.snapshot import MEND, Snapshot
+from pipeline.lake.snapshot import REMEDY, Snapshot
 from pipeline.landing import LandedScope
 from pipeline.model import tables_of_detail
-from pipeline.model.page import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS, RawPage
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
+from pipeline.model.page import RawPage
 
-BATCH_PAGES = 100
-"""Pages whose projects are compared at a time, so that memory stays flat."""
 RESOURCES = (("projects", "project_arn"), ("datasets", "dataset_arn"), ("project_versions", "project_version_arn"))
 """What details are asked about: tables, and the column with the ARN."""
 
@@ -57,16 +57,14 @@ def verify(lake: Lake) -> Report:
 
 
 def _verify_scope(published: Snapshot, landed: LandedScope, report: Report) -> None:
-    heads = [PageHead(**head) for head in landing.heads(landed.path)]
-    decided = counting(heads)
-    projects = _pages(landed, heads, decided, DESCRIBE_PROJECTS, {""})
+    pages = LandedPages(landed)
     rows = _rows(published, landed, DESCRIBE_PROJECTS)
-    _compare(DESCRIBE_PROJECTS, landed, projects, rows, decided.gone, report)
-    existing = {row["project_arn"] for row in rows["projects"]}
-    for batch in _batches(heads, existing):
-        pages = _pages(landed, heads, decided, DESCRIBE_PROJECT_VERSIONS, batch)
-        rows = _rows(published, landed, DESCRIBE_PROJECT_VERSIONS, batch)
-        _compare(DESCRIBE_PROJECT_VERSIONS, landed, pages, rows, frozenset(), report)
+    _compare(DESCRIBE_PROJECTS, landed, pages.of(DESCRIBE_PROJECTS), rows, pages.effective.gone, report)
+    existing = [row["project_arn"] for row in rows["projects"]]
+    for batch in batches(existing, pages.version_pages()):
+        rows = _rows(published, landed, DESCRIBE_PROJECT_VERSIONS, batch.projects)
+        listed = pages.of(DESCRIBE_PROJECT_VERSIONS, batch.projects)
+        _compare(DESCRIBE_PROJECT_VERSIONS, landed, listed, rows, frozenset(), report)
 
 
 def _verify_detail(
@@ -77,43 +75,14 @@ def _verify_detail(
     Those may be pages of an earlier run than the scope's; without any that `was_listed` there should be no row.
     """
     operation = DETAILS[detail]
-    heads = [PageHead(**head) for head in landing.heads(landed.path)] if was_listed else []
     existing = {arn for table, key in RESOURCES for arn in _read(published, landed, table, [key])[key].to_pylist()}
-    pages = _pages(landed, heads, counting(heads), operation, existing) if was_listed else []
-    _compare(operation, landed, pages, _rows(published, landed, operation), frozenset(), report)
-
-
-def _batches(heads: Iterable[PageHead], existing: set[str]) -> Iterator[set[str]]:
-    """Group the projects so that each group has about BATCH_PAGES pages; every existing project is in one."""
-    counts = dict.fromkeys(sorted(existing), 0)
-    for head in heads:
-        if head.operation == DESCRIBE_PROJECT_VERSIONS and head.project_arn in counts:
-            counts[head.project_arn] += 1
-    batch: set[str] = set()
-    size = 0
-    for arn, pages in counts.items():
-        batch.add(arn)
-        size += pages
-        if size >= BATCH_PAGES:
-            yield batch
-            batch, size = set(), 0
-    if batch:
-        yield batch
-
-
-def _pages(
-    landed: LandedScope, heads: list[PageHead], decided: Counting, operation: str, arns: Container[str]
-) -> list[RawPage]:
-    """Return the pages that count, of one operation that was asked about these ARNs."""
-    found = landing.pages(
-        landed.path,
-        lambda at: heads[at].operation == operation and heads[at].source[1] in arns and decided.counts(heads[at]),
-    )
-    return sorted(found, key=lambda page: (page.resource_arn or page.project_arn, page.page_number))
+    pages = LandedPages(landed).of(operation) if was_listed else []
+    about_existing = [page for page in pages if page.resource_arn in existing]
+    _compare(operation, landed, about_existing, _rows(published, landed, operation), frozenset(), report)
 
 
 def _rows(
-    published: Snapshot, landed: LandedScope, operation: str, project_arns: set[str] | None = None
+    published: Snapshot, landed: LandedScope, operation: str, project_arns: Sequence[str] | None = None
 ) -> dict[str, list[dict[str, Any]]]:
     root, nested = tables_of(operation)
     return {
@@ -126,15 +95,15 @@ def _read(
     landed: LandedScope,
     table: str,
     columns: list[str] | None,
-    project_arns: set[str] | None = None,
+    project_arns: Sequence[str] | None = None,
 ) -> pa.Table:
     wanted = (ds.field("account_id") == landed.scope.account_id) & (ds.field("region") == landed.scope.region)
     if project_arns is not None:
-        wanted &= ds.field("project_arn").isin(sorted(project_arns))
+        wanted &= ds.field("project_arn").isin(list(project_arns))
     try:
         return ds.dataset(published.file(table), format="parquet").to_table(columns=columns, filter=wanted)
     except (OSError, pa.ArrowException) as error:
-        raise LakeError(f"{published.lake}: snapshot {published.id}: cannot be read: {error}; {MEND}.") from error
+        raise LakeError(f"{published.lake}: snapshot {published.id}: cannot be read: {error}; {REMEDY}.") from error
 
 
 def _compare(
@@ -150,7 +119,7 @@ def _compare(
     tabled = {tuple(row[name] for name in root.key) for row in rows[root.name]}
     rebuilt = rebuild(operation, rows)
     listed: dict[Key, tuple[str, Any]] = {}
-    for page in pages:
+    for page in sorted(pages, key=lambda page: (page.resource_arn or page.project_arn, page.page_number)):
         report.pages += 1
         where = page.describe(landed.scope)
         for key, description in described(page):

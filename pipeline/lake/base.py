@@ -1,24 +1,35 @@
-"""What every kind of storage promises: named files that appear whole, and one pointer that moves only if unmoved."""
+"""What every kind of storage promises: named files that appear whole, and one pointer that is swapped atomically."""
 
 from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 POINTER = "CURRENT"
 """The one file that changes; every other is written once and never again."""
+SNAPSHOTS, RAW, RUNS, EVIDENCE = "snapshots", "raw", "runs", "evidence"
+FOLDERS = frozenset({SNAPSHOTS, RAW, RUNS, EVIDENCE})
+"""The lake's own folders; others may have folders of theirs beside them."""
 HASH_CHUNK = 1 << 20
 
 
 @dataclass(slots=True)
 class NewFolder:
-    """A folder in the making; set `is_wanted` to False to have it thrown away after all."""
+    """A folder that is being written under `path`; set `is_wanted` to False to have it thrown away after all."""
 
     path: Path
     is_wanted: bool = True
+    links: dict[str, str] = field(default_factory=dict)
+
+    def link(self, source: str, name: str) -> None:
+        """Have a file of the lake (`source`) appear in this folder as `name` (which may have slashes), by `Lake.link`.
+
+        The link is made when the folder gets its name; until then it is not under `path`.
+        """
+        self.links[name] = source
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,7 @@ class Facts:
 class Lake(ABC):
     """A lake's storage. Names are relative, with slashes (`snapshots/<id>/manifest.json`), and never hidden.
 
-    Files are immutable: a name is written once, so what was fetched stays true. A method raises LakeError when the
+    Files are immutable: a name is written once, so a fetched copy stays valid. A method raises LakeError when the
     storage cannot be reached or denies it, FileNotFoundError when the name is not there, UsageError when there are no
     credentials for it; trouble with this machine's disk comes as OSError.
     """
@@ -78,15 +89,19 @@ class Lake(ABC):
 
     @abstractmethod
     def new_file(self, name: str) -> AbstractContextManager[Path]:
-        """Give a temporary path to write to; when the block ends the file has its name, on any error it is gone."""
+        """Give a temporary path to write to; when the block ends the file gets its name, on any error it is removed."""
 
     @abstractmethod
     def new_folder(self, name: str) -> AbstractContextManager[NewFolder]:
-        """Give a temporary folder; when the block ends it has its name, on any error or if unwanted it is gone."""
+        """Give a temporary folder; when the block ends it gets its name, on any error or if unwanted it is removed."""
 
     @abstractmethod
-    def copy(self, old: str, new: str) -> None:
-        """Give a file a second name, under which it stays when the first is removed."""
+    def link(self, source: str, target: str) -> None:
+        """Make a file appear under a second name without writing its bytes again; it stays when the first is removed.
+
+        A folder makes a hard link (a copy where the file system has none), S3 copies the object itself.
+        FileNotFoundError if there is no such file.
+        """
 
     @abstractmethod
     def remove(self, name: str) -> None:
@@ -120,7 +135,7 @@ class Lake(ABC):
         """Remove the leftovers, and return their names."""
 
     def forget(self, name: str) -> None:  # noqa: B027  # only a mirror has anything to forget
-        """Let go of this machine's copy of a file that is stored elsewhere, so that it is fetched again."""
+        """Drop this machine's copy of a file that is stored elsewhere, so that it is fetched again."""
 
     @abstractmethod
     def size(self, name: str) -> int:

@@ -1,66 +1,48 @@
-"""A bucket's objects through one boto3 client: calls that are tried again, and answers that are checked."""
+"""The calls that a lake makes on its S3 bucket, through one boto3 client."""
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
+import boto3
 import botocore.exceptions as aws
+import botocore.session
 from boto3.s3.transfer import TransferConfig, create_transfer_manager
+from botocore.config import Config
+from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
-from pipeline.errors import LakeError
-from pipeline.lake.s3_client import THREADS, make_client, own_endpoint
-from pipeline.lake.s3_failures import broken, can_pass, code_of, explain, explained, is_denied, was_turned_away
+from pipeline.errors import LakeError, UsageError
+from pipeline.lake.s3_failures import DENIED, UNSUPPORTED, code_of, explain, explained, remedy_of, status_of
 
-ROUNDS, ROUND_DELAY = 6, 0.5
-"""Times that this is begun again, and seconds before the second, less a random part; each later wait is twice
-as long. botocore's retries draw on a budget of the client, which sixteen threads use up in a second of trouble."""
-BODY_ATTEMPTS = 5
-"""For a body that breaks off; botocore does not try that again by itself."""
-BODY_DELAY = 0.1
-"""Seconds before the second of them; each later wait is twice as long."""
+ATTEMPTS = 8
+"""Of one call by botocore, the first included; the waits between them add up to two minutes at most.
+
+Its standard mode has a budget of retries for the whole client, which sixteen threads use up in a second of trouble; its
+legacy mode has none.
+"""
+BODY_DELAYS = (0.1, 0.2, 0.4, 0.8)
+"""Seconds between attempts to get a whole body: botocore does not retry what breaks off after the headers."""
+CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
+THREADS = 16
+"""Files that are fetched, or sent, at the same time."""
 CHUNK = 1 << 20
-BATCH = 1000
+DELETE_BATCH = 1000
 """Keys that one DeleteObjects takes (S3's limit)."""
 
-_TORN = (
-    aws.IncompleteReadError,
-    aws.ResponseStreamingError,
-    aws.ReadTimeoutError,
-    aws.FlexibleChecksumError,
-    HTTPError,
-    ConnectionError,
-    TimeoutError,
-)
-"""What reading a body raises when it breaks off, or is not what was uploaded."""
-
-
-T = TypeVar("T")
 _TRANSFER = TransferConfig(max_concurrency=THREADS, preferred_transfer_client="classic")
 """The other client that boto3 may choose for transfers knows none of the settings made here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """An object's body while it is read: `chunks` raise when it breaks off."""
-
-    tag: str
-    chunks: Iterator[bytes]
-
-
-@dataclass(slots=True)
-class Listing:
-    """What stands directly under a prefix: the objects' names and sizes in bytes, and the names of the "folders"."""
-
-    files: dict[str, int] = field(default_factory=dict)
-    folders: set[str] = field(default_factory=set)
+_TORN = (aws.HTTPClientError, aws.IncompleteReadError, aws.FlexibleChecksumError, ResponseParserError, HTTPError)
+"""Raised by reading a body that breaks off, or is not what was uploaded."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +54,11 @@ class Upload:
     begun_at: datetime
 
 
-class _TornError(Exception):
-    """The body broke off; it can be asked for again."""
-
-    def __init__(self, cause: Exception) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
-
-
 class Bucket:
-    """The calls a lake needs, on keys of one bucket.
+    """A bucket's objects, by key.
 
-    Raises LakeError (denied, no bucket, cannot be reached), UsageError (no credentials, no such profile), and
-    FileNotFoundError for an object that is not there.
+    Methods raise LakeError (denied, no bucket, cannot be reached), UsageError (no credentials, no such profile), and
+    FileNotFoundError for an object that is not there. botocore retries the calls.
     """
 
     def __init__(self, name: str, profile: str | None = None) -> None:
@@ -93,78 +67,64 @@ class Bucket:
 
     @cached_property
     def client(self) -> Any:
-        """The client, made at first use."""
-        return make_client(f"s3://{self.name}", self._profile)
+        """The boto3 client, made at first use."""
+        return _make_client(self._profile)
 
     @property
     def endpoint(self) -> str:
-        """The URL of an endpoint of one's own; empty for AWS, where a bucket's name is enough."""
-        return own_endpoint(self.client)
+        """The URL of an endpoint that is not AWS's; empty for AWS, where a bucket's name is enough."""
+        url = str(self.client.meta.endpoint_url)
+        host = urlsplit(url).hostname or ""
+        return "" if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) else url
 
     def holds_any(self, prefix: str) -> bool:
         """Whether there is any key under a prefix."""
-        return "Contents" in self._ask("list_objects_v2", prefix, proof="Name", Prefix=prefix, MaxKeys=1)
+        return "Contents" in self._list(prefix, PaginationConfig={"MaxItems": 1, "PageSize": 1})[0]
 
-    def listing(self, prefix: str) -> Listing:
-        """List what stands directly under a prefix that ends with a slash (or is empty)."""
-        found = Listing()
-        for page in self._pages(Prefix=prefix, Delimiter="/"):
-            for item in page.get("Contents", ()):
-                found.files[item["Key"].removeprefix(prefix)] = int(item["Size"])
-            for item in page.get("CommonPrefixes", ()):
-                found.folders.add(item["Prefix"].removeprefix(prefix).removesuffix("/"))
+    def entries(self, prefix: str) -> dict[str, int | None]:
+        """Return the names directly under a prefix, with sizes in bytes, None for "folders".
+
+        The prefix is empty, or ends with a slash.
+        """
+        found: dict[str, int | None] = {}
+        for page in self._list(prefix, Delimiter="/"):
+            found |= {item["Key"].removeprefix(prefix): item["Size"] for item in page.get("Contents", ())}
+            found |= {item["Prefix"][len(prefix) : -1]: None for item in page.get("CommonPrefixes", ())}
         return found
 
-    def keys(self, prefix: str) -> list[str]:
-        """List every key that begins with the prefix."""
-        return [found["Key"] for page in self._pages(Prefix=prefix) for found in page.get("Contents", ())]
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Return every key that begins with the prefix, and the object's size in bytes."""
+        return {item["Key"]: item["Size"] for page in self._list(prefix) for item in page.get("Contents", ())}
 
-    def size(self, key: str) -> int:
-        """Return the bytes of an object, or of all under a prefix that ends with a slash; 0 if there is none."""
-        found = (item for page in self._pages(Prefix=key) for item in page.get("Contents", ()))
-        return sum(int(item["Size"]) for item in found if item["Key"] == key or key.endswith("/"))
+    def read(self, key: str, take: Callable[[str, Iterator[bytes]], T]) -> T:
+        """Return what `take` makes of the object's ETag and the chunks of its body.
 
-    def read(self, key: str, take: Callable[[Content], T]) -> T:
-        """Return what `take` makes of the object's body; it is called again, from the start, when a body breaks off.
-
-        One plain GET: the length is checked and, where the upload recorded a checksum of the whole, that too. (A
-        download in ranges is checked by length only.)
+        It is called again, from the first chunk, when the body breaks off. This is one plain GET: its length is checked
+        and, where the upload recorded a checksum of the whole, that too. (A download in ranges is checked by length
+        only.)
         """
-        for attempt in range(BODY_ATTEMPTS):
+
+        def attempt() -> T:
             answer = self._call("get_object", key, Key=key)
-            try:
-                return take(Content(answer["ETag"], _chunks(answer)))
-            except _TornError as error:
-                if attempt == BODY_ATTEMPTS - 1:
-                    raise explain(error.cause, self.url(key)) from error.cause
-                time.sleep(BODY_DELAY * 2**attempt)
-            finally:
-                answer["Body"].close()
-        raise AssertionError  # pragma: no cover
+            with closing(answer["Body"]) as body:
+                return take(answer["ETag"], iter(lambda: body.read(CHUNK), b""))
 
-    def download(self, key: str, path: Path) -> None:
-        """Write an object to a path."""
+        return self._whole(key, attempt)
 
-        def write(content: Content) -> None:
-            with path.open("wb") as file:
-                file.writelines(content.chunks)
+    def store(self, files: Mapping[str, Path] | None = None, copies: Mapping[str, str] | None = None) -> None:
+        """Upload files, and have S3 copy objects, each under the key that names it: side by side, large ones in parts.
 
-        self.read(key, write)
-
-    def upload(self, files: Mapping[str, Path]) -> None:
-        """Upload files side by side, large ones in parts."""
-        missing = dict(files)
-
-        def send() -> None:
-            with create_transfer_manager(self.client, _TRANSFER) as manager:  # on an error it cancels the others
-                futures = {key: manager.upload(str(path), self.name, key) for key, path in missing.items()}
-                for key, future in futures.items():
-                    with explained(self.url(key)):
-                        future.result()
-                    del missing[key]
-
-        if missing:
-            _patiently(send)
+        On an error what is not yet stored is cancelled, and what is stored stays.
+        """
+        if not files and not copies:
+            return
+        with create_transfer_manager(self.client, _TRANSFER) as manager:
+            transfers = [(key, manager.upload(str(path), self.name, key)) for key, path in (files or {}).items()]
+            for key, source in (copies or {}).items():
+                transfers.append((source, manager.copy({"Bucket": self.name, "Key": source}, self.name, key)))
+            for key, transfer in transfers:
+                with explained(self.url(key)):
+                    transfer.result()
 
     def put_if(self, key: str, body: bytes, tag: str | None) -> bool:
         """Write a small object if it still has this ETag, or is not there for None; False if S3 says otherwise.
@@ -176,57 +136,44 @@ class Bucket:
         try:
             self._call("put_object", key, Key=key, Body=body, ContentType="text/plain", **condition)
         except LakeError as error:
-            if isinstance(error.__cause__, aws.ClientError) and was_turned_away(error.__cause__):
+            if status_of(error.__cause__) in {409, 412} or code_of(error.__cause__) == "NoSuchKey":
                 return False
             raise
         return True
 
-    def copy(self, old: str, new: str) -> None:
-        """Copy an object within the bucket, a large one in parts."""
-
-        def send() -> None:
-            with explained(self.url(old)), create_transfer_manager(self.client, _TRANSFER) as manager:
-                manager.copy({"Bucket": self.name, "Key": old}, self.name, new).result()
-
-        _patiently(send)
-
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; those that are not there count as deleted. LakeError names the first that stayed."""
-        for start in range(0, len(keys), BATCH):
-            batch = keys[start : start + BATCH]
+        for start in range(0, len(keys), DELETE_BATCH):
+            batch = keys[start : start + DELETE_BATCH]
             wanted = {"Objects": [{"Key": key} for key in batch], "Quiet": True}
-            answer = self._ask("delete_objects", batch[0], Delete=wanted)
-            for stayed in answer.get("Errors", ()):
-                where = self.url(str(stayed.get("Key", batch[0])))
-                raise explain(aws.ClientError({"Error": stayed}, "DeleteObjects"), where)
+            answer = self._call("delete_objects", batch[0], Delete=wanted)
+            for failure in answer.get("Errors", ()):
+                where = self.url(str(failure.get("Key", batch[0])))
+                raise explain(aws.ClientError({"Error": failure}, "DeleteObjects"), where)
 
-    def uploads(self, prefix: str) -> Iterator[Upload]:
-        """Yield the incomplete uploads under a prefix; none if these credentials, or this service, cannot tell.
+    def uploads(self, prefix: str) -> list[Upload]:
+        """List the incomplete uploads under a prefix; none if these credentials, or this service, cannot tell.
 
         They are housekeeping, which a lifecycle rule of the bucket can do as well: no reason to fail.
         """
-        marker: dict[str, str] = {}
-        while True:
-            try:
-                page = self._ask("list_multipart_uploads", prefix, Prefix=prefix, **marker)
-            except LakeError as error:
-                if is_denied(error.__cause__):
-                    return
-                raise
-            for found in page.get("Uploads", ()):
-                yield Upload(found["Key"], found["UploadId"], found["Initiated"])
-            if not page.get("IsTruncated"):
-                return
-            marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+        try:
+            with explained(self.url(prefix)):
+                pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.name, Prefix=prefix)
+                found = [upload for page in pages for upload in page.get("Uploads", ())]
+        except LakeError as error:
+            if remedy_of(error.__cause__) in {DENIED, UNSUPPORTED}:
+                return []
+            raise
+        return [Upload(upload["Key"], upload["UploadId"], upload["Initiated"]) for upload in found]
 
     def abort(self, upload: Upload) -> bool:
         """Throw an incomplete upload away, if it is still there; False if these credentials may not."""
         try:
             self._call("abort_multipart_upload", upload.key, Key=upload.key, UploadId=upload.id)
         except LakeError as error:
-            if is_denied(error.__cause__):
+            if remedy_of(error.__cause__) in {DENIED, UNSUPPORTED}:
                 return False
-            if not (isinstance(error.__cause__, aws.ClientError) and code_of(error.__cause__) == "NoSuchUpload"):
+            if code_of(error.__cause__) != "NoSuchUpload":
                 raise
         return True
 
@@ -234,60 +181,57 @@ class Bucket:
         """Name a key, for messages."""
         return f"s3://{self.name}/{key}"
 
-    def _pages(self, **parameters: Any) -> Iterator[dict[str, Any]]:
-        token: dict[str, str] = {}
-        while True:
-            page = self._ask("list_objects_v2", parameters["Prefix"], proof="Name", **parameters, **token)
-            yield page
-            if not page.get("IsTruncated"):
-                return
-            token = {"ContinuationToken": page["NextContinuationToken"]}
+    def _list(self, prefix: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Return the pages of a listing, at least one.
 
-    def _ask(self, operation: str, key: str, *, proof: str = "", **parameters: Any) -> dict[str, Any]:
-        """Call an operation, and again when its answer is empty.
-
-        botocore tries a body that is no XML again, but reads an empty one as an answer without members: a listing
-        would seem to have come to its end. So a member that every true answer has (`proof`) must be there.
+        botocore retries a body that is no XML, but reads an empty one as an answer without members, and ends a listing
+        that names no next page: part of a listing would pass for the whole. So each page is checked.
         """
-        for attempt in range(BODY_ATTEMPTS):
-            answer = self._call(operation, key, **parameters)
-            if not proof or proof in answer:
-                return answer
-            time.sleep(BODY_DELAY * 2**attempt)
-        raise broken(self.url(key))
+
+        def attempt() -> list[dict[str, Any]]:
+            with explained(self.url(prefix)):
+                paginator = self.client.get_paginator("list_objects_v2")
+                pages = list(paginator.paginate(Bucket=self.name, Prefix=prefix, **parameters))
+            for page in pages:
+                if "Name" not in page or (page.get("IsTruncated") and "NextContinuationToken" not in page):
+                    raise ResponseParserError("a page of a listing is not whole")
+            return pages
+
+        return self._whole(prefix, attempt)
+
+    def _whole(self, key: str, attempt: Callable[[], T]) -> T:
+        """Return what `attempt` makes of an answer, and attempt again when that turns out not to be whole."""
+        for delay in BODY_DELAYS:
+            with suppress(*_TORN):
+                return attempt()
+            time.sleep(delay)
+        with explained(self.url(key)):
+            return attempt()
 
     def _call(self, operation: str, key: str, **parameters: Any) -> dict[str, Any]:
         """Call an operation; `key` is for messages."""
-
-        def call() -> dict[str, Any]:
-            with explained(self.url(key)):
-                answer: dict[str, Any] = getattr(self.client, operation)(Bucket=self.name, **parameters)
-                return answer
-
-        return _patiently(call)
+        with explained(self.url(key)):
+            answer: dict[str, Any] = getattr(self.client, operation)(Bucket=self.name, **parameters)
+            return answer
 
 
-def _patiently(call: Callable[[], T]) -> T:
-    """Call again after a while, when what botocore gave up on can pass."""
-    for number in range(ROUNDS):
-        try:
-            return call()
-        except LakeError as error:
-            if number == ROUNDS - 1 or not can_pass(error.__cause__):
-                raise
-        time.sleep(ROUND_DELAY * 2**number * random.uniform(0.5, 1))  # noqa: S311  # spreads the threads, no secret
-    raise AssertionError  # pragma: no cover
+def _make_client(profile: str | None) -> Any:
+    """Return a client with the profile's credentials, or those that boto3 finds.
 
-
-def _chunks(answer: Mapping[str, Any]) -> Iterator[bytes]:
-    """Yield an answer's body; _TornError if it breaks off or has another length than was announced."""
-    size = 0
+    The region is the session's. A bucket in another region is found all the same: botocore follows S3's redirect, and
+    remembers it. UsageError if the configuration cannot be used.
+    """
+    config = Config(
+        retries={"mode": "legacy", "total_max_attempts": ATTEMPTS},
+        max_pool_connections=2 * THREADS,
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        user_agent_extra="reklake",
+    )
     try:
-        while chunk := answer["Body"].read(CHUNK):
-            size += len(chunk)
-            yield chunk
-    except _TORN as error:
-        raise _TornError(error) from error
-    expected = answer.get("ContentLength", size)
-    if size != expected:
-        raise _TornError(aws.IncompleteReadError(actual_bytes=size, expected_bytes=expected))
+        return boto3.Session(profile_name=profile).client("s3", config=config)
+    except aws.ProfileNotFound as error:
+        known = ", ".join(botocore.session.Session(profile="default").available_profiles) or "none"
+        raise UsageError(f"{error}. Profiles on this machine: {known}.") from error
+    except (aws.BotoCoreError, ValueError) as error:
+        raise UsageError(f"The AWS configuration cannot be used: {str(error).rstrip('.')}.") from error

@@ -1,4 +1,4 @@
-"""A lake in a local folder: written beside, synced to disk, renamed; one writer at a time by the kernel's lock."""
+"""A lake in a local folder: written under a temporary name, synced to disk, renamed; one writer at a time by flock."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import BusyError
-from pipeline.lake.base import POINTER, Facts, Lake, NewFolder, Pointer, sha256
+from pipeline.lake.base import POINTER, RAW, Facts, Lake, NewFolder, Pointer, sha256
 
 LOCK = ".lock"
 TEMPORARY = ".*.tmp*"
-"""Names of what is being written; `.<name>.<process>.tmp` beside where it will be."""
+"""Names of what is being written: `.<name>.<process>.tmp`, in the folder where it will be."""
 PROBE_SECONDS = 0.05
-"""How long `holder` may keep a writer from the lock, at the very most."""
+"""How long another process's `holder` may have the lock, at the very most."""
 
 
 class LocalLake(Lake):
@@ -64,51 +64,50 @@ class LocalLake(Lake):
     def new_file(self, name: str) -> Iterator[Path]:
         path = self.root / name
         make_folder(path.parent)
-        beside = _beside(path)
+        temporary = _temporary(path)
         try:
-            yield beside
-            sync(beside)
-            beside.replace(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+            yield temporary
+            sync(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)  # also where both are links to the same file: then it is not renamed
         sync(path.parent)
 
     @contextmanager
     def new_folder(self, name: str) -> Iterator[NewFolder]:
         path = self.root / name
         make_folder(path.parent)
-        beside = _beside(path)
-        beside.mkdir()
+        temporary = _temporary(path)
+        temporary.mkdir()
         try:
-            new = NewFolder(beside)
+            new = NewFolder(temporary)
             yield new
             if new.is_wanted:
-                for folder, _, files in os.walk(beside, topdown=False):
+                for target, source in new.links.items():
+                    (temporary / target).parent.mkdir(parents=True, exist_ok=True)
+                    _link(self.fetch(source), temporary / target)
+                for folder, _, files in os.walk(temporary, topdown=False):
                     for file in files:
                         sync(Path(folder) / file)
                     sync(Path(folder))
-                beside.rename(path)
+                temporary.rename(path)
                 sync(path.parent)
         finally:
-            if beside.exists():
-                shutil.rmtree(beside)
+            if temporary.exists():
+                shutil.rmtree(temporary)
 
-    def copy(self, old: str, new: str) -> None:
-        source = self.fetch(old)
-        with self.new_file(new) as path:
-            try:
-                path.hardlink_to(source)  # files are immutable, so one content may have two names
-            except OSError:  # not every file system has hard links
-                shutil.copyfile(source, path)
+    def link(self, source: str, target: str) -> None:
+        path = self.fetch(source)
+        with self.new_file(target) as temporary:
+            _link(path, temporary)
 
     def remove(self, name: str) -> None:
         path = self.root / name
         if path.is_dir() and not path.is_symlink():
-            # out of sight first: a reader sees a snapshot whole or not at all, even if the removal is cut short
-            beside = _beside(path)
-            path.rename(beside)
-            shutil.rmtree(beside)
+            # renamed first: a reader sees a snapshot whole or not at all, even if the removal is cut short
+            temporary = _temporary(path)
+            path.rename(temporary)
+            shutil.rmtree(temporary)
         else:
             path.unlink(missing_ok=True)
         with suppress(FileNotFoundError):
@@ -124,7 +123,7 @@ class LocalLake(Lake):
 
     def point(self, value: str, seen: Pointer | None) -> None:
         if self.pointer() != seen:
-            raise BusyError(f"{self}: something else moved CURRENT meanwhile. Nothing was published; run again.")
+            raise BusyError(f"{self}: another process moved CURRENT meanwhile. Nothing was published; run again.")
         self.write_text(POINTER, value + "\n")
 
     @contextmanager
@@ -133,11 +132,11 @@ class LocalLake(Lake):
         descriptor = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             if not _lock(descriptor) and not _lock_again(descriptor):
-                raise BusyError(f"{self}: is in use: {_told(descriptor)}. Run again when that has ended.")
-            _tell(descriptor, run_id)
+                raise BusyError(f"{self}: is in use: {_holder_of(descriptor)}. Run again when that has ended.")
+            _write_holder(descriptor, run_id)
             yield
         finally:
-            os.close(descriptor)  # the kernel lets go of the lock, as it does when the process dies
+            os.close(descriptor)  # which releases the lock, as the kernel does when the process dies
 
     def holder(self) -> str | None:
         try:
@@ -145,12 +144,12 @@ class LocalLake(Lake):
         except FileNotFoundError:
             return None
         try:
-            return None if _lock(descriptor, kind=fcntl.LOCK_SH) else _told(descriptor)
+            return None if _lock(descriptor, kind=fcntl.LOCK_SH) else _holder_of(descriptor)
         finally:
             os.close(descriptor)
 
     def leftovers(self) -> list[str]:
-        folders = [self.root, *self.root.glob("*"), *self.root.glob("raw/*")]
+        folders = [self.root, *self.root.glob("*"), *self.root.glob(f"{RAW}/*")]
         found = [path for folder in folders for path in folder.glob(TEMPORARY)]
         return sorted(str(path.relative_to(self.root)) for path in found)
 
@@ -182,18 +181,25 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _beside(path: Path) -> Path:
+def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)  # files are immutable, so two names may share the bytes
+    except OSError:  # not every file system has hard links, or has any left
+        shutil.copyfile(source, target)
+
+
 def _lock_again(descriptor: int) -> bool:
-    """Try once more: it may only have been `holder`, looking."""
+    """Try once more: it may only have been another process's `holder` that looked."""
     time.sleep(PROBE_SECONDS)
     return _lock(descriptor)
 
 
 def _lock(descriptor: int, *, kind: int = fcntl.LOCK_EX) -> bool:
-    """Take the lock if nobody has it; those who only look share it (over NFS the other kind needs a writable file)."""
+    """Take the lock if it is free; `holder` shares it (over NFS the exclusive kind needs a writable file)."""
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -201,7 +207,7 @@ def _lock(descriptor: int, *, kind: int = fcntl.LOCK_EX) -> bool:
     return True
 
 
-def _tell(descriptor: int, run_id: str) -> None:
+def _write_holder(descriptor: int, run_id: str) -> None:
     holder = {
         "run_id": run_id,
         "host": socket.gethostname(),
@@ -212,7 +218,7 @@ def _tell(descriptor: int, run_id: str) -> None:
     os.pwrite(descriptor, json.dumps(holder).encode(), 0)
 
 
-def _told(descriptor: int) -> str:
+def _holder_of(descriptor: int) -> str:
     try:
         holder = json.loads(os.pread(descriptor, 4096, 0))
         return f"run {holder['run_id']} on {holder['host']}, process {holder['process']}, since {holder['since']}"

@@ -1,4 +1,4 @@
-"""The folder on this machine that holds what was fetched from a lake elsewhere, shared by all processes of a user."""
+"""The folder on this machine for what was fetched from a lake elsewhere, shared by all processes of a user."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.errors import LakeError, UsageError
+from pipeline.lake.base import RAW, SNAPSHOTS
 
 CACHE = "REKLAKE_CACHE"
-SNAPSHOTS, RAW = "snapshots", "raw"
 TEMPORARY = ".tmp"
-"""The folder of what is being written: `<machine>-<process>-<random>`, renamed to its place when it is whole."""
-UNTOUCHED = 24 * 60 * 60
-"""Seconds after which a snapshot or a run's raw pages that nobody asked for are dropped; they can be fetched again."""
+"""The folder of what is being written: `<machine>-<process>-<random>`, renamed when it is whole."""
+UNUSED_SECONDS = 24 * 60 * 60
+"""A snapshot, or a run's raw pages, that nobody asked for in this time are dropped; they can be fetched again."""
 PRIVATE = 0o700
-READABLE = 60
-"""Characters of a mirror's name that are for people; a hash tells the rest."""
+LABEL_CHARACTERS = 60
+"""Of a mirror's name, for people; a hash makes the name unique."""
 
 
 class Mirror:
-    """Files by the names they have in the lake. A name is written once, so a file that is there is right.
+    """Files by the names they have in the lake. A name is written once, so a file that is here is valid.
 
-    `identity` tells this lake from every other (endpoint, bucket, prefix); `label` is how people call it. The folder
-    is made when it is first asked for. Errors of this machine's disk come as OSError.
+    `identity` tells this lake from every other (endpoint, bucket, prefix); `label` is its name for people. The folder
+    is made when it is first needed. Errors of this machine's disk come as OSError.
     """
 
     def __init__(self, label: str, identity: Callable[[], str]) -> None:
@@ -45,7 +45,7 @@ class Mirror:
     def root(self) -> Path:
         """The mirror's folder, made and writable; UsageError if $REKLAKE_CACHE, LakeError if no place, can be used."""
         digest = hashlib.sha256(self._identity().encode()).hexdigest()[:12]
-        name = f"{re.sub(r'[^A-Za-z0-9.-]+', '_', self._label)[:READABLE]}-{digest}"
+        name = f"{re.sub(r'[^A-Za-z0-9.-]+', '_', self._label)[:LABEL_CHARACTERS]}-{digest}"
         if chosen := os.environ.get(CACHE):
             root = Path(chosen).expanduser() / name
             try:
@@ -69,77 +69,83 @@ class Mirror:
             ) from error
         return root
 
-    def place(self, name: str) -> Path:
-        """Return where a file or folder of the lake stands here; LakeError for a name that leads elsewhere."""
-        check(name)
+    def path(self, name: str) -> Path:
+        """Return the path of a file or folder of the lake; LakeError for a name that leads out of the mirror."""
+        check_name(name)
         return self.root / name
 
     def temporary(self) -> Path:
         """Return a new path to write to, of this process."""
         return self.root / TEMPORARY / f"{_machine()}-{os.getpid()}-{secrets.token_hex(8)}"
 
-    def give(self, temporary: Path, name: str) -> None:
-        """Give what was written, a file or a folder, its name."""
-        place = self.place(name)
+    def add(self, temporary: Path, name: str) -> None:
+        """Rename a file or a folder that was written, so that it has its name."""
+        path = self.path(name)
         if temporary.is_dir():
             self.drop(name)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        temporary.replace(place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(path)
+
+    def link(self, name: str, target: Path) -> None:
+        """Link a file to another path of the mirror, if it is here; what is not linked can be fetched."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):
+            target.hardlink_to(self.path(name))
 
     def sizes(self, folder: str) -> dict[str, int]:
         """Return the names and sizes in bytes of the files directly in a folder."""
-        place = self.place(folder) if folder else self.root
         found = {}
         with suppress(FileNotFoundError, NotADirectoryError):
-            for path in place.iterdir():
+            for path in (self.path(folder) if folder else self.root).iterdir():
                 if path.is_file() and not path.name.startswith("."):
                     found[path.name] = path.stat().st_size
         return found
 
     def drop(self, name: str) -> None:
-        """Forget a file, or a folder with all that is in it, if it is here."""
-        place = self.place(name)
-        beside = self.temporary()
+        """Remove a file, or a folder with all that is in it, if it is here."""
+        temporary = self.temporary()
         with suppress(FileNotFoundError, NotADirectoryError):
-            place.rename(beside)  # out of sight at once: others see a folder whole or not at all
-        discard(beside)
+            self.path(name).rename(temporary)  # at once: other processes see a folder whole or not at all
+        discard(temporary)
 
     def touch(self, name: str) -> None:
-        """Note that a snapshot, or a run's raw pages, are in use: `name` is theirs or that of something in them."""
+        """Note that a snapshot, or a run's raw pages, are in use: `name` is the folder or something in it."""
         parts = name.split("/")
         if parts[0] in {SNAPSHOTS, RAW} and len(parts) > 1:
             with suppress(FileNotFoundError):
                 os.utime(self.root / parts[0] / parts[1])
 
-    def tidy(self, current: str | None) -> None:
+    def evict(self, current: str | None) -> None:
         """Drop the snapshots, but for the current one, and the raw pages that nobody has asked for in a day.
 
         What another process reads for longer than that is fetched again when it asks again.
         """
         for folder in (SNAPSHOTS, RAW):
             for path in [*(self.root / folder).glob("*")]:
-                with suppress(OSError):  # another process may be dropping it too; what stays, the next one drops
-                    if path.name != current and _is_older(path, UNTOUCHED):
+                with suppress(OSError):  # another process may be dropping it too; what stays goes the next time
+                    if path.name != current and _is_older(path, UNUSED_SECONDS):
                         self.drop(f"{folder}/{path.name}")
 
     def leftovers(self) -> list[Path]:
-        """Return what processes that are gone were writing: known by their number, on other machines by age."""
+        """Return what processes that died were writing: known by their number, on other machines by age."""
         found = []
         for path in (self.root / TEMPORARY).iterdir():
             machine, _, process = path.name.rpartition("-")[0].rpartition("-")
             if machine == _machine() and process.isdigit():
-                is_left = not _runs(int(process))
+                is_left = not _is_running(int(process))
             else:
-                is_left = _is_older(path, UNTOUCHED)
+                is_left = _is_older(path, UNUSED_SECONDS)
             if is_left:
                 found.append(path)
         return sorted(found)
 
 
-def check(name: str) -> None:
+def check_name(name: str) -> None:
     """Raise LakeError if this cannot be the name of a lake's file or folder: names come from manifests and listings."""
     if any(part in {"", ".", ".."} or "\0" in part for part in name.split("/")):
-        raise LakeError(f"{name!r} cannot be the name of a lake's file: whoever wrote it there has damaged the lake.")
+        raise LakeError(
+            f"{name!r} cannot be the name of a lake's file: the manifest or listing that has it is damaged."
+        )
 
 
 def discard(path: Path) -> None:
@@ -177,7 +183,7 @@ def _machine() -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "_", socket.gethostname())[:64]
 
 
-def _runs(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -32,7 +32,7 @@ class Outcome(StrEnum):
 
 @dataclass(slots=True)
 class DetailRecord:
-    """How one detail of a scope ended (model.page.DETAILS): what was asked about its resources, one by one.
+    """How one detail of a scope ended (model.operations.DETAILS): what was asked about its resources, one by one.
 
     Skipped is a detail that is not asked for by name and not permitted; a detail that did not complete keeps its last
     rows.
@@ -54,8 +54,7 @@ class ScopeRecord:
 
     `listed_at` is when the last page came of the listing that its published rows are from, to the instant at which the
     histories change; `resumed_from` is the run, if it was another one, that made that listing and did not live to
-    publish it. `descriptions` counts those of versions on all pages that came: more than `versions` if one stood on
-    two.
+    publish it.
     """
 
     account_id: str
@@ -74,7 +73,6 @@ class ScopeRecord:
     pages: int = 0
     projects: int = 0
     versions: int = 0
-    descriptions: int = 0
     unknown_members: int = 0
     seconds: float = 0.0
     details: list[DetailRecord] = field(default_factory=list)
@@ -236,5 +234,5 @@ def now() -> str:
 
 
 def text_of(instant: datetime) -> str:
-    """Return an instant as the records hold it: ISO 8601, UTC, microseconds."""
+    """Return an instant as the lake's JSON files hold it: ISO 8601, UTC, microseconds."""
     return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")

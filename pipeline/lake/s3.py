@@ -12,26 +12,23 @@ from hashlib import sha256
 from pathlib import Path
 
 from pipeline.errors import BusyError, LakeError, ReklakeError
-from pipeline.lake.base import POINTER, Facts, Lake, NewFolder, Pointer
-from pipeline.lake.bucket import Bucket, Content, Upload
-from pipeline.lake.mirror import RAW, SNAPSHOTS, Mirror, check, discard
-from pipeline.lake.s3_client import THREADS
+from pipeline.lake.base import FOLDERS, POINTER, SNAPSHOTS, Facts, Lake, NewFolder, Pointer
+from pipeline.lake.bucket import THREADS, Bucket, Upload
+from pipeline.lake.mirror import Mirror, check_name, discard
 
 MANIFEST = "manifest.json"
 """Uploaded last and deleted first: a snapshot's folder is whole when it has one."""
-OURS = frozenset({SNAPSHOTS, RAW, "runs", "evidence"})
-"""The lake's own folders; others may keep things of theirs in the same bucket."""
 ABANDONED = timedelta(days=1)
-"""Age at which an upload in parts counts as left by a writer that died."""
+"""Age at which an incomplete upload counts as left by a writer that died."""
 CONFLICT_ATTEMPTS, CONFLICT_DELAY = 6, 0.05
-"""For a write of the pointer that S3 turned away though nothing has moved it; each wait is twice the one before."""
+"""For a write of the pointer that S3 refuses though nothing has moved it; seconds, doubled after each attempt."""
 
 
 class S3Lake(Lake):
     """A lake in a bucket, under a prefix without slashes at its ends (or none).
 
-    The mirror (`root`) holds what was fetched or written here; files are immutable, so only the pointer is asked for
-    again. Snapshots and raw pages that nobody has asked for in a day leave the mirror when a newer one comes.
+    The mirror (`root`) has what was fetched or written here; files are immutable, so only the pointer is fetched again.
+    Snapshots and raw pages that nobody has asked for in a day leave the mirror when a newer snapshot comes.
     """
 
     is_local = False
@@ -54,21 +51,20 @@ class S3Lake(Lake):
         return self._bucket.holds_any(self._prefix)
 
     def entries(self, folder: str = "") -> list[str]:
-        found = self._bucket.listing(self._key(folder, is_folder=True))
-        return sorted(filter(_is_shown, found.files.keys() | found.folders))
+        return sorted(filter(_is_shown, self._bucket.entries(self._key(folder, is_folder=True))))
 
     def fetch(self, name: str) -> Path:
-        place = self._mirror.place(name)
-        if name == POINTER or not place.is_file():
+        path = self._mirror.path(name)
+        if name == POINTER or not path.is_file():
             self._download(name)
         self._mirror.touch(name)
-        return place
+        return path
 
     def fetch_folder(self, folder: str) -> Path:
-        """Fetch the files directly in a folder, side by side, unless they are here; forget those that went."""
+        """Fetch the files directly in a folder, side by side, unless they are here; drop those that have left S3."""
         before = self._mirror.sizes(folder)
-        found = self._bucket.listing(self._key(folder, is_folder=True)).files
-        stored = {name: size for name, size in found.items() if _is_shown(name)}
+        found = self._bucket.entries(self._key(folder, is_folder=True))
+        stored = {name: size for name, size in found.items() if size is not None and _is_shown(name)}
         # what was here before the listing was in S3 once: if it is not listed, somebody has removed it since
         for name in before.keys() - stored.keys():
             self._mirror.drop(_joined(folder, name))
@@ -79,14 +75,15 @@ class S3Lake(Lake):
                 for _ in pool.map(self._download, wanted):  # on an error the rest is not begun
                     pass
             if folder.startswith(f"{SNAPSHOTS}/"):
-                with suppress(LakeError):  # the snapshot is here; the mirror can wait
-                    self.tidy()
-        return self._mirror.place(folder) if folder else self.root
+                with suppress(LakeError):  # the snapshot is here; eviction can wait
+                    current = self.pointer()
+                    self._mirror.evict(current.value if current else None)
+        return self._mirror.path(folder) if folder else self.root
 
     def facts(self, name: str) -> Facts:
-        def measure(content: Content) -> Facts:
+        def measure(_: str, chunks: Iterator[bytes]) -> Facts:
             digest, size = sha256(), 0
-            for chunk in content.chunks:
+            for chunk in chunks:
                 digest.update(chunk)
                 size += len(chunk)
             return Facts(size, digest.hexdigest())
@@ -99,9 +96,9 @@ class S3Lake(Lake):
         temporary = self._mirror.temporary()
         try:
             yield temporary
-            with self._undone([self._key(name)]):
-                self._bucket.upload({self._key(name): temporary})
-                self._mirror.give(temporary, name)
+            with self._deleted_on_error([self._key(name)]):
+                self._bucket.store({self._key(name): temporary})
+                self._mirror.add(temporary, name)
         finally:
             discard(temporary)
 
@@ -114,32 +111,37 @@ class S3Lake(Lake):
             new = NewFolder(temporary)
             yield new
             if new.is_wanted:
-                files = {
-                    self._key(f"{name}/{path.relative_to(temporary).as_posix()}"): path
-                    for path in sorted(temporary.rglob("*"))
-                    if path.is_file()
-                }
-                last = self._key(f"{name}/{MANIFEST}")
-                with self._undone(list(files)):
-                    self._bucket.upload({key: path for key, path in files.items() if key != last})
-                    self._bucket.upload({key: path for key, path in files.items() if key == last})
-                    self._mirror.give(temporary, name)
+                self._upload_folder(new, name)
+                for target, source in new.links.items():
+                    self._mirror.link(source, temporary / target)
+                self._mirror.add(temporary, name)
         finally:
             discard(temporary)
 
+    def _upload_folder(self, new: NewFolder, name: str) -> None:
+        paths = [path for path in sorted(new.path.rglob("*")) if path.is_file()]
+        files = {self._key(f"{name}/{path.relative_to(new.path).as_posix()}"): path for path in paths}
+        copies = {self._key(f"{name}/{target}"): self._key(source) for target, source in new.links.items()}
+        manifest = self._key(f"{name}/{MANIFEST}")
+        with self._deleted_on_error([*files, *copies]):
+            self._bucket.store({key: path for key, path in files.items() if key != manifest}, copies)
+            self._bucket.store({key: path for key, path in files.items() if key == manifest})
+
+    def link(self, source: str, target: str) -> None:
+        self._bucket.store({}, {self._key(target): self._key(source)})
+        self._mirror.drop(target)
+
     def size(self, name: str) -> int:
-        return self._bucket.size(self._key(name)) + self._bucket.size(self._key(name, is_folder=True))
+        key = self._key(name)
+        found = self._bucket.sizes(key)
+        return sum(size for each, size in found.items() if each == key or each.startswith(f"{key}/"))
 
     def forget(self, name: str) -> None:
         self._mirror.drop(name)
 
-    def copy(self, old: str, new: str) -> None:
-        self._bucket.copy(self._key(old), self._key(new))
-        self._mirror.drop(new)
-
     def remove(self, name: str) -> None:
         """Remove a file, or all that is in a folder, its manifest first: half a snapshot is not taken for one."""
-        keys = [self._key(name), *self._bucket.keys(self._key(name, is_folder=True))]
+        keys = [self._key(name), *self._bucket.sizes(self._key(name, is_folder=True))]
         last = self._key(f"{name}/{MANIFEST}")
         if last in keys:
             self._bucket.delete([last])
@@ -150,8 +152,8 @@ class S3Lake(Lake):
     def pointer(self) -> Pointer | None:
         """Ask S3, never the mirror, what CURRENT names."""
 
-        def read(content: Content) -> Pointer:
-            return Pointer(b"".join(content.chunks).decode("utf-8", "replace").strip(), content.tag)
+        def read(tag: str, chunks: Iterator[bytes]) -> Pointer:
+            return Pointer(b"".join(chunks).decode("utf-8", "replace").strip(), tag)
 
         try:
             return self._bucket.read(self._key(POINTER), read)
@@ -181,7 +183,7 @@ class S3Lake(Lake):
                 f"{self}: S3 does not take the write of CURRENT because of others at the same time; nothing of this "
                 "run was published. Its pages are kept and the next sync takes them."
             )
-        self._mirror.tidy(value)
+        self._mirror.evict(value)
 
     @contextmanager
     def locked(self, run_id: str) -> Iterator[None]:  # noqa: ARG002  # there is no lock to name it in
@@ -193,62 +195,61 @@ class S3Lake(Lake):
         return None
 
     def leftovers(self) -> list[str]:
-        """Name uploads in parts that stand incomplete for a day, and what processes now gone were writing here.
+        """Name uploads that have been incomplete for a day, and what processes that died were writing to the mirror.
 
         Certain without a lock. Uploads are not seen without s3:ListBucketMultipartUploads, nor removed without
         s3:AbortMultipartUpload; a lifecycle rule of the bucket (AbortIncompleteMultipartUpload) does as well.
         """
-        return [self._told(upload) for upload in self._abandoned()] + [str(path) for path in self._mirror.leftovers()]
+        return [self._description(upload) for upload in self._abandoned()] + [
+            str(path) for path in self._mirror.leftovers()
+        ]
 
     def sweep(self) -> list[str]:
-        names = [self._told(upload) for upload in self._abandoned() if self._bucket.abort(upload)]
+        names = [self._description(upload) for upload in self._abandoned() if self._bucket.abort(upload)]
         for path in self._mirror.leftovers():
             discard(path)
             names.append(str(path))
         return names
 
-    def tidy(self) -> None:
-        """Drop from the mirror (not from the lake) the snapshots and raw pages that nobody has asked for in a day.
-
-        The current snapshot stays. Called when a snapshot was fetched or published; it can be called at any time.
-        """
-        current = self.pointer()
-        self._mirror.tidy(current.value if current else None)
-
     def _key(self, name: str, *, is_folder: bool = False) -> str:
         if is_folder and not name:
             return self._prefix
-        check(name)  # "" would be the whole lake
+        check_name(name)  # "" would be the whole lake
         return f"{self._prefix}{name}/" if is_folder else f"{self._prefix}{name}"
 
     def _download(self, name: str) -> None:
         temporary = self._mirror.temporary()
+
+        def write(_: str, chunks: Iterator[bytes]) -> None:
+            with temporary.open("wb") as file:
+                file.writelines(chunks)
+
         try:
-            self._bucket.download(self._key(name), temporary)
-            self._mirror.give(temporary, name)
+            self._bucket.read(self._key(name), write)
+            self._mirror.add(temporary, name)
         finally:
             discard(temporary)
 
     def _put_pointer(self, value: str, seen: Pointer | None) -> bool:
-        """Try the conditional write; False if it was turned away, LakeError if S3 cannot be asked what became of it."""
+        """Try the conditional write; False if S3 refused it, LakeError if its outcome cannot be found out."""
         try:
             return self._bucket.put_if(self._key(POINTER), f"{value}\n".encode(), seen.tag if seen else None)
         except LakeError as error:
             try:
                 now = self.pointer()
             except ReklakeError:
-                raise LakeError(f"{error} Whether {value} was published is not known: CURRENT tells.") from error
+                raise LakeError(f"{error} Whether {value} was published is not known: read CURRENT to see.") from error
             if now is not None and now.value == value:
                 return True
             raise
 
     @contextmanager
-    def _undone(self, keys: list[str]) -> Iterator[None]:
-        """Delete what the block may have uploaded when it does not come to its end."""
+    def _deleted_on_error(self, keys: list[str]) -> Iterator[None]:
+        """Delete what the block may have uploaded if an error ends it."""
         try:
             yield
         except BaseException:
-            with suppress(ReklakeError):  # the error that broke the block is the one to tell; no manifest, no snapshot
+            with suppress(ReklakeError):  # the block's own error is reported; without a manifest this is no snapshot
                 self._bucket.delete(keys)
             raise
 
@@ -257,10 +258,10 @@ class S3Lake(Lake):
         return [
             upload
             for upload in self._bucket.uploads(self._prefix)
-            if upload.key.removeprefix(self._prefix).split("/")[0] in OURS and upload.begun_at < before
+            if upload.key.removeprefix(self._prefix).split("/")[0] in FOLDERS and upload.begun_at < before
         ]
 
-    def _told(self, upload: Upload) -> str:
+    def _description(self, upload: Upload) -> str:
         return f"{self._bucket.url(upload.key)} (an upload begun {upload.begun_at:%F %T} and not ended)"
 
 

@@ -5,27 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import LakeError, UsageError
 from pipeline.lake import POINTER, Lake, Pointer, sha256
+from pipeline.lake.run_record import text_of
 from pipeline.model.page import Scope
 
-FORMAT = 3
-"""Of the layout; a reader refuses what is newer than itself.
-
-Format 1 had no histories, format 2 had a file of each. Since format 3 the history of a table that has not changed since
-its first listing is the table's own file, with `since`.
-"""
-SINCE = "since"
-"""In the manifest's entry of a history that is the table's own file: since when the rows of each scope have been so."""
+FORMAT = 4
+"""Of the layout. Only this one is read: earlier ones were never released."""
+HISTORY = "history"
+"""The folder of a snapshot with the states that have ended."""
 FOLDER = "snapshots"
 MANIFEST = "manifest.json"
 LAKE_ENTRIES = frozenset({POINTER, FOLDER, "raw", "runs", "evidence", "lake.duckdb"})
-MEND = "`reklake doctor` says what is damaged, and `reklake rollback` returns to the last snapshot that is whole"
+REMEDY = "`reklake doctor` says what is damaged, and `reklake rollback` returns to the last snapshot that is whole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +40,50 @@ class DetailSource:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The run whose landed pages a scope's rows come from, and when that listing ended.
+    """Where a scope's rows come from: the run that landed the pages, when that listing ended, and how it was flattened.
 
-    `whole` is False where a page of it could not be read: rows of the snapshot before it fill that gap. `details` says
-    where the rows of each detail come from that was ever listed (model.page.DETAILS); it may be an earlier run.
+    `whole` is False where a page could not be read: rows of the snapshot before fill that gap. `is_lenient` says that
+    the lenient reader had to read one. `declaration` is the digest of the tables as they were declared, `reklake` the
+    version that flattened. `pages`, `projects`, `versions` and `unknown_members` are counts. `details` says where the
+    rows of each detail come from that was ever listed; it may be an earlier run.
     """
 
     run_id: str
-    whole: bool
     listed_at: datetime
+    declaration: str
+    reklake: str
+    whole: bool = True
+    is_lenient: bool = False
+    pages: int = 0
+    projects: int = 0
+    versions: int = 0
+    unknown_members: int = 0
     details: Mapping[str, DetailSource] = field(default_factory=dict)
 
     @property
     def runs(self) -> frozenset[str]:
         """Every run on whose pages rows of the scope came."""
-        return frozenset({self.run_id, *(one.run_id for one in self.details.values())})
+        return frozenset({self.run_id, *(detail.run_id for detail in self.details.values())})
+
+    def as_json(self, scope: Scope) -> dict[str, Any]:
+        """Return the manifest's entry of the scope."""
+        details = {
+            name: {**asdict(detail), "listed_at": text_of(detail.listed_at)}
+            for name, detail in sorted(self.details.items())
+        }
+        named = {"account_id": scope.account_id, "region": scope.region}
+        return {**named, **asdict(self), "listed_at": text_of(self.listed_at), "details": details}
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> tuple[Scope, Source]:
+        """Return a scope and its source from the manifest's entry. LookupError, TypeError, ValueError: it is none."""
+        values = {name: entry[name] for name in cls.__slots__}
+        values["listed_at"] = datetime.fromisoformat(values["listed_at"])
+        values["details"] = {
+            name: DetailSource(detail["run_id"], datetime.fromisoformat(detail["listed_at"]), whole=detail["whole"])
+            for name, detail in values["details"].items()
+        }
+        return Scope(entry["region"], entry["account_id"]), cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +107,12 @@ class Snapshot:
     @property
     def sources(self) -> dict[Scope, Source]:
         """Where each scope's rows come from."""
-        return {
-            Scope(one["region"], one["account_id"]): Source(
-                one["run_id"],
-                whole=one["whole"],
-                listed_at=datetime.fromisoformat(one["listed_at"]) if "listed_at" in one else self.created_at,
-                details={
-                    detail: DetailSource(of["run_id"], datetime.fromisoformat(of["listed_at"]), whole=of["whole"])
-                    for detail, of in one.get("details", {}).items()
-                },
-            )
-            for one in self.manifest["scopes"]
-        }
+        return dict(Source.from_json(entry) for entry in self.manifest["scopes"])
+
+    def columns(self, declaration: str, table: str) -> list[str]:
+        """Return the columns that a table had in that declaration; none if it was not declared."""
+        found: list[str] = self.manifest["declarations"][declaration].get(table, [])
+        return found
 
     @property
     def rows(self) -> dict[str, int]:
@@ -102,37 +122,20 @@ class Snapshot:
     @property
     def files(self) -> dict[str, Mapping[str, Any]]:
         """What the manifest says of each file, by its path in the snapshot's folder."""
-        entries = [*self.manifest["tables"].values(), *self.manifest.get("history", {}).values()]
+        entries = [*self.manifest["tables"].values(), *self.manifest[HISTORY].values()]
         return {entry["file"]: entry for entry in entries}
-
-    @property
-    def has_history(self) -> bool:
-        """Whether it was written by a version that keeps histories."""
-        return "history" in self.manifest
 
     def has(self, table: str) -> bool:
         """Whether it holds the table; one of an older version may not."""
         return table in self.manifest["tables"]
 
-    def since(self, table: str) -> dict[Scope, datetime] | None:
-        """Return since when each scope's rows are as they are, where that is all the history that the table has.
-
-        None where a history was written: the table's rows alone do not tell it then.
-        """
-        if not self.has_history:
-            return dict.fromkeys(self.sources, self.created_at)
-        told = self.manifest["history"][table].get(SINCE)
-        return told and {
-            Scope(one["region"], one["account_id"]): datetime.fromisoformat(one["valid_from"]) for one in told
-        }
-
     def file(self, table: str, *, history: bool = False, verified: bool = False) -> Path:
-        """Return a path to the Parquet file of a table or its history, which may be the same one (`since`).
+        """Return a path to the Parquet file of a table's current rows, or of the states that have ended (`history`).
 
         LakeError if it is missing or, where it is to be `verified`, not as it was written.
         """
-        name = self.manifest["history" if history else "tables"][table]["file"]
-        path = self._fetch(name)
+        name = self.manifest[HISTORY if history else "tables"][table]["file"]
+        path = self.path(name)
         if verified:
             self._verify(name, path)
         return path
@@ -142,14 +145,14 @@ class Snapshot:
 
         Raises whatever Python does where it has not; its values are looked at as far as that.
         """
-        _ = self.files, self.sources
-        for table in self.manifest.get("history", {}):
-            self.since(table)
+        for source in self.sources.values():
+            self.columns(source.declaration, "")
+        _ = self.files
 
     def verify(self) -> None:
         """Read every file; LakeError if one is missing or not as it was written."""
         for name in self.files:
-            self._verify(name, self._fetch(name))
+            self._verify(name, self.path(name))
 
     def damage(self) -> list[str]:
         """Say of each file that is missing, or not as it was written, which it is; read where it is stored."""
@@ -167,29 +170,30 @@ class Snapshot:
     def folder(self) -> Path:
         """Return a folder on this machine with all its files; LakeError if one is missing."""
         here = self.lake.fetch_folder(f"{FOLDER}/{self.id}")  # side by side, where they come from elsewhere
-        self.lake.fetch_folder(f"{FOLDER}/{self.id}/history")
+        self.lake.fetch_folder(f"{FOLDER}/{self.id}/{HISTORY}")
         for name in [MANIFEST, *self.files]:
-            self._fetch(name)
+            self.path(name)
         return here
 
     def _verify(self, name: str, path: Path) -> None:
         if name not in self._verified:
             if not self._is_intact(name, path):
                 self.lake.forget(f"{FOLDER}/{self.id}/{name}")  # it may be the mirror that is damaged
-                path = self._fetch(name)
+                path = self.path(name)
             if not self._is_intact(name, path):
-                raise LakeError(f"{self.lake}: snapshot {self.id}: {name} is not as it was written; {MEND}.")
+                raise LakeError(f"{self.lake}: snapshot {self.id}: {name} is not as it was written; {REMEDY}.")
             self._verified.add(name)
 
     def _is_intact(self, name: str, path: Path) -> bool:
         wanted = self.files[name]
         return bool(path.stat().st_size == wanted["bytes"] and sha256(path) == wanted["sha256"])
 
-    def _fetch(self, name: str) -> Path:
+    def path(self, name: str) -> Path:
+        """Return a path on this machine to a file, named as in `files`; LakeError if it is missing."""
         try:
             return self.lake.fetch(f"{FOLDER}/{self.id}/{name}")
         except FileNotFoundError as error:
-            raise LakeError(f"{self.lake}: snapshot {self.id}: {name} is missing; {MEND}.") from error
+            raise LakeError(f"{self.lake}: snapshot {self.id}: {name} is missing; {REMEDY}.") from error
 
 
 def find(lake: Lake) -> Snapshot | None:
@@ -212,21 +216,23 @@ def read(lake: Lake, snapshot_id: str, pointer: Pointer | None = None) -> Snapsh
     """Return the snapshot of that id; LakeError if it is not there, cannot be read, or is of a newer format."""
     where = f"{lake}: {f'{POINTER} names ' if pointer else ''}snapshot {snapshot_id!r}"
     if not snapshot_id or Path(snapshot_id).name != snapshot_id:  # it becomes part of a path
-        raise LakeError(f"{where}, which is no name of a snapshot; {MEND}.")
+        raise LakeError(f"{where}, which is no name of a snapshot; {REMEDY}.")
     try:
         manifest = json.loads(lake.read(f"{FOLDER}/{snapshot_id}/{MANIFEST}"))
-        missing = {"format", "tables", "scopes"} - manifest.keys()
+        missing = {"format"} - manifest.keys()
     except (OSError, ValueError, AttributeError) as error:
-        raise LakeError(f"{where}, whose manifest cannot be read: {error}; {MEND}.") from error
+        raise LakeError(f"{where}, whose manifest cannot be read: {error}; {REMEDY}.") from error
     if missing:
-        raise LakeError(f"{where}, whose manifest cannot be read: it lacks {', '.join(sorted(missing))}; {MEND}.")
+        raise LakeError(f"{where}, whose manifest cannot be read: it lacks {', '.join(sorted(missing))}; {REMEDY}.")
     found = Snapshot(lake, snapshot_id, manifest, pointer)
     try:
         if manifest["format"] > FORMAT:
             raise LakeError(f"{where}, written by a newer reklake (format {manifest['format']}). Upgrade reklake.")
+        if manifest["format"] < FORMAT:
+            raise LakeError(f"{where}, made by an earlier reklake: sync into a new lake.")
         found.check()
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise LakeError(f"{where}, whose manifest cannot be read: it has another shape ({error}); {MEND}.") from error
+        raise LakeError(f"{where}, whose manifest cannot be read: it has another shape ({error}); {REMEDY}.") from error
     return found
 
 

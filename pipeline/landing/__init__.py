@@ -1,5 +1,6 @@
 """Raw pages in and out: one zstd Parquet file a scope, bodies byte for byte."""
 
+from pipeline.landing.compare import holds_the_same
 from pipeline.landing.files import (
     FOLDER,
     NEVER,
@@ -11,27 +12,24 @@ from pipeline.landing.files import (
     scopes_of,
     take_over,
 )
-from pipeline.landing.reader import HEAD_COLUMNS, Bodies, Pages, digests, heads, pages
-from pipeline.landing.writer import Hand, Writer, land, one_hand
+from pipeline.landing.reader import HEAD_COLUMNS, Pages
+from pipeline.landing.writer import Writer, WriterThread, land, writer_thread
 
 __all__ = [
     "FOLDER",
     "HEAD_COLUMNS",
     "NEVER",
-    "Bodies",
-    "Hand",
     "LandedScope",
     "Pages",
     "Writer",
-    "digests",
+    "WriterThread",
     "folder",
-    "heads",
+    "holds_the_same",
     "is_sound",
     "land",
     "landed",
-    "one_hand",
-    "pages",
     "scope_file",
     "scopes_of",
     "take_over",
+    "writer_thread",
 ]

@@ -19,7 +19,7 @@ from pipeline.model.page import Scope
 FOLDER, SUFFIX = "raw", ".parquet"
 OUTCOME = b"reklake.outcome"
 LISTED_DETAILS = b"reklake.details"
-"""Metadata: the details (model.page.DETAILS) that were asked about every resource, divided by commas."""
+"""Metadata: the details (model.operations.DETAILS) that were asked about every resource, divided by commas."""
 COMPLETE, FAILED = "complete", "failed"
 _IN_A_NAME = re.compile(r"[A-Za-z0-9-]+")
 NEVER = datetime.fromtimestamp(0, UTC)
@@ -115,7 +115,7 @@ def is_sound(landed: LandedScope) -> bool:
 
 def take_over(lake: Lake, found: LandedScope, run_id: str) -> LandedScope:
     """Make a scope's landed file one of another run's, as if that run had listed it."""
-    lake.copy(name_of(found.run_id, found.scope), name_of(run_id, found.scope))
+    lake.link(name_of(found.run_id, found.scope), name_of(run_id, found.scope))
     return scope_file(lake, run_id, found.scope)
 
 

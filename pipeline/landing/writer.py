@@ -24,7 +24,7 @@ _DISTINCT = frozenset({"observed_at", "request_id", "body", "digest"})
 """Columns whose values are all different."""
 
 
-class Hand:
+class WriterThread:
     """Does the writing for many writers, and knows how much all of them hold back."""
 
     def __init__(self, pool: ThreadPoolExecutor | None = None) -> None:
@@ -50,13 +50,13 @@ class Hand:
 
 
 @contextmanager
-def one_hand() -> Iterator[Hand]:
-    """Write all files on one thread, however many hand pages over.
+def writer_thread() -> Iterator[WriterThread]:
+    """Write all files on one thread, however many thread pages over.
 
     Arrow keeps memory for each thread that it ever worked on: 200 scopes' files written on 256 threads left 900 MB.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="landing") as writer:
-        yield Hand(writer)
+        yield WriterThread(writer)
 
 
 class Writer:
@@ -65,8 +65,8 @@ class Writer:
     Whoever adds the pages says whether they are all there: of the scope (`is_whole`), and of which details (`details`).
     """
 
-    def __init__(self, path: Path, scope: Scope, hand: Hand) -> None:
-        self._hand = hand
+    def __init__(self, path: Path, scope: Scope, thread: WriterThread) -> None:
+        self._thread = thread
         self.is_whole = True
         self.details: set[str] = set()
         self._path = path
@@ -80,7 +80,7 @@ class Writer:
         """Keep one page. Waits for the row group before, if that is still being written when the next one is full."""
         self._pages.append(page)
         self._bytes += len(page.body)
-        is_too_much = self._hand.hold(len(page.body))
+        is_too_much = self._thread.hold(len(page.body))
         if self._bytes >= (SMALLEST_BYTES if is_too_much else ROW_GROUP_BYTES):
             self._flush()
 
@@ -88,14 +88,14 @@ class Writer:
         """Write the rest and how the listing ended."""
         self._flush()
         self._wait()
-        self._hand.do(lambda: self._close(outcome)).result()
+        self._thread.do(lambda: self._close(outcome)).result()
 
     def abandon(self) -> None:
         """Let go of the file after an error."""
         with suppress(Exception):  # what it was is known: it is why the file is let go of
             self._wait()
         if self._file:
-            self._hand.do(self._file.close).result()
+            self._thread.do(self._file.close).result()
 
     def _wait(self) -> None:
         """Wait until nothing is being written; raises what went wrong with it."""
@@ -108,7 +108,7 @@ class Writer:
         self._wait()
         pages, size = self._pages, self._bytes
         self._pages, self._bytes = [], 0
-        self._writing = self._hand.do(lambda: self._write(pages, size))
+        self._writing = self._thread.do(lambda: self._write(pages, size))
 
     def _opened(self) -> pq.ParquetWriter:
         """Return the file, which most scopes need at their end only: so many are not open at once."""
@@ -130,7 +130,7 @@ class Writer:
             columns["account_id"] = [self._scope.account_id] * len(pages)
             columns["region"] = [self._scope.region] * len(pages)
             self._opened().write_table(pa.table(columns, schema=SCHEMA))
-        self._hand.hold(-size)
+        self._thread.hold(-size)
 
     def _close(self, outcome: str) -> None:
         file = self._opened()
@@ -141,14 +141,14 @@ class Writer:
 
 
 @contextmanager
-def land(lake: Lake, run_id: str, scope: Scope, hand: Hand | None = None) -> Iterator[Writer]:
-    """Open the scope's landed file; it appears when the block ends. `hand` does the writing.
+def land(lake: Lake, run_id: str, scope: Scope, thread: WriterThread | None = None) -> Iterator[Writer]:
+    """Open the scope's landed file; it appears when the block ends. `thread` does the writing.
 
     If the block raises, the pages that came are kept all the same, marked as those of a failed scope.
     """
     with lake.new_file(name_of(run_id, scope)) as beside:
         failure: Exception | None = None
-        writer = Writer(beside, scope, hand or Hand())
+        writer = Writer(beside, scope, thread or WriterThread())
         try:
             try:
                 yield writer

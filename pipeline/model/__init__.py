@@ -1,46 +1,28 @@
 """What the data is: declared tables, and the ARNs that hold names found nowhere else."""
 
-from pipeline.model.declaration import declaration
-from pipeline.model.history import (
-    ADDED,
-    APPEARED,
-    BEGINS_AS,
-    CHANGED,
-    DIFFERENCES,
-    ENDS_AS,
-    RETURNED,
-    VALID_FROM,
-    VALID_TO,
-    WENT,
-    history_of,
-    is_told,
-)
-from pipeline.model.schema import Column, Items, Origin, Parent, Result, Table
-from pipeline.model.tables import IGNORED, TABLES, parent_key, table, tables_of_detail
+from pipeline.model.declaration import columns, declaration
+from pipeline.model.history import VALID_FROM, VALID_TO, VALIDITY, history_of, with_validity
+from pipeline.model.operations import Result
+from pipeline.model.schema import REQUESTED, Column, Items, Origin, Parent, Table
+from pipeline.model.tables import IGNORED, TABLES, table, tables_of_detail
 
 __all__ = [
-    "ADDED",
-    "APPEARED",
-    "BEGINS_AS",
-    "CHANGED",
-    "DIFFERENCES",
-    "ENDS_AS",
     "IGNORED",
-    "RETURNED",
+    "REQUESTED",
     "TABLES",
+    "VALIDITY",
     "VALID_FROM",
     "VALID_TO",
-    "WENT",
     "Column",
     "Items",
     "Origin",
     "Parent",
     "Result",
     "Table",
+    "columns",
     "declaration",
     "history_of",
-    "is_told",
-    "parent_key",
     "table",
     "tables_of_detail",
+    "with_validity",
 ]

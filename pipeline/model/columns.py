@@ -10,7 +10,6 @@ TEXT = pa.string()
 BOOL = pa.bool_()
 DOUBLE = pa.float64()
 INTEGER = pa.int64()
-UNSIGNED = pa.uint64()
 INSTANT = pa.timestamp("us", tz="UTC")
 
 ACCOUNT_ID = Column("account_id", TEXT, "AWS account that owns the row.", Origin.SCOPE, "account_id")

@@ -13,7 +13,7 @@ from pipeline.model.columns import (
     instant,
     member,
 )
-from pipeline.model.schema import Column, Origin, Parent, Result, Table
+from pipeline.model.schema import Column, Origin, Parent, Table
 
 DATASET_STATISTICS = Table(
     name="dataset_statistics",
@@ -21,8 +21,6 @@ DATASET_STATISTICS = Table(
     description="What DescribeDataset says of each dataset: how many images it has, and how many of them are labeled.",
     grain="one row per dataset that was described",
     operation="DescribeDataset",
-    result_key="DatasetDescription",
-    result=Result.OBJECT,
     key=("dataset_arn",),
     parent=Parent("dataset_arn", ("datasets",)),
     columns=(
@@ -86,8 +84,6 @@ RESOURCE_TAGS = Table(
     description="Tags that users gave to projects, datasets and model versions.",
     grain="one row per tag of a resource",
     operation="ListTagsForResource",
-    result_key="Tags",
-    result=Result.ENTRIES,
     key=("resource_arn", "tag_key"),
     parent=Parent("resource_arn", ("projects", "datasets", "project_versions")),
     columns=(
@@ -132,7 +128,6 @@ PROJECT_POLICIES = Table(
     description="Policies attached to projects: which accounts may copy model versions from them.",
     grain="one row per policy of a project",
     operation="ListProjectPolicies",
-    result_key="ProjectPolicies",
     key=("project_arn", "policy_name"),
     parent=Parent("project_arn", ("projects",)),
     columns=(

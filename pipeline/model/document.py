@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.model.history import ADDED
+from pipeline.model.history import VALIDITY
 from pipeline.model.schema import Column, Table
 
 HEADER = """# Tables
@@ -17,12 +17,11 @@ Made from the declarations in `pipeline/model/tables.py` and `pipeline/model/det
 
 HISTORY = """## history
 
-Each table has a history, `history.<table>`: one row per row of the table and state it was seen in, with all columns of
-the table and these. `as_of.<table>(instant)` gives the table as it stood then.
+`history.<table>` has one row per row of the table and state it was seen in, with all columns of the table and these.
+`as_of.<table>(instant)` gives the table as it stood then.
 
-As a file, `history/<table>.parquet` is there from the table's first change on. Until then each row has been as it is
-since the instant that `manifest.json` gives for its account and region (`history`, the table's name, `since`): that is
-its valid_from, begins_as is appeared, and the others are null.
+In the files of a snapshot, `<table>.parquet` has valid_from beside the declared columns, and `history/<table>.parquet`
+has the states that have ended, with both.
 
 | column | type | unit | source | meaning |
 |---|---|---|---|---|
@@ -31,7 +30,7 @@ its valid_from, begins_as is appeared, and the others are null.
 
 def markdown(tables: Iterable[Table]) -> str:
     """Return the page: a section a table, a row a column, and what histories add."""
-    history = HISTORY + "".join(f"{_line(column)}\n" for column in ADDED)
+    history = HISTORY + "".join(f"{_line(column)}\n" for column in VALIDITY)
     return "\n".join([HEADER, *(_section(table) for table in tables), history])
 
 

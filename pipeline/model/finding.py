@@ -1,4 +1,4 @@
-"""What an examination finds: one thing looked at, how it is, and what to do about it."""
+"""What an examination finds: what was checked, how it is, and what to do about it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at: how it is, and what to do about it; nothing if it is well."""
+    """Something that was checked: how it is, and what to do about it (empty if nothing)."""
 
     level: Level
     subject: str
     message: str
-    mend: str = ""
+    remedy: str = ""
 
 
 def parted(text: str) -> tuple[str, str]:
-    """Part an error's text into what happened and the mend, which is its last sentence; "" if it has only one."""
-    said, stop, mend = text.strip().rpartition(". ")
-    return (said, mend.removesuffix(".")) if stop else (mend.removesuffix("."), "")
+    """Part an error's text into what happened and the remedy, its last sentence; "" if there is only one sentence."""
+    message, stop, remedy = text.strip().rpartition(". ")
+    return (message, remedy.removesuffix(".")) if stop else (remedy.removesuffix("."), "")

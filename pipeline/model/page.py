@@ -5,40 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import msgspec
-
-DESCRIBE_PROJECTS = "DescribeProjects"
-DESCRIBE_PROJECT_VERSIONS = "DescribeProjectVersions"
-DESCRIBE_DATASET = "DescribeDataset"
-LIST_TAGS_FOR_RESOURCE = "ListTagsForResource"
-LIST_PROJECT_POLICIES = "ListProjectPolicies"
-
-DETAILS = MappingProxyType(
-    {
-        "datasets": DESCRIBE_DATASET,
-        "tags": LIST_TAGS_FOR_RESOURCE,
-        "policies": LIST_PROJECT_POLICIES,
-    }
-)
-"""What a sync can ask for beside projects and versions, each with its operation: one call (or more) a resource."""
-DEFAULT_DETAILS = ("datasets",)
-"""Taken where they are permitted, unless others are asked for."""
-
-RESULT_KEYS = MappingProxyType(
-    {
-        DESCRIBE_PROJECTS: "ProjectDescriptions",
-        DESCRIBE_PROJECT_VERSIONS: "ProjectVersionDescriptions",
-        DESCRIBE_DATASET: "DatasetDescription",
-        LIST_TAGS_FOR_RESOURCE: "Tags",
-        LIST_PROJECT_POLICIES: "ProjectPolicies",
-    }
-)
-"""The member of each operation's answer that holds what was asked for: a list of descriptions, but for DescribeDataset
-(one object) and ListTagsForResource (an object of strings)."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -9,6 +9,9 @@ from functools import cached_property
 
 import pyarrow as pa
 
+from pipeline.model.arn import FACTS
+from pipeline.model.operations import OPERATIONS, Result
+
 
 class Origin(StrEnum):
     """Where a column's value comes from."""
@@ -16,13 +19,13 @@ class Origin(StrEnum):
     SCOPE = "scope"
     """The account and region that were asked; `path` is account_id or region."""
     REQUEST = "request"
-    """A parameter of the request that the answer does not repeat; `path` is its name in the landing."""
+    """A parameter of the request that the answer does not repeat; `path` is one of REQUESTED."""
     MEMBER = "member"
     """A member of the row's own item in the response; `path` is dotted, in the API's words."""
     PARENT = "parent"
     """A member of the description that the row's item is nested in."""
     ARN = "arn"
-    """What an ARN tells; `path` is `<member or parameter>#<what, in pipeline.model.arn>`."""
+    """What an ARN tells; `path` is `<member or one of REQUESTED>#<one of pipeline.model.arn.FACTS>`."""
     LIST = "list"
     """Which of the declared lists the item stands in; `path` is the label's name."""
     INDEX = "index"
@@ -35,15 +38,8 @@ class Origin(StrEnum):
     """When syncs saw the row as it is; only in histories."""
 
 
-class Result(StrEnum):
-    """What an operation's result is, and so how its rows stand in it."""
-
-    LIST = "list"
-    """A list of descriptions."""
-    OBJECT = "object"
-    """One description."""
-    ENTRIES = "entries"
-    """An object of names that users choose: each entry is a row, as if it were an item with `key` and `value`."""
+REQUESTED = ("project_arn", "resource_arn")
+"""What a page was asked for, by its name in RawPage: the paths of REQUEST columns, and where an ARN may stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +110,28 @@ class Table:
     description: str
     grain: str
     operation: str
-    result_key: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     items: tuple[Items, ...] = (Items(),)
-    result: Result = Result.LIST
     parent: Parent | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a declaration that flatten would not follow to the letter. ValueError names the column."""
+        labels = {name for listed in self.items for name in listed.labels}
+        for column in self.columns:
+            if pa.types.is_unsigned_integer(column.type):
+                raise ValueError(f"{self.name}.{column.name}: not every engine reads unsigned integers")
+            _, _, fact = column.path.partition("#")
+            known = {
+                Origin.SCOPE: column.path in {"account_id", "region"},
+                Origin.REQUEST: column.path in REQUESTED,
+                Origin.ARN: fact in FACTS,
+                Origin.LIST: column.path in labels,
+                Origin.PARENT: self.is_nested,
+                Origin.INDEX: self.is_nested,
+            }
+            if not known.get(column.origin, True):
+                raise ValueError(f"{self.name}.{column.name}: no row has {column.origin} {column.path!r}")
 
     def column(self, name: str) -> Column:
         """Return the column of that name; KeyError if there is none."""
@@ -127,6 +139,16 @@ class Table:
             if column.name == name:
                 return column
         raise KeyError(f"{self.name}.{name}")
+
+    @property
+    def result_key(self) -> str:
+        """The member of the operation's answer that holds the result."""
+        return OPERATIONS[self.operation].result_key
+
+    @property
+    def result(self) -> Result:
+        """What the operation's result is."""
+        return OPERATIONS[self.operation].result
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -143,6 +165,12 @@ class Table:
     def is_nested(self) -> bool:
         """Whether the rows are items of lists inside the descriptions."""
         return bool(self.items[0].path)
+
+    @property
+    def parent_key(self) -> str:
+        """The column with the ARN of the description that a row belongs to: the table's own key, or its parent's."""
+        parents = self.of(Origin.PARENT)
+        return parents[0].name if parents else self.key[0]
 
     def of(self, origin: Origin) -> tuple[Column, ...]:
         """Return the columns of one origin, in declared order."""

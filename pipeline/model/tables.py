@@ -23,7 +23,7 @@ from pipeline.model.columns import (
     member,
 )
 from pipeline.model.details import DATASET_STATISTICS, PROJECT_POLICIES, RESOURCE_TAGS
-from pipeline.model.page import DETAILS
+from pipeline.model.operations import DETAILS
 from pipeline.model.schema import Column, Items, Origin, Parent, Table
 
 PROJECTS = Table(
@@ -32,7 +32,6 @@ PROJECTS = Table(
     description="Custom Labels projects and content moderation adapters' projects.",
     grain="one row per project",
     operation="DescribeProjects",
-    result_key="ProjectDescriptions",
     key=("project_arn",),
     columns=(
         ACCOUNT_ID,
@@ -77,7 +76,6 @@ DATASETS = Table(
     description="Training and test datasets as DescribeProjects lists them.",
     grain="one row per dataset of a project",
     operation="DescribeProjects",
-    result_key="ProjectDescriptions",
     key=("dataset_arn",),
     parent=Parent("project_arn", ("projects",)),
     items=(Items("Datasets"),),
@@ -113,7 +111,6 @@ PROJECT_VERSIONS = Table(
     description="Model versions with every scalar of their description, nested or not.",
     grain="one row per model version",
     operation="DescribeProjectVersions",
-    result_key="ProjectVersionDescriptions",
     key=("project_version_arn",),
     parent=Parent("project_arn", ("projects",)),
     columns=(
@@ -318,7 +315,6 @@ VERSION_ASSETS = Table(
     description="Manifests that a model version was trained and tested with, and those it wrote.",
     grain="one row per manifest asset of a model version",
     operation="DescribeProjectVersions",
-    result_key="ProjectVersionDescriptions",
     key=("project_version_arn", "data_result", "stage", "asset_index"),
     parent=Parent("project_version_arn", ("project_versions",)),
     items=tuple(
@@ -390,12 +386,6 @@ def table(name: str) -> Table:
         if candidate.name == name:
             return candidate
     raise KeyError(name)
-
-
-def parent_key(nested: Table) -> str:
-    """Return the column with the ARN of the description that a row belongs to: the table's own key, or its parent's."""
-    parents = nested.of(Origin.PARENT)
-    return parents[0].name if parents else nested.key[0]
 
 
 def tables_of_detail(detail: str) -> tuple[Table, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pipeline.model.page import DETAILS
+from pipeline.model.operations import DETAILS
 from pipeline.settings.model import FLAGS, QUOTA
 
 NO_DETAILS = "none"

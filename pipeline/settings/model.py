@@ -70,8 +70,8 @@ class AwsSettings:
     session_name: str = SESSION_NAME
     profiles: tuple[str, ...] = ()
     details: tuple[str, ...] | None = None
-    """What is asked for beside projects and versions (model.page.DETAILS), called `with` outside; None: the default,
-    where it is permitted."""
+    """What is asked for beside projects and versions (model.operations.DETAILS), called `with` outside; None: the
+    default, where it is permitted."""
     rate: float = QUOTA
     burst: float | None = None
     """Calls of an operation that may be unanswered, and so leave at once after a pause; None: BURST_SECONDS' worth."""

@@ -74,7 +74,7 @@ def test_the_options_of_a_sync_say_whom_to_look_at_and_a_failure_exits_1(reklake
 def test_without_credentials_one_line_fails_and_the_lake_is_looked_at(reklake: Run):
     ran = reklake("doctor", "--lake", "none", "--format", "csv")
     assert ran.returncode == 1
-    assert levels(ran) == {"versions": "ok", "botocore": "ok", "credentials": "fail", "lake": "warn"}
+    assert levels(ran) == {"versions": "ok", "credentials": "fail", "lake": "warn"}
 
 
 def test_what_is_no_lake_fails(reklake: Run, tmp_path: Path):

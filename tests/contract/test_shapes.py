@@ -12,7 +12,8 @@ import pytest
 
 from pipeline.flatten.response_schema import answer
 from pipeline.model import IGNORED, TABLES, Origin, Result, Table, tables_of_detail
-from pipeline.model.page import DETAILS, RESULT_KEYS, RawPage
+from pipeline.model.operations import DETAILS, RESULT_KEYS
+from pipeline.model.page import RawPage
 
 SERVICE = botocore.session.get_session().get_service_model("rekognition")
 OPERATIONS = sorted(RESULT_KEYS)
@@ -69,7 +70,7 @@ def test_every_declared_type_holds_what_the_answer_can_hold(operation: str):
         "string": pa.types.is_string,
         "timestamp": lambda kind: kind == pa.timestamp("us", tz="UTC"),
         "integer": lambda kind: kind == pa.int64(),
-        "long": lambda kind: kind == pa.uint64(),  # ULong is the only one
+        "long": lambda kind: kind == pa.int64(),  # what is beyond it goes to extra: not every engine reads unsigned
         "float": lambda kind: kind == pa.float64(),
         "boolean": pa.types.is_boolean,
     }

@@ -8,7 +8,7 @@ from typing import Any
 import botocore.session
 from hypothesis import strategies as st
 
-from pipeline.model.page import RESULT_KEYS
+from pipeline.model.operations import RESULT_KEYS
 
 SERVICE = botocore.session.get_session().get_service_model("rekognition")
 KEYS = {"ProjectArn", "ProjectVersionArn", "DatasetArn"}

@@ -14,15 +14,14 @@ from hypothesis import strategies as st
 from pipeline.flatten import Flat, flatten, flatten_detail
 from pipeline.flatten.rebuild import canonical, decode, described, rebuild, tables_of
 from pipeline.model import Origin, table
-from pipeline.model.page import (
+from pipeline.model.operations import (
     DESCRIBE_PROJECT_VERSIONS,
     DESCRIBE_PROJECTS,
     DETAILS,
     LIST_PROJECT_POLICIES,
     RESULT_KEYS,
-    RawPage,
-    Scope,
 )
+from pipeline.model.page import RawPage, Scope
 from tests.property.answers import encoded, listings, results
 
 SCOPE = Scope("us-east-1", "111122223333")

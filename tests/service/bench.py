@@ -19,9 +19,9 @@ from pipeline.emulator import Emulator, StaticWorld
 from pipeline.lake import LocalLake, snapshot
 from pipeline.lake import run_record as record
 from pipeline.model import TABLES
-from tests.histories import states_of
 from tests.service.killing import ROOT, Workshop, workshop
 from tests.service.worlds import ACCOUNT, project, version
+from tests.snapshots import states_of
 
 FIRST, SECOND = "eu-west-1", "us-east-1"
 """The scopes' regions, in the order in which they are listed."""

@@ -23,7 +23,7 @@ def no_aws_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
-    monkeypatch.setattr("pipeline.extract.listing.FIRST_DELAY", 0.001)
+    monkeypatch.setattr("pipeline.extract.pacing.FIRST_DELAY", 0.001)
     monkeypatch.setattr("pipeline.extract.pacing.FIRST_PAUSE", 0.001)
 
 

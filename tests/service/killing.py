@@ -345,7 +345,7 @@ def serve() -> None:
 
     read_once()
     _make_light()
-    pipeline.extract.listing.FIRST_DELAY = 0.001  # type: ignore[attr-defined]
+    pipeline.extract.pacing.FIRST_DELAY = 0.001  # type: ignore[attr-defined]
     pipeline.extract.pacing.FIRST_PAUSE = 0.001  # type: ignore[attr-defined]
     gc.collect()
     gc.freeze()  # children that collect would copy every page

@@ -1,4 +1,4 @@
-"""A proxy in front of S3 that breaks what it is told to break, as networks, gateways and S3 itself do."""
+"""A proxy in front of S3 that injects the faults of networks, gateways and S3 itself."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import threading
 from dataclasses import dataclass
 from typing import Literal
 
+import pytest
+
 Kind = Literal["status", "reset", "lost", "cut", "stall", "garbled", "empty", "page"]
 """status: an error instead of the call. reset: no answer, and nothing done. lost: done, and no answer. cut: half of the
-answer's body. stall: half of it, then silence. garbled: one byte of it is another. empty: a 200 answer without a body.
+answer's body. stall: half of it, then silence. garbled: its last byte is another. empty: a 200 answer without a body.
 page: a 200 answer that is HTML."""
 CODES = {
     403: "AccessDenied",
@@ -45,7 +47,7 @@ class Fault:
 
 
 class Proxy(http.server.ThreadingHTTPServer):
-    """Forwards to one HTTP server; `calls` are the methods and paths so far."""
+    """Forwards to an HTTP server; `calls` are the methods and paths so far."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -55,6 +57,8 @@ class Proxy(http.server.ThreadingHTTPServer):
         self.target = target.removeprefix("http://")
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.calls: list[tuple[str, str]] = []
+        self.sent = 0
+        """Bytes of the bodies of requests so far."""
         self.closing = threading.Event()
         self.gate: threading.Barrier | None = None
         """Conditional writes wait here for one another, so that they are under way at the same time."""
@@ -106,6 +110,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.sent += len(body)
         fault = self.server.next_fault(self.command, self.path)
         kind = fault.kind if fault else ""
         if kind == "status":
@@ -160,7 +165,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def _reset(self) -> None:
-        # closing with no time to linger sends RST; a tidy end would send FIN first
+        # closing with no time to linger sends RST; an orderly end would send FIN first
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST_ON_CLOSE)
         os.close(self.connection.detach())
         self.close_connection = True
@@ -172,6 +177,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def _error(fault: Fault) -> bytes:
     code = fault.code or CODES[fault.status]
     return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>Injected.</Message></Error>".encode()
+
+
+def shorten_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry at once; affects clients that are made from now on."""
+    monkeypatch.setattr("botocore.retryhandler.delay_exponential", lambda **_: 0.001)
+    monkeypatch.setattr("pipeline.lake.bucket.BODY_DELAYS", (0.001,) * 4)
+    monkeypatch.setattr("pipeline.lake.s3.CONFLICT_DELAY", 0.001)
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ def no_metadata_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def look(**aws: Any) -> list[Finding]:
     chosen = settings.load(lake="nowhere", environment={}, **{"regions": ["us-east-1"]} | aws)
-    return [one for one in doctor.examine(chosen, is_lake=False) if one.subject not in {"versions", "botocore"}]
+    return [one for one in doctor.examine(chosen, is_lake=False) if one.subject != "versions"]
 
 
 def ill(found: list[Finding]) -> list[tuple[str, str, str]]:
@@ -101,7 +101,9 @@ def test_a_permission_that_lacks_is_named_with_its_mend(serve: Serve):
     (one,) = [one for one in found if one.level is not Level.OK]
     assert (one.level, one.subject) == (Level.FAIL, f"{OTHER}, all 2 regions")
     assert one.message.startswith("DescribeProjectVersions: AccessDeniedException: User: arn:aws:iam::")
-    assert one.mend.startswith("Allow rekognition:DescribeProjects (on *) and rekognition:DescribeProjectVersions for")
+    assert one.remedy.startswith(
+        "Allow rekognition:DescribeProjects (on *) and rekognition:DescribeProjectVersions for"
+    )
 
 
 def test_a_default_detail_may_be_denied_one_asked_for_by_name_may_not(serve: Serve):
@@ -133,7 +135,7 @@ def test_a_region_that_does_not_answer_as_it_should(
     assert ill(found)[0][:2] == (level, f"{ACCOUNT}/eu-west-1")
     one = next(one for one in found if one.level is not Level.OK)
     assert said in one.message
-    assert mend in one.mend
+    assert mend in one.remedy
     assert len([call for call in served.endpoint.calls if call.region == "eu-west-1"]) == calls
     assert of(found, f"{ACCOUNT}/us-east-1").level is Level.OK
 
@@ -145,7 +147,7 @@ def test_a_role_that_cannot_be_assumed_is_said_once_an_account(serve: Serve):
     assert of(found, f"{ACCOUNT}, all 2 regions").level is Level.OK
     one = of(found, f"{OTHER}, all 2 regions")
     assert one.message.startswith("the role cannot be assumed: AccessDenied")
-    assert one.mend.startswith(f"The role must exist in account {OTHER} and trust")
+    assert one.remedy.startswith(f"The role must exist in account {OTHER} and trust")
 
 
 def test_many_scopes_take_few_lines(serve: Serve):
@@ -182,7 +184,7 @@ def test_without_a_region_nobody_is_asked(serve: Serve, monkeypatch: pytest.Monk
 def test_without_credentials_it_is_said_what_to_set():
     (found,) = look()
     assert (found.level, found.subject, found.message) == (Level.FAIL, "credentials", "No AWS credentials found")
-    assert found.mend.startswith("Set AWS_PROFILE or AWS_ACCESS_KEY_ID")
+    assert found.remedy.startswith("Set AWS_PROFILE or AWS_ACCESS_KEY_ID")
 
 
 def test_each_profile_is_looked_at(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path):
@@ -267,7 +269,7 @@ def test_an_organization_is_listed_or_it_is_said_why_not(serve: Serve, monkeypat
     one = of(found, "organization")
     assert one.level is Level.FAIL
     assert "AccessDeniedException" in one.message
-    assert "allow organizations:ListAccounts" in one.mend
+    assert "allow organizations:ListAccounts" in one.remedy
     monkeypatch.setenv("AWS_ENDPOINT_URL_ORGANIZATIONS", "no url")
     assert (
         of(look(organization=True, role="Reader"), "organization").message
@@ -279,7 +281,7 @@ def test_what_cannot_be_planned_is_a_line(serve: Serve):
     serve(two_by_two())
     one = of(look(accounts=[OTHER]), "targets")
     assert one.level is Level.FAIL
-    assert one.mend == "Give --role NAME to assume a role in the other account"
+    assert one.remedy == "Give --role NAME to assume a role in the other account"
 
 
 def test_contradictions_are_wrong_usage(serve: Serve):

@@ -23,9 +23,9 @@ from pipeline.model import TABLES
 from pipeline.query import checks
 from pipeline.query import database as warehouse
 from pipeline.settings import Prices
-from tests.histories import states_of
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, project, rows, version, world
+from tests.snapshots import states_of
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 

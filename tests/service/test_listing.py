@@ -10,8 +10,6 @@ import pytest
 
 from pipeline.emulator import Fault, StaticWorld
 from pipeline.errors import UsageError
-from pipeline.extract import clients
-from pipeline.extract import response as tap
 from pipeline.lake.run_record import Outcome
 from tests.service.conftest import Served
 from tests.service.worlds import names, project, rows, version, version_names, world
@@ -70,11 +68,7 @@ def test_adapters_are_listed_too(serve: Serve):
     ],
     ids=lambda fault: f"{fault.kind}-{fault.operation or 'any'}",
 )
-@pytest.mark.parametrize("way", ["wire", "before-parse", "plain parser"])
-def test_a_passing_fault_costs_no_row(serve: Serve, monkeypatch: pytest.MonkeyPatch, fault: Fault, way: str):
-    monkeypatch.setattr(tap.attach, "__kwdefaults__", {"before_parse": way == "before-parse"})
-    if way != "wire":  # as with a botocore that has changed inside
-        monkeypatch.setattr(clients.Clients, "wire", lambda *_: None)
+def test_a_passing_fault_costs_no_row(serve: Serve, fault: Fault):
     sizes = {f"p{number:03}": 1 for number in range(101)} | {"big": 250}
     served = serve(world(**sizes), faults=[fault])
     result = served.sync(rate=10_000)  # throttles slow it down to a sixteenth
@@ -117,9 +111,7 @@ def test_a_cut_body_is_asked_for_again_rather_than_taken_for_the_end(serve: Serv
     assert served.calls(VERSIONS) == 5
 
 
-@pytest.mark.parametrize("before_parse", [True, False], ids=["before-parse", "plain parser"])
-def test_a_project_that_vanishes_is_a_deletion(serve: Serve, monkeypatch: pytest.MonkeyPatch, before_parse: bool):
-    monkeypatch.setattr(tap.attach, "__kwdefaults__", {"before_parse": before_parse})
+def test_a_project_that_vanishes_is_a_deletion(serve: Serve):
     served = serve(world(cats=2, dogs=150), faults=[Fault("vanished", project="dogs", page=2)])
     result = served.sync()
     assert result.record.outcome is Outcome.COMPLETE
@@ -146,13 +138,9 @@ def test_a_cycle_of_tokens_ends_in_an_error(serve: Serve):
     assert "would never end" in scope.error
 
 
-@pytest.mark.parametrize("before_parse", [True, False])
-def test_the_body_is_landed_as_it_came_with_either_way_to_take_it(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch, before_parse: bool
-):
+def test_the_body_is_landed_as_it_came(serve: Serve):
     import pyarrow.parquet as pq
 
-    monkeypatch.setattr(tap.attach, "__kwdefaults__", {"before_parse": before_parse})
     one = project("cats")
     body = '{ "ProjectVersionDescriptions" : [],\r\n "Größe": 1.50, "NextToken": null}'.encode()
     served = serve(

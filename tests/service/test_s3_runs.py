@@ -30,7 +30,7 @@ from pipeline.lake.run_record import Outcome, documents
 from pipeline.query import database as warehouse
 from pipeline.settings import Prices, Retention, Settings
 from tests.service.conftest import Served
-from tests.service.s3_proxy import Proxy, proxy_to
+from tests.service.s3_proxy import Proxy, proxy_to, shorten_waits
 from tests.service.worlds import names, two_by_two, world
 
 Serve = Callable[..., Served]
@@ -52,16 +52,14 @@ def storage() -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def s3(storage: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[str, Proxy]]:
-    """A bucket behind a proxy that breaks what it is told to."""
+    """A bucket behind a proxy that injects faults."""
     url = storage["AWS_ENDPOINT_URL"]
     with proxy_to(url) as proxy:
         for name, value in storage.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("REKLAKE_CACHE", str(tmp_path / "cache"))
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
-        for name in ("bucket.BODY_DELAY", "bucket.ROUND_DELAY", "s3.CONFLICT_DELAY"):
-            monkeypatch.setattr(f"pipeline.lake.{name}", 0.001)
-        monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.001)
+        shorten_waits(monkeypatch)
         bucket = f"lake-{uuid.uuid4().hex[:12]}"
         boto3.client("s3", endpoint_url=url).create_bucket(Bucket=bucket)
         yield f"s3://{bucket}/some/lake", proxy
@@ -84,7 +82,7 @@ def test_a_lake_in_s3_is_like_any_other(serve: Serve, s3: tuple[str, Proxy], tmp
     lake, _ = s3
     first, second = sync(serve, lake, cats=3), sync(serve, lake, cats=5)
     again = sync(serve, lake, cats=5)
-    assert [one.is_published for one in (first, second, again)] == [True, True, False]
+    assert [result.is_published for result in (first, second, again)] == [True, True, False]
     store = open_lake(lake)
     assert versions(store) == names(5)
     assert store.entries() == ["CURRENT", "raw", "runs", "snapshots"]
@@ -97,9 +95,9 @@ def test_a_lake_in_s3_is_like_any_other(serve: Serve, s3: tuple[str, Proxy], tmp
     pull(chosen(lake), tmp_path / "pulled")
     pulled = LocalLake(tmp_path / "pulled")
     assert versions(pulled) == names(4)
-    assert [one["kind"] for one in documents(pulled).values()] == ["sync", "sync", "sync", "rollback", "sync"]
+    assert [document["kind"] for document in documents(pulled).values()] == ["sync", "sync", "sync", "rollback", "sync"]
     gone = collect(chosen(lake).keeping(snapshots=1, days=0), is_dry=False)
-    assert {one.name.split("/")[0] for one in gone} >= {"snapshots", "raw"}
+    assert {removed.name.split("/")[0] for removed in gone} >= {"snapshots", "raw"}
     assert versions(open_lake(lake)) == names(4)
     assert verify(open_lake(lake)).differences == []
 
@@ -118,7 +116,7 @@ def test_nothing_is_lost_while_s3_fails_now_and_then(serve: Serve, s3: tuple[str
     assert result.record.outcome is Outcome.COMPLETE
     beside = serve(two_by_two(), lake=tmp_path / "local")
     beside.sync(regions=["us-east-1", "eu-west-1"])
-    here, there = (snapshot.current(one).manifest for one in (open_lake(lake), LocalLake(beside.lake)))
+    here, there = (snapshot.current(each).manifest for each in (open_lake(lake), LocalLake(beside.lake)))
     assert here["tables"] == there["tables"]
     assert served.lake != beside.lake
 
@@ -140,14 +138,14 @@ def test_of_two_racing_syncs_one_publishes_and_the_other_loses_nothing(serve: Se
             return error
 
     with ThreadPoolExecutor(2) as pool:
-        ended = sorted(pool.map(race, range(2)), key=lambda one: isinstance(one, BusyError))
+        ended = sorted(pool.map(race, range(2)), key=lambda result: isinstance(result, BusyError))
     winner, loser = ended
     assert winner.is_published
     assert f"another sync published {winner.record.run_id} meanwhile" in str(loser)
     store = open_lake(lake)
     assert store.entries("snapshots") == [first.record.run_id, winner.record.run_id]
     assert versions(store) == names(3)
-    (lost,) = [one for one in documents(store).values() if one["outcome"] == "failed"]
+    (lost,) = [document for document in documents(store).values() if document["outcome"] == "failed"]
     assert len(store.entries(f"raw/{lost['run_id']}")) == 1
     assert not sync(serve, lake, cats=3).is_published
 
@@ -229,7 +227,7 @@ def test_a_file_that_was_damaged_in_s3_is_found(serve: Serve, s3: tuple[str, Pro
 
 
 @pytest.mark.parametrize("syncs", [1, 2])
-def test_a_damaged_mirror_mends_itself(serve: Serve, s3: tuple[str, Proxy], syncs: int):
+def test_a_damaged_mirror_is_fetched_again(serve: Serve, s3: tuple[str, Proxy], syncs: int):
     lake, _ = s3
     for number in range(syncs):
         sync(serve, lake, cats=number + 1)

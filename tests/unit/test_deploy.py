@@ -29,7 +29,7 @@ from pipeline.emulator import Fault
 from pipeline.errors import SCOPE_ERRORS, FatalError, UsageError
 from pipeline.jobs import metrics_file as metrics
 from pipeline.lake.run_record import DetailRecord, Outcome
-from pipeline.model.page import DETAILS
+from pipeline.model.operations import DETAILS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -34,7 +34,7 @@ def test_throttles_are_a_warning():
     found = quota_used({"scopes": [scope(throttles=1), scope("eu-west-1", throttles=2000)]}, 5.0)
     assert found.level is Level.WARN
     assert found.message.endswith("and was throttled 2,001 times, most in 111122223333/eu-west-1")
-    assert found.mend == "lower --rate, or find out who else calls there"
+    assert found.remedy == "lower --rate, or find out who else calls there"
 
 
 def test_a_record_of_an_earlier_version_will_do():

@@ -9,7 +9,8 @@ from pipeline.extract import Plan, Target
 from pipeline.extract.organization import LeftOut
 from pipeline.extract.targets import Caller
 from pipeline.jobs.plan import Bound, Forecast, expect, shortest
-from pipeline.model.page import DESCRIBE_DATASET, DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, Scope
+from pipeline.model.operations import DESCRIBE_DATASET, DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS
+from pipeline.model.page import Scope
 from pipeline.settings import AwsSettings
 
 ONE, TWO = "111122223333", "444455556666"

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.extract import iam_policy as policy
-from pipeline.model.page import DEFAULT_DETAILS, DETAILS, RESULT_KEYS
+from pipeline.model.operations import DEFAULT_DETAILS, DETAILS, RESULT_KEYS
 
 EVERYTHING = {"details": tuple(DETAILS), "evidence": True}
 OPERATION_OF = {  # where an action of S3 has another name than its operation (Service Authorization Reference)

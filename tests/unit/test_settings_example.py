@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import settings
 from pipeline.extract.pacing import BURST_SECONDS
-from pipeline.model.page import DEFAULT_DETAILS
+from pipeline.model.operations import DEFAULT_DETAILS
 from pipeline.settings.keys import KEYS
 
 EXAMPLE = Path(__file__).parents[2] / "reklake.example.toml"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.extract import gives_bodies_early
 from pipeline.jobs import software
 from pipeline.model.finding import Level
 
@@ -42,7 +41,7 @@ def test_the_package_declares_what_it_needs_without_its_extras():
 
 def test_what_is_too_old_is_named_with_the_version_to_install():
     found = list(software.judged({"python": "3.10.1", "duckdb": "1.4"}, {"python": ">=3.11", "duckdb": "<2.1,>=1.5.5"}))
-    assert [(one.level, one.message, one.mend) for one in found] == [
+    assert [(one.level, one.message, one.remedy) for one in found] == [
         (Level.OK, "python 3.10.1, duckdb 1.4", ""),
         (Level.WARN, "python 3.10.1 is not >=3.11, which reklake is made for", "use Python >=3.11"),
         (Level.WARN, "duckdb 1.4 is not <2.1,>=1.5.5, which reklake is made for", 'pip install "duckdb<2.1,>=1.5.5"'),
@@ -51,16 +50,3 @@ def test_what_is_too_old_is_named_with_the_version_to_install():
 
 def test_the_installed_software_is_well():
     assert {one.level for one in software.examine()} == {Level.OK}
-
-
-def test_an_older_botocore_is_slower(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pipeline.jobs.software.gives_bodies_early", lambda: False)
-    assert [one.subject for one in software.examine() if one.level is Level.WARN] == ["botocore"]
-
-
-def test_whether_bodies_come_early_does_not_depend_on_the_users_aws_settings(monkeypatch: pytest.MonkeyPatch, tmp_path):
-    (tmp_path / "config").write_text("no config")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_PROFILE", "nobody")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    assert gives_bodies_early()

@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from urllib3 import HTTPResponse
 
 from pipeline.extract.clients import Clients, Signer
@@ -108,27 +109,20 @@ def test_an_sts_that_was_out_of_reach_is_asked_again_after_a_while(monkeypatch: 
     assert one.frozen() == "credentials"
 
 
-@pytest.mark.parametrize("is_short", [True, False], ids=["wire", "method"])
-def test_calls_of_one_client_are_signed_each_as_its_account(
-    sessions: Sessions, monkeypatch: pytest.MonkeyPatch, is_short: bool
-):
-    if not is_short:
-        monkeypatch.setattr(Clients, "wire", lambda *_: None)
+def test_calls_of_one_client_are_signed_each_as_its_account(sessions: Sessions, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     clients = Clients(sessions)
     signed: dict[str, str] = {}
     shared = clients.shared("rekognition", None, "us-east-1")
 
-    def note(request: Any) -> Any:
-        from botocore.awsrequest import AWSResponse
-
+    def note(request: Any, **_: Any) -> AWSResponse:
         said = request.headers["Authorization"]
         key = (said if isinstance(said, str) else said.decode()).split("Credential=")[1].split("/2")[0]
         signed[threading.current_thread().name] = key
         raw = HTTPResponse(BytesIO(b'{"ProjectDescriptions": []}'), preload_content=False)
         return AWSResponse(request.url, 200, {}, raw)
 
-    monkeypatch.setattr(shared._endpoint.http_session, "send", note)
+    shared.meta.events.register("before-send.rekognition", note)
     sts = Sts(timedelta(hours=1))
     clients._sts[None, "us-east-1"] = sts
 

@@ -10,15 +10,14 @@ import pyarrow as pa
 import pytest
 
 from pipeline.flatten import Flat, flatten_detail
-from pipeline.model.page import (
+from pipeline.model.operations import (
     DESCRIBE_DATASET,
     DETAILS,
     LIST_PROJECT_POLICIES,
     LIST_TAGS_FOR_RESOURCE,
     RESULT_KEYS,
-    RawPage,
-    Scope,
 )
+from pipeline.model.page import RawPage, Scope
 
 SCOPE = Scope("us-east-1", "111122223333")
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from tests.unit.load.test_warehouse_queries import OUTSIDE, QUESTIONS, SCRIPTS, WRITES
 
 from pipeline.errors import LakeError
 from pipeline.query import database, sqlfiles

@@ -13,7 +13,7 @@ from pipeline.lake import Facts, LocalLake, Pointer, sha256
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 ROOT = Path(__file__).parents[3]
-HOLDING = """
+HOLD_AND_WRITE = """
 import sys, time
 from pathlib import Path
 from pipeline.lake import LocalLake
@@ -21,7 +21,7 @@ lake = LocalLake(Path(sys.argv[1]))
 with lake.locked("20260101-first"), lake.new_folder("snapshots/one") as new, lake.new_file("runs/one.json") as path:
     (new.path / "table.parquet").write_text("half")
     path.write_text("half")
-    print("held", flush=True)
+    print("locked", flush=True)
     time.sleep(60)
 """
 
@@ -35,13 +35,13 @@ def lake(tmp_path: Path) -> LocalLake:
 def other(lake: LocalLake):
     """Another process that holds the lake and is in the middle of writing to it."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLDING, str(lake.root)],
+        [sys.executable, "-c", HOLD_AND_WRITE, str(lake.root)],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
+    assert process.stdout.readline() == "locked\n"
     yield process
     process.kill()
     process.wait()
@@ -68,8 +68,8 @@ def test_a_lake_that_is_not_there_is_empty(lake: LocalLake):
 
 
 def test_a_file_appears_when_it_is_whole(lake: LocalLake):
-    with lake.new_file("runs/one.json") as beside:
-        beside.write_text("half")
+    with lake.new_file("runs/one.json") as path:
+        path.write_text("half")
         assert not (lake.root / "runs" / "one.json").exists()
         assert lake.entries("runs") == []
     assert lake.read("runs/one.json") == b"half"
@@ -78,8 +78,8 @@ def test_a_file_appears_when_it_is_whole(lake: LocalLake):
 
 def test_an_error_leaves_the_old_file_and_nothing_beside(lake: LocalLake):
     lake.write_text("file", "old")
-    with pytest.raises(IsADirectoryError), lake.new_file("file") as beside:
-        beside.write_text("new")
+    with pytest.raises(IsADirectoryError), lake.new_file("file") as path:
+        path.write_text("new")
         lake.root.read_text()
     assert lake.read("file") == b"old"
     assert names(lake) == ["file"]
@@ -99,18 +99,39 @@ def test_a_folder_appears_when_it_is_whole(lake: LocalLake):
     assert names(lake) == ["snapshots", "snapshots/one", "snapshots/one/history", "snapshots/one/history/a"]
 
 
-@pytest.mark.parametrize("has_links", [True, False])
-def test_a_copy_stays_when_the_first_is_removed(lake: LocalLake, monkeypatch: pytest.MonkeyPatch, has_links: bool):
-    if not has_links:
+@pytest.fixture(params=["hard links", "no links"])
+def has_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """A file system with hard links, and one without."""
+    if request.param == "no links":
         monkeypatch.setattr(Path, "hardlink_to", lambda *_: (_ for _ in ()).throw(PermissionError("no links here")))
+    return request.param == "hard links"
+
+
+def test_a_link_stays_when_the_first_is_removed(lake: LocalLake, has_links: bool):
     lake.write_text("raw/one/a", "1")
-    lake.copy("raw/one/a", "raw/two/b")
-    assert lake.read("raw/one/a") == lake.read("raw/two/b") == b"1"
+    for _ in range(2):  # a link that is there already is no error
+        lake.link("raw/one/a", "raw/two/b")
+    assert lake.fetch("raw/one/a").samefile(lake.fetch("raw/two/b")) == has_links
     lake.remove("raw/one")
     assert lake.read("raw/two/b") == b"1"
     with pytest.raises(FileNotFoundError):
-        lake.copy("raw/one/a", "raw/two/c")
+        lake.link("raw/one/a", "raw/two/c")
     assert names(lake) == ["raw", "raw/two", "raw/two/b"]
+
+
+def test_files_are_linked_into_a_folder(lake: LocalLake, has_links: bool):
+    lake.write_text("snapshots/one/history/a", "1")
+    with lake.new_folder("snapshots/two") as new:
+        new.link("snapshots/one/history/a", "history/b")
+    assert lake.fetch("snapshots/one/history/a").samefile(lake.fetch("snapshots/two/history/b")) == has_links
+    lake.remove("snapshots/one")
+    assert lake.read("snapshots/two/history/b") == b"1"
+    with pytest.raises(FileNotFoundError), lake.new_folder("snapshots/three") as new:
+        new.link("snapshots/one/history/a", "b")
+    with lake.new_folder("snapshots/unwanted") as new:
+        new.link("snapshots/two/history/b", "b")
+        new.is_wanted = False
+    assert lake.entries("snapshots") == ["two"]
 
 
 def test_sizes_are_of_files_and_of_all_in_a_folder(lake: LocalLake):
@@ -127,7 +148,7 @@ def test_files_and_folders_are_removed(lake: LocalLake):
     assert names(lake) == ["raw", "raw/two"]
 
 
-def test_a_link_is_removed_and_not_what_it_leads_to(lake: LocalLake, tmp_path: Path):
+def test_a_symbolic_link_is_removed_and_not_what_it_leads_to(lake: LocalLake, tmp_path: Path):
     (tmp_path / "kept").mkdir()
     lake.write_text("raw/one/a", "1")
     (lake.root / "raw" / "two").symlink_to(tmp_path / "kept")
@@ -162,8 +183,8 @@ def test_the_pointer_moves_if_it_was_seen_as_it_is(lake: LocalLake):
 
 
 def test_one_writer_at_a_time(lake: LocalLake, other: subprocess.Popen[str]):
-    told = rf"run 20260101-first on .*, process {other.pid}, since \d{{4}}-.*Z"
-    with pytest.raises(BusyError, match=rf"is in use: {told}\. Run again"), lake.locked("second"):
+    holder = rf"run 20260101-first on .*, process {other.pid}, since \d{{4}}-.*Z"
+    with pytest.raises(BusyError, match=rf"is in use: {holder}\. Run again"), lake.locked("second"):
         pass
     assert lake.holder()
     assert lake.pointer() is None  # readers are not kept out
@@ -174,7 +195,7 @@ def test_one_writer_at_a_time(lake: LocalLake, other: subprocess.Popen[str]):
     assert lake.holder() is None
 
 
-def test_who_only_looks_keeps_nobody_out(lake: LocalLake):
+def test_looking_at_the_holder_locks_nobody_out(lake: LocalLake):
     with lake.locked("first"):
         pass
     for _ in range(2):

@@ -65,43 +65,43 @@ def test_a_home_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("name", ["", "/etc/passwd", "a//b", "../a", "a/..", "a/./b", "a\0"])
 def test_names_that_lead_elsewhere(name: str):
     with pytest.raises(LakeError, match="cannot be the name"):
-        mirror().place(name)
+        mirror().path(name)
 
 
 def test_a_folder_takes_the_place_of_a_partial_one():
-    one = mirror()
-    one.place("snapshots/one").mkdir(parents=True)
-    (one.place("snapshots/one") / "old").write_text("1")
-    new = one.temporary()
+    cache = mirror()
+    cache.path("snapshots/one").mkdir(parents=True)
+    (cache.path("snapshots/one") / "old").write_text("1")
+    new = cache.temporary()
     new.mkdir()
     (new / "new").write_text("22")
-    one.give(new, "snapshots/one")
-    assert one.sizes("snapshots/one") == {"new": 2}
-    assert one.sizes("") == one.sizes("nothing") == {}
-    assert [*(one.root / TEMPORARY).iterdir()] == []
+    cache.add(new, "snapshots/one")
+    assert cache.sizes("snapshots/one") == {"new": 2}
+    assert cache.sizes("") == cache.sizes("nothing") == {}
+    assert [*(cache.root / TEMPORARY).iterdir()] == []
 
 
-def test_tidying_keeps_the_current_snapshot_and_what_was_asked_for():
-    one = mirror()
+def test_eviction_keeps_the_current_snapshot_and_what_was_asked_for():
+    cache = mirror()
     for name in ("snapshots/current", "snapshots/asked", "snapshots/old", "raw/asked", "raw/old", "runs/old"):
-        one.place(name).mkdir(parents=True)
-        (one.place(name) / "file").write_text("1")
-        age(one.place(name), 2)
-    one.touch("snapshots/asked/history/table.parquet")
-    one.touch("raw/asked")
-    one.touch("snapshots/gone/table.parquet")
-    one.tidy("current")
-    left = sorted(str(path.relative_to(one.root)) for path in one.root.glob("[!.]*/*"))
+        cache.path(name).mkdir(parents=True)
+        (cache.path(name) / "file").write_text("1")
+        age(cache.path(name), 2)
+    cache.touch("snapshots/asked/history/table.parquet")
+    cache.touch("raw/asked")
+    cache.touch("snapshots/gone/table.parquet")
+    cache.evict("current")
+    left = sorted(str(path.relative_to(cache.root)) for path in cache.root.glob("[!.]*/*"))
     assert left == ["raw/asked", "runs/old", "snapshots/asked", "snapshots/current"]
-    one.tidy(None)
-    assert not one.place("snapshots/current").exists()
+    cache.evict(None)
+    assert not cache.path("snapshots/current").exists()
 
 
 def test_what_processes_that_are_gone_were_writing():
-    one = mirror()
+    cache = mirror()
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    ours = one.temporary()
+    ours = cache.temporary()
     machine = ours.name.split("-")[0]
     folder = ours.parent
     left = [folder / f"{machine}-{gone.pid}-00", folder / "elsewhere-1-00"]
@@ -109,4 +109,4 @@ def test_what_processes_that_are_gone_were_writing():
     for path in left + kept:
         path.mkdir()
     age(left[1], 2)
-    assert one.leftovers() == sorted(left)
+    assert cache.leftovers() == sorted(left)

@@ -40,7 +40,7 @@ def test_a_prefix(text: str, name: str):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("gs://bucket/lake", "a lake is a folder"),
         ("s3a://bucket/lake", "a lake is a folder"),
@@ -60,10 +60,10 @@ def test_a_prefix(text: str, name: str):
         ("s3://bucket/" + "é" * 401, "too long"),
     ],
 )
-def test_what_is_no_lake(text: str, told: str):
+def test_what_is_no_lake(text: str, message: str):
     with pytest.raises(UsageError) as raised:
         open_lake(text)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_boto3_is_imported_for_a_lake_in_s3_only():

@@ -1,0 +1,220 @@
+"""One landed scope into a snapshot: the one path from landed pages to rows, for a sync, a resumed run and a replay.
+
+Pages are read back project by project in key order, some whole projects at a time, flattened and merged with the rows
+of the snapshot before. Memory follows the largest project, not the scope.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import landing
+from pipeline.errors import LakeError, PageError
+from pipeline.flatten import Flat, flatten, flatten_detail
+from pipeline.jobs.landed_pages import LandedPages
+from pipeline.lake.installed import version
+from pipeline.lake.run_record import ScopeRecord, text_of
+from pipeline.lake.snapshot import DetailSource, Snapshot, Source
+from pipeline.landing import LandedScope
+from pipeline.load.snapshot_writer import ScopeWriter, SnapshotWriter, about, unseen
+from pipeline.model import declaration, table, tables_of_detail
+from pipeline.model.arn import name_prefix
+from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
+
+BATCH_PAGES = 20
+"""Pages of a batch, about 6 MB of bodies; more only where one project has more."""
+
+
+def is_unchanged(landed: LandedScope, previous: Snapshot | None) -> bool:
+    """Whether the published rows of the scope are what its landed pages would give, so that they can stay.
+
+    The pages must be those of the listing that the published rows come from, asked with the same details, whole, read
+    by the fast reader, and flattened by this version into the tables as they are declared now.
+    """
+    source = previous.sources.get(landed.scope) if previous else None
+    if previous is None or source is None or not source.whole or source.is_lenient:
+        return False
+    if (source.declaration, source.reklake) != (declaration(), version("reklake")):
+        return False
+    if source.runs != {source.run_id} or not all(detail.whole for detail in source.details.values()):
+        return False
+    try:
+        before = landing.scope_file(previous.lake, source.run_id, landed.scope)
+        return source.details.keys() == before.details and landing.holds_the_same(landed, before)
+    except LakeError:  # its pages were removed, or are damaged
+        return False
+
+
+def add_scope(new: SnapshotWriter, landed: LandedScope, record: ScopeRecord) -> None:
+    """Flatten a scope that was listed to its end, merge it, and note what came of it in its record.
+
+    Descriptions that could not be read keep their previous rows, and the scope counts as failed.
+    """
+    pages = LandedPages(landed)
+    with new.scope(landed.scope, landed.run_id, landed.listed_at) as writer:
+        found = _merge_listings(writer, pages)
+        failed = _merge_details(writer, pages, landed, found)
+        writer.source = Source(
+            run_id=landed.run_id,
+            listed_at=writer.listed_at,
+            declaration=declaration(),
+            reklake=version("reklake"),
+            whole=not found.problems,
+            is_lenient=found.is_lenient,
+            pages=pages.total,
+            projects=found.projects,
+            versions=found.versions,
+            details=found.details,
+        )
+    if found.problems:
+        record.fail(_summary(found.problems))
+    for detail, error in failed.items():
+        record.fail_detail(detail, error)
+    for detail, unknown in found.unknown_in_details.items():
+        record.detail(detail).unknown_members = unknown
+    record.projects, record.versions = found.projects, found.versions
+    record.unknown_members = found.unknown + sum(found.unknown_in_details.values())
+    record.listed_at = text_of(writer.listed_at)
+
+
+def carry_forward(new: SnapshotWriter, landed: LandedScope, record: ScopeRecord) -> None:
+    """Keep the rows of a scope whose listing is equal to the one that they come from."""
+    source = new.carry_forward(landed.scope)
+    if source:
+        record.projects, record.versions = source.projects, source.versions
+        record.listed_at = text_of(landed.listed_at)
+
+
+@dataclass
+class _Found:
+    """What the pages of a scope came to so far.
+
+    `resources` are the ARNs of the projects, datasets and versions that exist: on a page, or kept because a page could
+    not be read (`kept`).
+    """
+
+    problems: tuple[PageError, ...]
+    projects: int = 0
+    versions: int = 0
+    unknown: int = 0
+    unknown_in_details: dict[str, int] = field(default_factory=dict)
+    is_lenient: bool = False
+    resources: list[pa.Array] = field(default_factory=lambda: [pa.array([], pa.string())])
+    kept: list[pa.Array] = field(default_factory=lambda: [pa.array([], pa.string())])
+    details: dict[str, DetailSource] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Whole projects that are flattened together, and the range of keys that their versions stand in.
+
+    The range begins where the last one ended (`since`, None: no lower end) and ends below `until` (None: no end).
+    """
+
+    projects: tuple[str, ...]
+    since: str | None
+    until: str | None
+
+
+def batches(projects: Sequence[str], pages: Counter[str]) -> Iterator[Batch]:
+    """Yield batches of about BATCH_PAGES pages in key order; at least one, and together they cover all keys.
+
+    A batch ends between two names: a project that was deleted and made again has two ARNs with one name, and the ARNs
+    of their versions do not tell which is which.
+    """
+    by_name: dict[str, list[str]] = {}
+    for arn in projects:
+        by_name.setdefault(name_prefix(arn), []).append(arn)
+    batch: list[str] = []
+    since: str | None = None
+    for prefix in sorted(by_name):
+        if sum(pages[arn] for arn in batch) >= BATCH_PAGES:
+            yield Batch(tuple(batch), since, prefix)
+            batch, since = [], prefix
+        batch += by_name[prefix]
+    yield Batch(tuple(batch), since, None)
+
+
+def _merge_listings(writer: ScopeWriter, pages: LandedPages) -> _Found:
+    """Merge projects, then versions batch by batch."""
+    projects = flatten(DESCRIBE_PROJECTS, writer.scope, pages.of(DESCRIBE_PROJECTS), gone=pages.effective.gone)
+    found = _Found(projects.problems)
+    _merge_listing(writer, projects, found, until=None)
+    for batch in batches(projects.arns.to_pylist(), pages.version_pages()):
+        listed = pages.of(DESCRIBE_PROJECT_VERSIONS, batch.projects)
+        versions = flatten(DESCRIBE_PROJECT_VERSIONS, writer.scope, listed)
+        found.problems += versions.problems
+        versions = _without_strangers(versions, batch, found)
+        _merge_listing(writer, versions, found, until=batch.until)
+    return found
+
+
+def _without_strangers(versions: Flat, batch: Batch, found: _Found) -> Flat:
+    """Return the versions whose ARN lies in the batch's range; another names none of the batch's projects."""
+    arns = versions.arns
+    is_inside = pa.repeat(True, len(arns))
+    if batch.since is not None:
+        is_inside = pc.and_(is_inside, pc.greater_equal(arns, batch.since))
+    if batch.until is not None:
+        is_inside = pc.and_(is_inside, pc.less(arns, batch.until))
+    strangers = arns.filter(pc.invert(is_inside))
+    if not len(strangers):
+        return versions
+    found.problems += tuple(
+        PageError(
+            f"{arn}: was listed for a project that its ARN does not name, and is left out. Its page is kept in the "
+            "landing as it came. Sync again; if it stays, report it with that page."
+        )
+        for arn in strangers.to_pylist()
+    )
+    return versions.without(strangers)
+
+
+def _merge_listing(writer: ScopeWriter, flat: Flat, found: _Found, *, until: str | None) -> None:
+    """Merge what was flattened of a listing; where pages could not be read, descriptions not seen stay as they were."""
+    for name, rows in flat.tables.items():
+        keep = unseen(table(name), flat.arns) if found.problems else None
+        kept, _ = writer.merge(name, rows, until=until, keep=keep)
+        if len(table(name).key) == 1:  # what a detail can be asked about
+            found.resources.append(rows.column(table(name).key[0]).combine_chunks())
+            found.kept.append(kept.column(table(name).key[0]).combine_chunks())
+    found.projects += flat.tables["projects"].num_rows if "projects" in flat.tables else 0
+    found.versions += flat.tables["project_versions"].num_rows if "project_versions" in flat.tables else 0
+    found.unknown += flat.unknown
+    found.is_lenient |= flat.is_lenient
+
+
+def _merge_details(writer: ScopeWriter, pages: LandedPages, landed: LandedScope, found: _Found) -> dict[str, PageError]:
+    """Merge the rows of each detail, and return the details with a page that could not be read.
+
+    A detail that was not asked whole, or could not be read, keeps its previous rows about what still exists.
+    """
+    seen, kept = pa.concat_arrays(found.resources), pa.concat_arrays(found.kept)
+    failed: dict[str, PageError] = {}
+    for detail, operation in DETAILS.items():
+        (declared,) = tables_of_detail(detail)
+        flat = flatten_detail(operation, writer.scope, pages.of(operation) if detail in landed.details else [])
+        if flat.problems:
+            failed[detail] = _summary(flat.problems)
+        is_listed = detail in landed.details and not flat.problems
+        rows = flat.only(seen).tables[declared.name] if is_listed else declared.schema.empty_table()
+        still_there = kept if is_listed else pa.concat_arrays([seen, kept])
+        kept_rows, rows_before = writer.merge(declared.name, rows, keep=about(declared, still_there))
+        source = writer.before.details.get(detail) if writer.before else None
+        if is_listed:
+            found.unknown_in_details[detail] = flat.unknown
+            found.is_lenient |= flat.is_lenient
+            found.details[detail] = DetailSource(landed.run_id, writer.listed_at, whole=not found.problems)
+        elif source:
+            found.details[detail] = replace(source, whole=source.whole and kept_rows.num_rows == rows_before)
+    return failed
+
+
+def _summary(problems: Sequence[PageError]) -> PageError:
+    more = f" And {len(problems) - 1} more like it." if len(problems) > 1 else ""
+    return PageError(f"{problems[0]}{more}")

@@ -1,0 +1,109 @@
+"""One scope on its way from AWS: its pages go into the landing, how it went goes into its record."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from pipeline import landing
+from pipeline.errors import ScopeError
+from pipeline.extract import Listed
+from pipeline.jobs.events import Event, Observer
+from pipeline.lake import Lake
+from pipeline.lake.run_record import DetailRecord, Outcome, ScopeRecord, now
+from pipeline.landing import LandedScope
+from pipeline.model.page import RawPage, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What came of listing a scope: its landed pages, None if it was not listed to its end, and the record of it."""
+
+    landed: LandedScope | None
+    record: ScopeRecord
+
+    @classmethod
+    def resumed(cls, landed: LandedScope, from_run: str | None = None) -> Listing:
+        """Take pages that an earlier run landed whole."""
+        record = ScopeRecord.of(landed.scope)
+        record.outcome = Outcome.COMPLETE
+        record.resumed_from = from_run
+        record.details = [DetailRecord(detail, Outcome.COMPLETE) for detail in sorted(landed.details)]
+        return cls(landed, record)
+
+
+class ScopeListing:
+    """Takes the pages of one scope while it is listed. Called by the lister, one call at a time."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        run_id: str,
+        scope: Scope,
+        observe: Observer,
+        writer: landing.WriterThread,
+        *,
+        are_details_named: bool,
+    ) -> None:
+        """`are_details_named` says whether the details were asked for by name: their failure then counts."""
+        self._lake = lake
+        self._run_id = run_id
+        self._observe = observe
+        self._writer = writer
+        self._are_details_named = are_details_named
+        self._record = ScopeRecord.of(scope)
+        self._open = ExitStack()
+        self._file: landing.Writer | None = None
+
+    def begin(self) -> None:
+        """Open the landed file: the first call is about to be made."""
+        self._record.started_at = now()
+        self._file = self._open.enter_context(landing.land(self._lake, self._run_id, self._record.scope, self._writer))
+
+    def page(self, page: RawPage, *, is_last: bool = False) -> None:  # noqa: ARG002
+        """Land a page."""
+        if self._file:
+            self._file.add(page)
+        self._record.pages += 1
+        self._observe(Event("page", self._record.scope))
+
+    def end(self, listed: Listed) -> Listing:
+        """Close the landed file, and say how the listing went."""
+        record = self._record
+        record.details = (
+            [self._detail(name, error) for name, error in listed.details.items()] if not listed.error else []
+        )
+        if self._file:
+            self._file.is_whole = listed.error is None
+            self._file.details.update(detail.detail for detail in record.details if detail.outcome is Outcome.COMPLETE)
+        self._open.close()
+        if listed.error:
+            record.fail(listed.error)
+        else:
+            record.outcome = Outcome.COMPLETE
+        record.ended_at, record.seconds = now(), round(listed.seconds, 6)
+        record.calls, record.calls_by_operation = listed.counters.calls, dict(listed.counters.by_operation)
+        record.retries, record.throttles = listed.counters.retries, listed.counters.throttles
+        self._observe(_ended(record))
+        return Listing(None if listed.error else landing.scope_file(self._lake, self._run_id, record.scope), record)
+
+    def _detail(self, name: str, error: ScopeError | None) -> DetailRecord:
+        if error is None:
+            return DetailRecord(name, Outcome.COMPLETE)
+        is_optional = not self._are_details_named and error.kind in {"denied", "unsupported"}
+        return DetailRecord(name, Outcome.SKIPPED if is_optional else Outcome.FAILED, error.kind, str(error))
+
+
+def _ended(record: ScopeRecord) -> Event:
+    facts: dict[str, object] = {
+        "outcome": str(record.outcome),
+        **({"error_kind": record.error_kind} if record.error else {}),
+        "pages": record.pages,
+        "calls": record.calls,
+        "throttles": record.throttles,
+        "seconds": record.seconds,
+        **{detail.detail: str(detail.outcome) for detail in record.details},
+        **{f"{detail.detail}_error": detail.error for detail in record.details if detail.error},
+    }
+    said = record.error or f"{record.outcome}, {record.pages} pages"
+    return Event("scope", record.scope, said, is_whole=record.outcome is Outcome.COMPLETE, facts=facts)
