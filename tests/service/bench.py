@@ -126,7 +126,7 @@ def left_over(lake: Path) -> list[str]:
     return sorted(str(path.relative_to(lake)) for path in {*hidden, *snapshots, *raw, *runs})
 
 
-KEPT = {".lock", ".lake.duckdb.built"}
+KEPT = {".lock"}
 """Hidden files that belong to a lake."""
 
 

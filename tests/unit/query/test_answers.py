@@ -296,7 +296,7 @@ def test_a_syntax_error_shows_the_place(lake):
 def test_an_unknown_table_names_those_there_are(lake):
     with pytest.raises(
         UsageError,
-        match=r"(?s)projecs does not exist.*Did you mean.*projects.*There are: .*scopes.*f1_trend.*history\.projects",
+        match=r"(?s)projecs does not exist.*Did you mean.*projects.*There are: .*f1_trend.*scopes.*history\.projects",
     ):
         ask(lake, "from projecs")
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import LakeError
-from pipeline.model import TABLES, Column, Origin
+from pipeline.model import TABLES
 from pipeline.model.history import VALID_FROM, VALID_TO
-from pipeline.query import checks, database, sqlfiles, views
+from pipeline.query import checks, database, sqlfiles
 from pipeline.settings import Prices
 from tests.sql import lakes
 
@@ -223,14 +221,6 @@ def test_a_table_that_an_older_version_did_not_have_is_empty(table, tmp_path):
         assert con.sql(f"from as_of.{table.name}('2024-06-01')").to_arrow_table().num_rows == 0
         for mart in sqlfiles.read("marts"):
             con.sql(f"from {mart.name}").to_arrow_table()
-
-
-def test_a_type_that_not_every_engine_reads_is_refused(monkeypatch, tmp_path):
-    lakes.make(tmp_path)
-    columns = (*TABLES[0].columns, Column("later", pa.uint64(), "A count.", Origin.MEMBER, "Later"))
-    monkeypatch.setattr(views, "TABLES", (replace(TABLES[0], columns=columns), *TABLES[1:]))
-    with pytest.raises(KeyError, match="uint64"):
-        lakes.connect(tmp_path)
 
 
 def test_the_file_holds_every_view(tmp_path):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tests.unit.load.test_warehouse_queries import OUTSIDE, QUESTIONS, SCRIPTS, WRITES
 
 from pipeline.errors import LakeError
 from pipeline.query import database, sqlfiles
@@ -144,7 +143,8 @@ def test_a_lake_that_was_moved_gets_a_file_of_its_new_place(lake, tmp_path):
     assert not is_current(moved)
     assert refresh(moved)
     with duckdb.connect(moved / "lake.duckdb", read_only=True) as con:
-        ((sql,),) = con.sql("select sql from duckdb_views() where view_name = 'projects'").fetchall()
+        views = "from duckdb_views() where schema_name = 'main' and view_name = 'projects'"
+        ((sql,),) = con.sql(f"select sql {views}").fetchall()
     assert str(moved) in sql
     assert str(lake) not in sql
 
@@ -165,7 +165,7 @@ def test_a_place_that_cannot_be_written_is_named(lake, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(database, "TemporaryDirectory", full)
+    monkeypatch.setattr(database.LocalLake, "new_file", full)
     with pytest.raises(LakeError, match=r"lake\.duckdb: cannot be written: .*No space left"):
         refresh(lake)
 
