@@ -106,9 +106,9 @@ def connect(
     """
     con = duckdb.connect()
     try:
+        con.execute(REMEMBER_FOOTERS)
         _define(con, views.statements(lake, snapshot=snapshot, prices=prices, has_comments=False))
         con.execute("set timezone = 'UTC'")
-        con.execute(REMEMBER_FOOTERS)
         if memory:
             con.execute(f"set memory_limit = {literal(memory)}")
         con.execute("set enable_progress_bar = false")
