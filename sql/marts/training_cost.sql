@@ -10,8 +10,7 @@
 --   failed_version_count: Versions among them whose training failed.
 --   billable_training_hours: Billed training hours, with those of failed versions.
 --   training_cost: Price of those hours.
---   failed_training_cost: Part of training_cost that went into failed versions.
---   currency: Currency of the costs.
+--   currency: Currency of training_cost.
 --   project_arn: ARN of the project; with month the key.
 with billed as (
     select
@@ -39,7 +38,6 @@ totals as (
         count(*) as version_count,
         count(*) filter (where status = 'TRAINING_FAILED') as failed_version_count,
         sum(hours) as hours,
-        coalesce(sum(hours) filter (where status = 'TRAINING_FAILED'), 0) as failed_hours,
     from billed
     group by month, account_id, region, project_arn
 )
@@ -53,7 +51,6 @@ select
     totals.failed_version_count,
     totals.hours as billable_training_hours,
     totals.hours * prices.training_hour as training_cost,
-    totals.failed_hours * prices.training_hour as failed_training_cost,
     prices.currency,
     totals.project_arn,
 from totals
