@@ -4,18 +4,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OLD_DUCKDB := .duckdb-1.5
+OLDEST_CLIENT := .duckdb-1.1
 # what the benches compare with has the same boto3 and pyarrow
 PEER_LOCK = uv pip compile --quiet --no-header --no-annotate --generate-hashes --universal --python-version 3.11 \
 	--no-emit-index-url --constraint requirements.lock -
+DUCKDB_LOCK = uv pip compile --quiet --no-header --no-annotate --no-deps --generate-hashes --universal \
+	--no-emit-index-url -
 
 .PHONY: demo test check test-duckdb-1.5 lint types lock docs bench bench-quick clean
 
 demo: $(READY)  ## export a made-up organisation from the built-in endpoint and query it
 	@$(BIN)/reklake demo --lake data/demo
 
-test: $(READY) $(OLD_DUCKDB)/.ready lint types  ## run everything, on both supported lines of DuckDB
+test: $(READY) $(OLD_DUCKDB)/.ready $(OLDEST_CLIENT)/.ready lint types  ## run everything, on both lines of DuckDB
 	$(BIN)/python -m pytest -n auto --dist worksteal
-	PYTHONPATH=$(OLD_DUCKDB) $(BIN)/python -m pytest -n auto --dist worksteal tests/sql tests/unit/load tests/cli/test_query.py \
+	PYTHONPATH=$(OLD_DUCKDB) $(BIN)/python -m pytest -n auto --dist worksteal tests/sql tests/unit/query tests/cli/test_query.py \
 		tests/property/test_history.py tests/service/test_replay.py
 
 check: lint types  ## what needs no test run
@@ -37,11 +40,11 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# the oldest DuckDB that is supported, beside the environment's own
-$(OLD_DUCKDB)/.ready: $(READY) requirements-duckdb-1.5.lock
-	@rm -rf $(OLD_DUCKDB)
+# beside the environment's own DuckDB: the oldest that is supported, and the oldest that reads lake.duckdb
+.duckdb-%/.ready: $(READY) requirements-duckdb-%.lock
+	@rm -rf $(@D)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
-		--target $(OLD_DUCKDB) -r requirements-duckdb-1.5.lock
+		--target $(@D) -r requirements-duckdb-$*.lock
 	@touch $@
 
 lock:  ## write the locks anew (needs uv)
@@ -52,8 +55,8 @@ lock:  ## write the locks anew (needs uv)
 		--universal --no-emit-index-url --constraint requirements.lock - -o requirements-build.lock
 	printf 'boto3\npyarrow\n' | $(PEER_LOCK) -o bench/peers/plain.lock
 	printf 'dlt[parquet]\nboto3\npyarrow\n' | $(PEER_LOCK) -o bench/peers/dlt.lock
-	printf 'duckdb==1.5.5\n' | uv pip compile --quiet --no-header --no-annotate --no-deps --generate-hashes \
-		--universal --no-emit-index-url - -o requirements-duckdb-1.5.lock
+	printf 'duckdb==1.5.5\n' | $(DUCKDB_LOCK) -o requirements-duckdb-1.5.lock
+	printf 'duckdb==1.1.3\n' | $(DUCKDB_LOCK) -o requirements-duckdb-1.1.lock
 
 docs: $(READY)  ## write docs/tables.md from the declarations
 	$(BIN)/reklake tables --format markdown > docs/tables.md
@@ -65,4 +68,4 @@ bench-quick: $(READY)  ## the same in small, for every day; leaves docs/performa
 	$(BIN)/python bench/run.py --quick
 
 clean:
-	rm -rf $(VENV) $(OLD_DUCKDB) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLD_DUCKDB) $(OLDEST_CLIENT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,7 +14,23 @@ INSTANT = pa.timestamp("us", tz="UTC")
 
 ACCOUNT_ID = Column("account_id", TEXT, "AWS account that owns the row.", Origin.SCOPE, "account_id")
 REGION = Column("region", TEXT, "AWS region the row was listed in.", Origin.SCOPE, "region")
-FEATURES = ("CUSTOM_LABELS", "CONTENT_MODERATION")
+PROJECT_STATUSES = ("CREATING", "CREATED", "DELETING")
+VERSION_STATUSES = (
+    "TRAINING_IN_PROGRESS",
+    "TRAINING_COMPLETED",
+    "TRAINING_FAILED",
+    "STARTING",
+    "RUNNING",
+    "FAILED",
+    "STOPPING",
+    "STOPPED",
+    "DELETING",
+    "COPYING_IN_PROGRESS",
+    "COPYING_COMPLETED",
+    "COPYING_FAILED",
+    "DEPRECATED",
+    "EXPIRED",
+)
 DATASET_STATUSES = (
     "CREATE_IN_PROGRESS",
     "CREATE_COMPLETE",
@@ -58,3 +74,12 @@ def instant(name: str, path: str, description: str) -> Column:
 def count(name: str, path: str, description: str) -> Column:
     """Declare a column that holds the length of a list whose items are rows of another table."""
     return Column(name, INTEGER, description, Origin.COUNT, path)
+
+
+FEATURE = member(
+    "feature",
+    TEXT,
+    "Feature",
+    "CUSTOM_LABELS or CONTENT_MODERATION; null means CUSTOM_LABELS.",
+    one_of=("CUSTOM_LABELS", "CONTENT_MODERATION"),
+)

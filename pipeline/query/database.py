@@ -46,6 +46,10 @@ _DEFINED = """
 """All that the database attached as looked_at defines, a row a view, macro and column."""
 
 
+class _Unchanged(Exception):  # noqa: N818  # it is no error: what was built beside is dropped
+    """The file defines what it should."""
+
+
 def refresh(lake: Path, *, snapshot: Path, prices: Prices) -> bool:
     """Make `lake.duckdb` define what it should, whole or not at all; return whether it did not before.
 
@@ -56,15 +60,13 @@ def refresh(lake: Path, *, snapshot: Path, prices: Prices) -> bool:
     path = lake / FILE
     statements = [*views.statements(lake, snapshot=snapshot, prices=prices)]
     try:
-        # a name that the next sync removes if this process is killed
-        with TemporaryDirectory(dir=lake, prefix=f".{FILE}.", suffix=".tmp") as folder:
-            built = Path(folder) / FILE
-            _build(built, statements)
-            if _is_same(path, built):
-                return False
-            with LocalLake(lake).new_file(FILE) as beside:
-                built.rename(beside)
-                _log(path).unlink(missing_ok=True)
+        with LocalLake(lake).new_file(FILE) as beside:
+            _build(beside, statements)
+            if _is_same(path, beside):
+                raise _Unchanged  # noqa: TRY301
+            _log(path).unlink(missing_ok=True)
+    except _Unchanged:
+        return False
     except (duckdb.IOException, OSError) as error:
         raise LakeError(
             f"{path}: cannot be written: {str(error).splitlines()[0]}; make room, or allow writing there"
@@ -104,9 +106,9 @@ def connect(
     """
     con = duckdb.connect()
     try:
+        con.execute(REMEMBER_FOOTERS)
         _define(con, views.statements(lake, snapshot=snapshot, prices=prices, has_comments=False))
         con.execute("set timezone = 'UTC'")
-        con.execute(REMEMBER_FOOTERS)
         if memory:
             con.execute(f"set memory_limit = {literal(memory)}")
         con.execute("set enable_progress_bar = false")
@@ -122,14 +124,14 @@ def connect(
 def _build(path: Path, statements: Iterable[str]) -> None:
     """Write a new database file that defines what the statements say."""
     with duckdb.connect() as con:
-        con.execute(f"attach {literal(str(path.resolve()))} as built (storage_version {literal(STORAGE_VERSION)})")
+        con.execute(f"attach {literal(str(path.resolve()))} as building (storage_version {literal(STORAGE_VERSION)})")
         con.execute(REMEMBER_FOOTERS)
-        con.execute("use built")
+        con.execute("use building")
         con.execute("begin")  # one write of all, rather than one of each view and comment
         _define(con, statements)
         con.execute("commit")
         con.execute("use memory")
-        con.execute("detach built")
+        con.execute("detach building")
 
 
 def _define(con: duckdb.DuckDBPyConnection, statements: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""SQL over the states of all declared tables together: a union with a select a table, made from the declarations."""
+"""SQL over the states of all declared tables at once: a union with a select a table, made from the declarations."""
 
 from __future__ import annotations
 

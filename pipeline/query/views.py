@@ -19,8 +19,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import LakeError
 from pipeline.lake.snapshot import MANIFEST
-from pipeline.model import TABLES, Column, Table
-from pipeline.model.history import VALID_FROM, VALID_TO
+from pipeline.model import TABLES, VALID_FROM, VALID_TO, Table, history_of, with_validity
 from pipeline.query import sqlfiles, states
 
 if TYPE_CHECKING:
@@ -86,14 +85,14 @@ class _Files:
     location: str
     tables: Collection[str]
 
-    def select(self, table: Table, name: str, columns: Collection[Column]) -> str:
-        """Return a select of the columns from the file of that name; null stands for those that it lacks."""
-        nulls = {column.name: f'null::{_sql_type(column.type)} as "{column.name}"' for column in columns}
+    def select(self, table: Table, name: str) -> str:
+        """Return a select of the table's columns from the file of that name; null stands for those that it lacks."""
+        nulls = {column.name: f'null::{_sql_type(column.type)} as "{column.name}"' for column in table.columns}
         if table.name not in self.tables:
             return f"select {', '.join(nulls.values())} where false"
         file = self.folder / name
-        with _named(file):
-            there = set(pq.read_schema(file).names)
+        with _named(file), file.open("rb") as opened:
+            there = set(pq.read_schema(opened).names)
         required = {"account_id", "region", *table.key, VALID_FROM.name, VALID_TO.name} & nulls.keys()
         if lacking := sorted(required - there):
             raise LakeError(f"{file}: cannot be read as {table.name}: it has no column {lacking[0]}; {_REMEDY}")
@@ -109,11 +108,11 @@ def _table(table: Table, files: _Files) -> Iterator[str]:
     parameter replaces every bare column of that name, so columns are named with their table.
     """
     file = f"{table.name}.parquet"
-    lasting = files.select(table, file, (*table.columns, VALID_FROM))
-    ended = files.select(table, f"{HISTORY}/{file}", (*table.columns, VALID_FROM, VALID_TO))
+    lasting = files.select(with_validity(table), file)
+    ended = files.select(history_of(table), f"{HISTORY}/{file}")
     columns = ", ".join(f'rows."{column}"' for column in table.names)
     every_state = f"select *, null::timestamptz as {VALID_TO.name} from ({lasting}) union all {ended}"
-    yield f"create or replace view main.{table.name} as {files.select(table, file, table.columns)}"
+    yield f"create or replace view main.{table.name} as {files.select(table, file)}"
     yield f"create or replace view {HISTORY}.{table.name} as {every_state}"
     yield (
         f"create or replace macro {AS_OF}.{table.name}(instant) as table "
@@ -124,11 +123,9 @@ def _table(table: Table, files: _Files) -> Iterator[str]:
 
 
 def _table_comments(table: Table) -> Iterator[str]:
-    columns = {column.name: column.description for column in table.columns}
-    yield from _comments(f"main.{table.name}", table.description, table.grain, columns)
-    columns |= {column.name: column.description for column in (VALID_FROM, VALID_TO)}
-    every_state = f"Every state of {table.name} that syncs have seen."
-    yield from _comments(f"{HISTORY}.{table.name}", every_state, f"{table.grain} and state it was seen in", columns)
+    for schema, declared in (("main", table), (HISTORY, history_of(table))):
+        columns = {column.name: column.description for column in declared.columns}
+        yield from _comments(f"{schema}.{table.name}", declared.description, declared.grain, columns)
     text = f"The rows of {table.name} as syncs had last seen them at that instant. Grain: {table.grain}."
     yield f"comment on macro table {AS_OF}.{table.name} is {literal(text)}"
 

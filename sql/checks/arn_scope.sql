@@ -14,14 +14,14 @@ with arns as (
         'resource_tags' as table_name,
         account_id,
         region,
-        resource_arn as arn
+        resource_arn as arn,
     from main.resource_tags
     union all
     select distinct
         'project_policies' as table_name,
         account_id,
         region,
-        project_arn as arn
+        project_arn as arn,
     from main.project_policies
 )
 
@@ -29,7 +29,7 @@ select
     table_name,
     account_id,
     region,
-    arn
+    arn,
 from arns
 -- arn:partition:rekognition:region:account:resource
 where

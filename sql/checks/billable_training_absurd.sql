@@ -5,6 +5,6 @@ select
     status,
     billable_training_seconds,
     created_at,
-    training_ended_at
+    training_ended_at,
 from main.project_versions
 where billable_training_seconds > 31 * 86400

@@ -15,7 +15,7 @@ with created as (
 select
     created.table_name,
     created.arn,
-    created.created_at
+    created.created_at,
 from created
 cross join main.clock as clock
 where epoch(created.created_at) > epoch(clock.now_at) + 86400

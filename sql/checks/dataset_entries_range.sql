@@ -5,7 +5,7 @@ select
     labeled_entries,
     error_entries,
     total_entries,
-    total_labels
+    total_labels,
 from main.dataset_statistics
 where
     least(labeled_entries, error_entries, total_entries, total_labels) < 0

@@ -6,7 +6,7 @@ with horizons as (
     select
         account_id,
         region,
-        min(listed_at) as known_from
+        min(listed_at) as known_from,
     from main.run_scopes
     where
         run_kind = 'sync'
@@ -26,7 +26,7 @@ unlisted as (
     select
         instants.account_id,
         instants.region,
-        instants.instant
+        instants.instant,
     from instants
     inner join horizons
         on horizons.account_id = instants.account_id
@@ -44,7 +44,7 @@ select
     intervals.item,
     intervals.valid_from,
     intervals.valid_to,
-    unlisted.instant as not_listed_at
+    unlisted.instant as not_listed_at,
 from main.intervals as intervals
 inner join unlisted
     on unlisted.account_id = intervals.account_id

@@ -4,7 +4,7 @@ select
     project_version_arn,
     status,
     min_inference_units,
-    max_inference_units
+    max_inference_units,
 from main.project_versions
 where
     min_inference_units < 1

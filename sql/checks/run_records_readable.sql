@@ -2,6 +2,6 @@
 -- severity: error
 select
     file,
-    left(content, 80) as starts_with
+    left(content, 80) as starts_with,
 from main.run_files
 where record is null

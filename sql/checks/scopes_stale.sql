@@ -5,6 +5,6 @@ select
     region,
     stale_since,
     last_attempt_at,
-    error
+    error,
 from main.scopes
 where stale_since is not null

@@ -3,7 +3,7 @@
 select
     project_version_arn,
     status,
-    feature
+    feature,
 from main.project_versions
 where
     status in ('TRAINING_COMPLETED', 'RUNNING', 'STOPPED')

@@ -4,7 +4,7 @@ select
     project_version_arn,
     status,
     created_at,
-    training_ended_at
+    training_ended_at,
 from main.project_versions
 where
     epoch(training_ended_at) - epoch(created_at) > 31 * 86400

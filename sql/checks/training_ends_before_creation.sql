@@ -4,7 +4,7 @@ select
     project_version_arn,
     status,
     created_at,
-    training_ended_at
+    training_ended_at,
 from main.project_versions
 where
     training_ended_at < created_at

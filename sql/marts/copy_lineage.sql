@@ -21,7 +21,7 @@
 with recursive copies as materialized (
     select distinct
         project_version_arn,
-        source_project_version_arn
+        source_project_version_arn,
     from main.project_versions
     where source_project_version_arn is not null
 ),
@@ -29,7 +29,7 @@ with recursive copies as materialized (
 copy_counts as (
     select
         source_project_version_arn as project_version_arn,
-        count(*) as copy_count
+        count(*) as copy_count,
     from copies
     group by source_project_version_arn
 ),
@@ -40,7 +40,7 @@ walk as (
         copy_counts.project_version_arn,
         copy_counts.project_version_arn as root_project_version_arn,
         0 as depth,
-        [copy_counts.project_version_arn] as path
+        [copy_counts.project_version_arn] as path,
     from copy_counts
     anti join copies on copies.project_version_arn = copy_counts.project_version_arn
 
@@ -50,7 +50,7 @@ walk as (
         copies.project_version_arn,
         walk.root_project_version_arn,
         walk.depth + 1 as depth,
-        list_append(walk.path, copies.project_version_arn) as path
+        list_append(walk.path, copies.project_version_arn) as path,
     from walk
     inner join copies on copies.source_project_version_arn = walk.project_version_arn
 ),
@@ -69,7 +69,7 @@ present as (
         versions.version_name,
         versions.source_project_version_arn,
         versions.project_arn,
-        versions.project_version_arn
+        versions.project_version_arn,
     from main.project_versions as versions
     semi join members on members.project_version_arn = versions.project_version_arn
 )
@@ -89,7 +89,7 @@ select
     end as is_source_in_lake,
     walk.path,
     present.project_arn,
-    present.project_version_arn
+    present.project_version_arn,
 from present
 left join walk on walk.project_version_arn = present.project_version_arn
 left join copy_counts on copy_counts.project_version_arn = present.project_version_arn

@@ -30,7 +30,7 @@ select
     statistics.total_entries,
     statistics.error_entries,
     statistics.total_labels,
-    statistics.labeled_entries / nullif(statistics.total_entries, 0) as labeled_share
+    statistics.labeled_entries / nullif(statistics.total_entries, 0) as labeled_share,
 from main.datasets as datasets
 left join main.projects as projects on projects.project_arn = datasets.project_arn
 left join main.dataset_statistics as statistics on statistics.dataset_arn = datasets.dataset_arn

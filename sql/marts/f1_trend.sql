@@ -31,7 +31,7 @@ with ordered as (
         row_number() over by_age as sequence_number,
         lag(f1_score) over by_age as previous_f1_score,
         -- with this one's, the best so far: one frame does for both
-        max(f1_score) over (by_age rows between unbounded preceding and 1 preceding) as earlier_best_f1_score
+        max(f1_score) over (by_age rows between unbounded preceding and 1 preceding) as earlier_best_f1_score,
     from main.project_versions
     where f1_score is not null
     -- the name, which a project has once, decides between versions of the same instant: the order is always the same
@@ -53,5 +53,5 @@ select
     earlier_best_f1_score is null or f1_score > earlier_best_f1_score as is_new_best,
     is_copy,
     project_arn,
-    project_version_arn
+    project_version_arn,
 from ordered

@@ -16,11 +16,11 @@ with uses as (
         key,
         version,
         project_version_arn,
-        -- a bit for each use: one number is put together much faster than six flags
+        -- a bit for each use: one number is much faster to aggregate than six flags
         bit_or(
             case data_result when 'testing' then 1 when 'training' then 8 else 0 end
             * case stage when 'input' then 1 when 'output' then 2 when 'validation' then 4 else 0 end
-        ) as used_as
+        ) as used_as,
     from main.version_assets
     where bucket is not null or key is not null
     group by bucket, key, version, project_version_arn
@@ -35,7 +35,7 @@ manifests as (
         bit_or(uses.used_as) as used_as,
         min(versions.created_at) as first_used_at,
         max(versions.created_at) as last_used_at,
-        list(uses.project_version_arn) as project_version_arns
+        list(uses.project_version_arn) as project_version_arns,
     from uses
     left join main.project_versions as versions on versions.project_version_arn = uses.project_version_arn
     group by uses.bucket, uses.key, uses.version
@@ -58,5 +58,5 @@ select
     first_used_at,
     last_used_at,
     case when version_count = 1 then project_version_arns else list_sort(project_version_arns) end
-        as project_version_arns
+        as project_version_arns,
 from manifests

@@ -35,7 +35,7 @@
 --   project_arn: ARN of the project.
 --   project_version_arn: ARN of the version; the key.
 with asset_counts as (
-    -- only of versions whose rows an older version of reklake wrote, without the counts; none after the next sync
+    -- only for versions whose own counts are null: counting anew takes most of the time
     select
         assets.project_version_arn,
         count(*) filter (where assets.data_result = 'training' and assets.stage = 'input') as training_input_count,
@@ -43,7 +43,7 @@ with asset_counts as (
         count(*) filter (where assets.data_result = 'training' and assets.stage = 'validation') as training_validation_count,
         count(*) filter (where assets.data_result = 'testing' and assets.stage = 'input') as testing_input_count,
         count(*) filter (where assets.data_result = 'testing' and assets.stage = 'output') as testing_output_count,
-        count(*) filter (where assets.data_result = 'testing' and assets.stage = 'validation') as testing_validation_count
+        count(*) filter (where assets.data_result = 'testing' and assets.stage = 'validation') as testing_validation_count,
     from main.version_assets as assets
     semi join (from main.project_versions where training_input_count is null) as uncounted
         on uncounted.project_version_arn = assets.project_version_arn
@@ -65,11 +65,10 @@ select
         when versions.source_project_version_arn is null
             then (epoch(versions.training_ended_at) - epoch(versions.created_at)) / 60
     end as training_minutes,
-    -- double on purpose: the seconds are an unsigned 64-bit number
-    versions.billable_training_seconds::double / 3600 as billable_training_hours,
+    versions.billable_training_seconds / 3600 as billable_training_hours,
     case
         when versions.source_project_version_arn is not null then 0
-        else versions.billable_training_seconds::double / 3600 * prices.training_hour
+        else versions.billable_training_seconds / 3600 * prices.training_hour
     end as training_cost,
     prices.currency,
     versions.min_inference_units,
@@ -92,7 +91,7 @@ select
     versions.base_model_version,
     versions.kms_key_id,
     versions.project_arn,
-    versions.project_version_arn
+    versions.project_version_arn,
 from main.project_versions as versions
 cross join main.prices as prices
 cross join main.clock as clock

@@ -32,7 +32,7 @@ with versions as (
         coalesce(statuses.is_trained, false) as is_trained,
         versions.source_project_version_arn is not null as is_copy,
         -- compares by age; the name, which a project has once, decides between versions of the same instant
-        row(coalesce(versions.created_at, 'epoch'::timestamptz), versions.version_name) as age_order
+        row(coalesce(versions.created_at, 'epoch'::timestamptz), versions.version_name) as age_order,
     from main.project_versions as versions
     left join main.version_statuses as statuses on statuses.status = versions.status
 ),
@@ -52,8 +52,7 @@ version_totals as (
         arg_max({'name': version_name, 'f1_score': f1_score}, age_order, 2)
             filter (where f1_score is not null) as latest_scored,
         max(training_ended_at) filter (where not is_copy) as last_training_ended_at,
-        -- double on purpose: the seconds are an unsigned 64-bit number
-        sum(billable_training_seconds::double) filter (where not is_copy) / 3600 as billable_training_hours
+        sum(billable_training_seconds) filter (where not is_copy) / 3600 as billable_training_hours,
     from versions
     group by project_arn
 ),
@@ -61,7 +60,7 @@ version_totals as (
 dataset_counts as (
     select
         project_arn,
-        count(*) as dataset_count
+        count(*) as dataset_count,
     from main.datasets
     group by project_arn
 )
@@ -92,7 +91,7 @@ select
     coalesce(version_totals.billable_training_hours, 0) as billable_training_hours,
     coalesce(version_totals.billable_training_hours, 0) * prices.training_hour as training_cost,
     prices.currency,
-    projects.project_arn
+    projects.project_arn,
 from main.projects as projects
 cross join main.prices as prices
 cross join main.clock as clock

@@ -36,7 +36,7 @@ with states as (
         history.valid_to,
         coalesce(statuses.is_started, false) as is_started,
         -- a state without a status proves nothing
-        history.status is not null and not coalesce(statuses.is_started, false) as is_other
+        history.status is not null and not coalesce(statuses.is_started, false) as is_other,
     from history.project_versions as history
     -- named here and below: a CTE that is read twice can hang DuckDB 2.0 under a limit
     semi join (
@@ -52,7 +52,7 @@ ordered as (
     select
         *,
         -- a version that was away is not known to have run on
-        is_started and lag(is_started) over life and lag(valid_to) over life = valid_from as goes_on
+        is_started and lag(is_started) over life and lag(valid_to) over life = valid_from as goes_on,
     from states
     -- a version stays in its project; with it named here and below, a question about one project reads no other
     window life as (partition by project_arn, project_version_arn order by valid_from)
@@ -67,7 +67,7 @@ stretches as (
         any_value(region) as region,
         max(valid_from) filter (where is_started and not coalesce(goes_on, false)) as running_since,
         max(valid_from) filter (where is_other) as other_from,
-        max(valid_to) filter (where is_other) as other_to
+        max(valid_to) filter (where is_other) as other_to,
     from ordered
     group by project_arn, project_version_arn
 ),
@@ -77,7 +77,7 @@ sightings as (
         stretches.project_arn,
         stretches.project_version_arn,
         any_value(stretches.running_since) as running_since,
-        coalesce(max(listings.listed_at), any_value(stretches.other_from)) as last_seen_not_running_at
+        coalesce(max(listings.listed_at), any_value(stretches.other_from)) as last_seen_not_running_at,
     from stretches
     left join main.listings as listings
         on listings.account_id = stretches.account_id
@@ -115,7 +115,7 @@ select
     versions.created_at,
     versions.training_ended_at,
     versions.project_arn,
-    versions.project_version_arn
+    versions.project_version_arn,
 from main.project_versions as versions
 inner join main.version_statuses as statuses on statuses.status = versions.status
 cross join main.prices as prices

@@ -1,17 +1,16 @@
 -- What training cost, by month and project. Only billable seconds count, and copies are not billed.
 -- grain: one row per UTC month and project with billed training
 -- columns:
---   month: First day of the UTC month in which training ended; of created_at where the API gives no end; null where it gives
---     neither.
+--   month: First day of the UTC month in which training ended, or in which the version was created where the API gives
+--     no end; null where it gives neither.
 --   account_id: AWS account that owns the project.
 --   region: AWS region of the project.
 --   project_name: Name of the project.
---   version_count: Versions whose billable seconds the API gives, be they 0.
+--   version_count: Versions for which the API reports billable seconds (including 0).
 --   failed_version_count: Versions among them whose training failed.
 --   billable_training_hours: Billed training hours, with those of failed versions.
 --   training_cost: Price of those hours.
---   failed_training_cost: Part of training_cost that went into failed versions.
---   currency: Currency of the costs.
+--   currency: Currency of training_cost.
 --   project_arn: ARN of the project; with month the key.
 with billed as (
     select
@@ -22,8 +21,7 @@ with billed as (
         status,
         -- the month of UTC, whatever time zone the reader's session is in
         date_trunc('month', coalesce(training_ended_at, created_at) at time zone 'UTC')::date as month,
-        -- double on purpose: the seconds are an unsigned 64-bit number
-        billable_training_seconds::double / 3600 as hours
+        billable_training_seconds / 3600 as hours,
     from main.project_versions
     where
         billable_training_seconds is not null
@@ -40,7 +38,6 @@ totals as (
         count(*) as version_count,
         count(*) filter (where status = 'TRAINING_FAILED') as failed_version_count,
         sum(hours) as hours,
-        coalesce(sum(hours) filter (where status = 'TRAINING_FAILED'), 0) as failed_hours
     from billed
     group by month, account_id, region, project_arn
 )
@@ -54,8 +51,7 @@ select
     totals.failed_version_count,
     totals.hours as billable_training_hours,
     totals.hours * prices.training_hour as training_cost,
-    totals.failed_hours * prices.training_hour as failed_training_cost,
     prices.currency,
-    totals.project_arn
+    totals.project_arn,
 from totals
 cross join main.prices as prices

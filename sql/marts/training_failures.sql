@@ -1,4 +1,4 @@
--- Trainings that failed: why, what they cost, and whether a later one went well.
+-- Trainings that failed: why, and whether a later one went well. AWS does not tell what they cost.
 -- grain: one row per model version with status TRAINING_FAILED
 -- columns:
 --   account_id: AWS account that owns the version.
@@ -9,9 +9,6 @@
 --   days_ago: Whole days since failed_at.
 --   error_code: First ERROR_... code in the message; null where there is none.
 --   status_message: The service's words on the failure.
---   billable_training_seconds: Training seconds that were billed all the same.
---   training_cost: Price of those seconds.
---   currency: Currency of training_cost.
 --   has_later_success: Whether a version of the same project, asked for later, was trained to the end.
 --   created_at: When training was asked for.
 --   project_arn: ARN of the project.
@@ -19,7 +16,7 @@
 with last_successes as (
     select
         versions.project_arn,
-        max(versions.created_at) as succeeded_at
+        max(versions.created_at) as succeeded_at,
     from main.project_versions as versions
     inner join main.version_statuses as statuses on statuses.status = versions.status
     where
@@ -31,7 +28,7 @@ with last_successes as (
 failures as (
     select
         *,
-        coalesce(training_ended_at, created_at) as failed_at
+        coalesce(training_ended_at, created_at) as failed_at,
     from main.project_versions
     where status = 'TRAINING_FAILED'
 )
@@ -45,15 +42,10 @@ select
     floor((epoch(clock.now_at) - epoch(failures.failed_at)) / 86400)::bigint as days_ago,
     nullif(regexp_extract(failures.status_message, '\bERROR_[A-Z0-9_]+'), '') as error_code,
     failures.status_message,
-    failures.billable_training_seconds,
-    -- double on purpose: the seconds are an unsigned 64-bit number
-    failures.billable_training_seconds::double / 3600 * prices.training_hour as training_cost,
-    prices.currency,
     coalesce(last_successes.succeeded_at > failures.created_at, false) as has_later_success,
     failures.created_at,
     failures.project_arn,
-    failures.project_version_arn
+    failures.project_version_arn,
 from failures
-cross join main.prices as prices
 cross join main.clock as clock
 left join last_successes on last_successes.project_arn = failures.project_arn

@@ -7,7 +7,7 @@
 select
     status,
     is_trained,
-    is_started
+    is_started,
 from (
     values
         ('TRAINING_IN_PROGRESS', false, false),

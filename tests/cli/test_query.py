@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.cli import main
+from pipeline.query import checks
 from tests.sql import lakes
 
 GIVEN = {
@@ -398,7 +399,7 @@ def test_parquet_does_not_go_to_a_terminal(lake):
 
 def test_checks_that_pass(run):
     out = good(run("check"))
-    assert "44 passed, 0 with errors, 1 with warnings" in out
+    assert f"{len(checks.every()) - 1} passed, 0 with errors, 1 with warnings" in out
     assert not [line for line in out.splitlines() if line.startswith("error")]
 
 

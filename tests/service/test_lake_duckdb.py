@@ -6,13 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
-import pytest
 
 from pipeline import settings
 from pipeline.emulator import StaticWorld, demo_world
 from pipeline.emulator.faults import Fault
 from pipeline.jobs import sync as run
-from pipeline.query import checks, sqlfiles
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, OTHER, project, world
 
@@ -55,45 +53,11 @@ def test_any_client_reads_lake_duckdb_while_syncs_go_on(serve: Serve):
         assert con.sql("select outcome, stale_since from scopes").fetchall() == [("complete", None)]
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the checks that were run."""
-    names: list[str] = []
-    real = checks._run
-    monkeypatch.setattr(checks, "_run", lambda con, file: names.append(file.name) or real(con, file))
-    return names
-
-
-AT_EVERY_SYNC = [file.name for file in sqlfiles.read("checks") if file.when == checks.EVERY_SYNC]
-
-
-def test_a_snapshot_that_is_sound_is_not_asked_again(serve: Serve, asked: list[str]):
-    served = serve(world(cats=0))
-    assert served.sync().checks == ()
-    assert len(asked) > len(AT_EVERY_SYNC)
-    asked.clear()
-    assert served.sync().checks == ()
-    assert asked == AT_EVERY_SYNC
-    asked.clear()
-    serve(world(cats=0, dogs=0), lake=served.lake).sync()
-    assert len(asked) > len(AT_EVERY_SYNC)
-
-
 def test_what_checks_found_is_found_again(serve: Serve):
     served = serve(world(cats=2))  # trained, and without an F1 score
     first = served.sync()
     assert [one.name for one in first.checks] == ["trained_without_f1"]
     assert [(one.name, one.rows) for one in served.sync().checks] == [("trained_without_f1", 2)]
-
-
-def test_other_checks_are_asked_of_the_same_snapshot(serve: Serve, asked: list[str], monkeypatch: pytest.MonkeyPatch):
-    served = serve(world(cats=0))
-    served.sync()
-    asked.clear()
-    real = sqlfiles.read
-    monkeypatch.setattr(sqlfiles, "read", lambda folder: real(folder)[1:] if folder == "checks" else real(folder))
-    served.sync()
-    assert len(asked) > len(AT_EVERY_SYNC)
 
 
 def test_a_scope_that_fails_is_found_though_the_snapshot_stays(serve: Serve):

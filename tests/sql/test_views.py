@@ -211,7 +211,7 @@ def test_a_scope_is_as_fresh_as_its_listing_not_its_run(place):
     ]
 
 
-@pytest.mark.parametrize("replayed", [{"listed_at": MAY}, {}], ids=["told", "looked up"])
+@pytest.mark.parametrize("replayed", [{"listed_at": MAY}, {}], ids=["recorded", "looked up"])
 def test_a_replay_of_an_older_listing_makes_a_scope_stale(replayed, place):
     runs = [
         lakes.run_record("a", at=MAY, scopes=[OK]),

@@ -126,7 +126,7 @@ def test_writing_is_refused(text, lake, tmp_path):
     with pytest.raises(UsageError) as caught:
         ask(lake, text)
     assert files(tmp_path) == before
-    if V2 or not any(one in text for one in ("with w", "temp secret")):  # syntax errors before DuckDB 2
+    if V2 or not any(words in text for words in ("with w", "temp secret")):  # syntax errors before DuckDB 2
         assert str(caught.value).count("\n") == 0
         assert "--allow-write" in str(caught.value)
 
@@ -296,7 +296,7 @@ def test_a_syntax_error_shows_the_place(lake):
 def test_an_unknown_table_names_those_there_are(lake):
     with pytest.raises(
         UsageError,
-        match=r"(?s)projecs does not exist.*Did you mean.*projects.*There are: .*scopes.*f1_trend.*history\.projects",
+        match=r"(?s)projecs does not exist.*Did you mean.*projects.*There are: .*f1_trend.*scopes.*history\.projects",
     ):
         ask(lake, "from projecs")
 
