@@ -21,7 +21,7 @@ from pipeline.errors import LakeError
 from pipeline.lake.snapshot import MANIFEST
 from pipeline.model import TABLES, Column, Table
 from pipeline.model.history import VALID_FROM, VALID_TO
-from pipeline.query import sqlfiles, states
+from pipeline.query import run_views, sqlfiles, states
 
 if TYPE_CHECKING:
     from pipeline.settings import Prices
@@ -49,7 +49,7 @@ def statements(lake: Path, *, snapshot: Path, prices: Prices, has_comments: bool
     root = lake.resolve()
     place = f"coalesce(getvariable('reklake_lake'), {literal(escape(str(root)))})"
     values = {
-        "runs": f"{place} || '/runs/*.json'",
+        **run_views.values(root, place),
         "intervals": states.intervals(TABLES),
         "row_changes": states.row_changes(TABLES),
         "training_hour": repr(float(prices.training_hour)),
