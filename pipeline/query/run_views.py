@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from pipeline.errors import LakeError
-from pipeline.lake import LocalLake, run_log
+from pipeline.lake import LocalLake, run_days, run_log
 from pipeline.lake.run_record import FOLDER
 from pipeline.query import sqlfiles
 
@@ -20,8 +20,10 @@ def values(lake: Path, location: str) -> dict[str, str]:
     """Return what the SQL files of these views ask for, as SQL; `location` is SQL for the lake's folder.
 
     `$runs` is the folder of the records, `$run_records` the JSON files to read, and `$last_day` the last day that has a
-    Parquet file. LakeError if such a file is damaged.
+    Parquet file. LakeError if such a file is damaged, or if there is not even the empty one.
     """
+    if not (lake / FOLDER / run_days.NONE).exists():
+        raise LakeError(f"{lake}: {FOLDER}/{run_days.NONE} is missing; `reklake sync` writes it again")
     last_day, patterns = run_log.json_patterns(LocalLake(lake))
     files = ", ".join(f"{location} || {_literal(f'/{FOLDER}/{pattern}')}" for pattern in patterns)
     return {"runs": f"{location} || '/{FOLDER}'", "run_records": f"[{files}]", "last_day": _literal(last_day)}
