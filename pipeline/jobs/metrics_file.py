@@ -45,8 +45,9 @@ READABLE = 0o644
 """The collector is another user than the one who syncs."""
 UNKNOWN = "unknown"
 
-LAST_SUCCESS = "select epoch(max(ended_at)) from main.runs where kind = 'sync' and outcome = 'complete'"
-FRESHNESS = "select account_id, region, epoch(last_complete_at), stale_since is not null from main.scopes"
+MICROSECONDS = 10**6
+LAST_SUCCESS = "select epoch_us(max(ended_at)) from main.runs where kind = 'sync' and outcome = 'complete'"
+FRESHNESS = "select account_id, region, epoch_us(last_complete_at), stale_since is not null from main.scopes"
 
 Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
 """Values by metric and labels; a dictionary, because the format takes each series once."""
@@ -91,17 +92,18 @@ def standing(lake: Lake, run: RunRecord | None = None) -> Standing | None:
         published = snapshot.find(lake)
         sources = published.sources if published else {}
         run_log.fetch(lake)
-        ((last_success,),) = run_views.ask(lake.root, LAST_SUCCESS, memory=CHECK_MEMORY)
+        ((succeeded_us,),) = run_views.ask(lake.root, LAST_SUCCESS, memory=CHECK_MEMORY)
         last_complete = {scope: source.listed_at.timestamp() for scope, source in sources.items()}
         stale = {scope.scope for scope in run.scopes} if run else set()
         stale.update(sources)
-        for account_id, region, complete_at, is_stale in run_views.ask(lake.root, FRESHNESS, memory=CHECK_MEMORY):
+        for account_id, region, complete_us, is_stale in run_views.ask(lake.root, FRESHNESS, memory=CHECK_MEMORY):
             scope = Scope(region, account_id)
             # a sync that finds nothing changed publishes no snapshot, so the sources do not know its listing
-            if scope in sources and complete_at is not None:
-                last_complete[scope] = max(last_complete[scope], complete_at)
+            if scope in sources and complete_us is not None:
+                last_complete[scope] = max(last_complete[scope], complete_us / MICROSECONDS)
             if not is_stale:
                 stale.discard(scope)
+        last_success = None if succeeded_us is None else succeeded_us / MICROSECONDS
         return Standing(published.rows if published else {}, last_success, last_complete, len(stale))
     return None
 
