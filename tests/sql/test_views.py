@@ -5,6 +5,7 @@ from __future__ import annotations
 import botocore.session
 import pytest
 
+from pipeline.lake import LocalLake, run_log
 from pipeline.query import database
 from pipeline.settings import Prices
 from tests.sql import lakes
@@ -116,6 +117,33 @@ def test_what_a_record_lacks_is_null_and_what_is_new_does_no_harm(place):
         "scope_count",
         "failed_scope_count",
     }
+
+
+@pytest.mark.parametrize("view", ["run_rows", "runs", "run_scopes", "run_details", "scopes", "listings"])
+def test_json_and_parquet_give_equal_rows(view, place):
+    details = [{"detail": "tags", "outcome": "failed", "error_kind": "denied", "error": "no access"}]
+    may, june = "2024-05-01T01:02:03.000004Z", "2024-06-01T00:00:00.000000Z"
+    lakes.make(
+        place,
+        runs=[
+            lakes.run_record(
+                "20240501T010203Z-00004aaa", at=may, scopes=[OK, OK | {"region": "x", "details": details}]
+            ),
+            lakes.run_record("20240501T020203Z-00004aaa", kind="rollback", at=may, scopes=[{"listed_at": may}]),
+            lakes.run_record(
+                "20240601T000000Z-00000aaa", at=june, outcome="partial", scopes=[OK, BAD | {"region": "y"}]
+            ),
+            lakes.run_record("20240601T010000Z-00000aaa", at=june, outcome="failed", error="disk full"),
+        ],
+    )
+    from_json = ask(place, f"from {view} order by all")
+    assert from_json
+    lake = LocalLake(place)
+    run_log.compact(lake)
+    assert ask(place, f"from {view} order by all") == from_json
+    for path in (place / "runs").glob("*.json"):
+        path.unlink()
+    assert ask(place, f"from {view} order by all") == from_json
 
 
 def test_a_broken_record_hides_no_other(place):
