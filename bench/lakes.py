@@ -22,7 +22,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipeline.lake import LocalLake, sha256
+from pipeline.lake import LocalLake, run_log, sha256
 from pipeline.lake import run_record as record
 from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord
 from pipeline.lake.snapshot import FOLDER, FORMAT, MANIFEST
@@ -374,6 +374,7 @@ def make(folder: Path, versions: int, *, projects: int | None = None, runs: int 
     lake = LocalLake(folder)
     for one in records(plan, snapshot.name):
         one.write(lake)
+    run_log.compact(lake)
     lake.point(snapshot.name, None)
     warehouse.build(folder / warehouse.FILE, snapshot=snapshot, runs=folder / "runs", prices=Prices())
     return snapshot

@@ -68,16 +68,16 @@ def gc(
             "--older-than",
             metavar="AGE",
             help="Only what is older, such as 30d or 12h.  (default: by kind: retention in reklake.toml, else "
-            "snapshots 7d, raw pages 30d, run records 400d)",
+            "snapshots 7d, raw pages 30d)",
         ),
     ] = None,
     form: AsFormat = Format.table,
     config: Config = None,
 ) -> None:
-    """List the files that the lake no longer needs: old snapshots, raw pages and run records. Deletes with --delete.
+    """List the files that the lake no longer needs: old snapshots and raw pages. Deletes with --delete.
 
     Always kept are the current snapshot, the one that lake.duckdb shows, raw pages that the rows of a kept snapshot
-    come from, and the records of runs that changed something.
+    come from, and all run records: a JSON file is deleted only if the Parquet file of its day holds the record.
 
     Examples:
 

@@ -139,22 +139,23 @@ def runs(
 
         reklake runs --format json --count 1
     """
-    from pipeline.lake import open_lake
-    from pipeline.lake import run_record as record
+    from itertools import islice
+
+    from pipeline.lake import open_lake, run_log
     from pipeline.settings import load
 
     settings = load(lake=lake, config=config)
     store = open_lake(settings.lake, settings.aws.profile)
-    found = record.documents(store)
-    if run_id is not None and run_id not in found:
-        last = ", ".join([*found][-5:]) or "none"
-        raise UsageError(f"{store}: no record of run {run_id}. The last runs are {last}.")
     if run_id is None:
-        rows = [_run_row(document) for document in [*found.values()][-count:]]
-        output_to.write(output_to.table_of(RUN_COLUMNS, rows), form)
-    else:
-        rows = [tuple(map(scope.get, SCOPE_COLUMNS)) for scope in found[run_id]["scopes"]]
-        output_to.write(output_to.table_of(SCOPE_COLUMNS, rows), form)
+        newest_first = [*islice(run_log.newest_first(store), count)]
+        output_to.write(output_to.table_of(RUN_COLUMNS, [_run_row(run) for run in reversed(newest_first)]), form)
+        return
+    found = run_log.read(store, run_id)
+    if found is None:
+        last = ", ".join(reversed([run["run_id"] for run in islice(run_log.newest_first(store), 5)])) or "none"
+        raise UsageError(f"{store}: no record of run {run_id}. The last runs are {last}.")
+    rows = [tuple(map(scope.get, SCOPE_COLUMNS)) for scope in found["scopes"]]
+    output_to.write(output_to.table_of(SCOPE_COLUMNS, rows), form)
 
 
 def changes(
@@ -199,13 +200,12 @@ def changes(
 @contextmanager
 def _connected(settings: Settings, *, allow_write: bool = False) -> Iterator[tuple[DuckDBPyConnection, Path]]:
     """Open the lake for queries, with its files on this machine; yields the connection and the folder of the files."""
-    from pipeline.lake import open_lake, snapshot
-    from pipeline.lake.run_record import FOLDER
+    from pipeline.lake import open_lake, run_log, snapshot
     from pipeline.query import database as warehouse
 
     lake = open_lake(settings.lake, settings.aws.profile)
     folder = snapshot.current(lake).folder()
-    lake.fetch_folder(FOLDER)
+    run_log.fetch(lake)
     with warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, allow_write=allow_write) as con:
         yield con, lake.root
 

@@ -12,7 +12,7 @@ from pipeline.extract import probe
 from pipeline.jobs import gc as retention
 from pipeline.jobs import recovery as tidy
 from pipeline.jobs import software
-from pipeline.lake import Lake, open_lake, snapshot
+from pipeline.lake import Lake, open_lake, run_log, snapshot
 from pipeline.lake import run_record as record
 from pipeline.lake.snapshot import Snapshot
 from pipeline.model.finding import Finding, Level, parted
@@ -116,16 +116,17 @@ def _landed(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
 
 
 def _records(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
-    runs = record.run_ids(lake)
-    unreadable = [one for one in runs if record.read(lake, one) is None]
-    for one in unreadable:
+    runs = run_log.run_ids(lake)
+    written = [name.removesuffix(record.SUFFIX) for name in run_log.needed(lake) if name.endswith(record.SUFFIX)]
+    unreadable = [run_id for run_id in written if run_log.read(lake, run_id) is None]
+    for run_id in unreadable:
         yield Finding(
             Level.WARN,
             "run records",
-            f"{record.FOLDER}/{one}.json is no run record",
+            f"{record.FOLDER}/{run_id}{record.SUFFIX} is no run record",
             "remove it; `runs` lacks that run",
         )
-    if current and "run" in current.manifest and not record.has_published(record.read(lake, current.id)):
+    if current and "run" in current.manifest and not record.has_published(run_log.read(lake, current.id)):
         yield Finding(Level.WARN, "run records", f"run {current.id} was killed before its record", "reklake sync")
     elif not unreadable:
         yield Finding(Level.OK, "run records", f"{len(runs)} can be read")
@@ -133,8 +134,7 @@ def _records(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
 
 def _quota(lake: Lake, aws: AwsSettings) -> Iterator[Finding]:
     """Tell from the newest sync how much of the quota it used, and whether AWS thought it too much."""
-    newest_first = (record.read(lake, one) for one in reversed(record.run_ids(lake)))
-    newest = next((one for one in newest_first if one and one["kind"] == "sync" and one["scopes"]), None)
+    newest = next((run for run in run_log.newest_first(lake) if run["kind"] == "sync" and run["scopes"]), None)
     if newest is not None:
         yield quota_used(newest, aws.rate)
 

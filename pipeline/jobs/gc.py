@@ -1,21 +1,24 @@
-"""Which snapshots, landed pages and run records a lake can do without, and their removal."""
+"""Which snapshots, landed pages and JSON records of runs a lake can do without, and their removal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline import landing
 from pipeline.errors import LakeError
 from pipeline.jobs import recovery as tidy
-from pipeline.lake import Lake, open_lake, snapshot
+from pipeline.lake import Lake, open_lake, run_log, snapshot
 from pipeline.lake import run_record as record
 from pipeline.lake.snapshot import Snapshot
 from pipeline.landing import LandedScope
 from pipeline.query import database as warehouse
 from pipeline.settings import Retention, Settings
+
+COMPACTED = timedelta(days=1)
+"""How long JSON records stay beside the Parquet file of their day: a query that began before it still reads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +28,6 @@ class Removal:
     name: str
     bytes: int
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What stays, by kind: the ids of snapshots, of runs with their landed pages, and of runs with their records."""
-
-    snapshots: set[str] = field(default_factory=set)
-    raw: set[str] = field(default_factory=set)
-    records: set[str] = field(default_factory=set)
 
 
 def collect(settings: Settings, *, is_dry: bool) -> list[Removal]:
@@ -61,20 +55,15 @@ def _removals(lake: Lake, settings: Settings, current: Snapshot) -> Iterator[Rem
     """Yield what may go: snapshots before what they refer to, so that nothing is ever left without what it needs."""
     keep = settings.retention
     now = datetime.now(UTC)
-    records = record.documents(lake)
-    kept = Kept()
-    kept.snapshots.update(_kept_snapshots(lake, current, keep, now))
+    snapshots = set(_kept_snapshots(lake, current, keep, now))
     yield from _rest(
-        lake, snapshot.FOLDER, kept.snapshots, f"not among the newest {keep.snapshots}, {_age(keep.snapshot_days)}"
+        lake, snapshot.FOLDER, snapshots, f"not among the newest {keep.snapshots}, {_age(keep.snapshot_days)}"
     )
-    sources = set(_sources(lake, kept.snapshots))
-    young = {one for one in lake.entries(landing.FOLDER) if not _is_older(one, now, keep.raw_days)}
-    kept.raw.update(sources | young | _resumable(lake, settings, current))
-    yield from _rest(lake, landing.FOLDER, kept.raw, f"no snapshot that stays has rows of it, {_age(keep.raw_days)}")
-    kept.records.update(kept.raw | set(_last_of_scopes(records)) | set(_told_by_history(records)))
-    kept.records.update(one for one in record.run_ids(lake) if not _is_older(one, now, keep.run_days))
-    files = {f"{one}{record.SUFFIX}" for one in kept.records}
-    yield from _rest(lake, record.FOLDER, files, f"nothing that stays is of this run, {_age(keep.run_days)}")
+    young = {run_id for run_id in lake.entries(landing.FOLDER) if not _is_older(run_id, now, keep.raw_days)}
+    landed = {*_sources(lake, snapshots), *young, *_resumable(lake, settings, current)}
+    yield from _rest(lake, landing.FOLDER, landed, f"no snapshot that stays has rows of it, {_age(keep.raw_days)}")
+    for name in run_log.needless(lake, now - COMPACTED):
+        yield Removal(name, lake.size(name), "the record stands in the Parquet file of its day")
 
 
 def _rest(lake: Lake, folder: str, kept: set[str], reason: str) -> Iterator[Removal]:
@@ -108,25 +97,6 @@ def _sources(lake: Lake, snapshots: set[str]) -> Iterator[str]:
 def _resumable(lake: Lake, settings: Settings, current: Snapshot) -> set[str]:
     found: Mapping[Any, LandedScope] = tidy.resumable(lake, timedelta(seconds=settings.resume_within), current)
     return {one.run_id for one in found.values()}
-
-
-def _told_by_history(records: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the runs that changed something: the instants of the history are theirs, for as long as it is kept."""
-    yield from (run_id for run_id, document in records.items() if document.get("snapshot") == run_id)
-
-
-def _last_of_scopes(records: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the runs that say how fresh each scope is: its first and last attempts, and its last complete listing."""
-    first: dict[tuple[str, str], str] = {}
-    last: dict[tuple[str, str, str], str] = {}
-    for run_id, document in records.items():
-        for one in document["scopes"]:
-            scope = one["account_id"], one["region"]
-            first.setdefault(scope, run_id)
-            outcome = one["outcome"] if record.has_published(document) else "unpublished"
-            last[*scope, f"{document['kind']} {outcome}"] = run_id
-    yield from first.values()
-    yield from last.values()
 
 
 def _is_older(run_id: str, now: datetime, days: float) -> bool:

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ReklakeError, UsageError
-from pipeline.jobs.run_context import Result
-from pipeline.lake import Lake, snapshot
-from pipeline.lake import run_record as record
+from pipeline.jobs.run_context import CHECK_MEMORY, Result
+from pipeline.lake import Lake, run_log, snapshot
 from pipeline.lake.installed import software
 from pipeline.lake.local import sync
 from pipeline.lake.run_record import Outcome, RunRecord
-from pipeline.lake.snapshot import Source
 from pipeline.model.page import Scope
+from pipeline.query import run_views
 from pipeline.query.checks import CheckResult
 
 HELP: Mapping[str, str] = {
@@ -46,6 +45,10 @@ READABLE = 0o644
 """The collector is another user than the one who syncs."""
 UNKNOWN = "unknown"
 
+MICROSECONDS = 10**6
+LAST_SUCCESS = "select epoch_us(max(ended_at)) from main.runs where kind = 'sync' and outcome = 'complete'"
+FRESHNESS = "select account_id, region, epoch_us(last_complete_at), stale_since is not null from main.scopes"
+
 Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
 """Values by metric and labels; a dictionary, because the format takes each series once."""
 
@@ -54,13 +57,14 @@ Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
 class Standing:
     """How the lake stands: the published rows, and what the records of all runs say together.
 
-    `last_complete` has each scope of the snapshot; `stale` counts those, and the run's own, whose last attempt did not
-    complete.
+    `last_success` is when the last complete sync ended, and `last_complete` has, for each scope of the snapshot, when
+    the listing ended that its rows were last known from: both in seconds since 1970. `stale` counts those scopes, and
+    the run's own, whose last attempt did not complete.
     """
 
     rows: Mapping[str, int] = field(default_factory=dict)
-    last_success: datetime | None = None
-    last_complete: Mapping[Scope, datetime] = field(default_factory=dict)
+    last_success: float | None = None
+    last_complete: Mapping[Scope, float] = field(default_factory=dict)
     stale: int = 0
 
 
@@ -86,54 +90,22 @@ def standing(lake: Lake, run: RunRecord | None = None) -> Standing | None:
     """Read how the lake stands after the run that has just ended; None if it cannot be read."""
     with suppress(ReklakeError, OSError):
         published = snapshot.find(lake)
-        lake.fetch_folder(record.FOLDER)  # side by side, where they come from elsewhere
         sources = published.sources if published else {}
-        asked = {one.scope for one in run.scopes} if run else set()
-        return judge(published.rows if published else {}, sources, asked, _newest_first(lake, run))
+        run_log.fetch(lake)
+        ((succeeded_us,),) = run_views.ask(lake.root, LAST_SUCCESS, memory=CHECK_MEMORY)
+        last_complete = {scope: source.listed_at.timestamp() for scope, source in sources.items()}
+        stale = {scope.scope for scope in run.scopes} if run else set()
+        stale.update(sources)
+        for account_id, region, complete_us, is_stale in run_views.ask(lake.root, FRESHNESS, memory=CHECK_MEMORY):
+            scope = Scope(region, account_id)
+            # a sync that finds nothing changed publishes no snapshot, so the sources do not know its listing
+            if scope in sources and complete_us is not None:
+                last_complete[scope] = max(last_complete[scope], complete_us / MICROSECONDS)
+            if not is_stale:
+                stale.discard(scope)
+        last_success = None if succeeded_us is None else succeeded_us / MICROSECONDS
+        return Standing(published.rows if published else {}, last_success, last_complete, len(stale))
     return None
-
-
-def judge(
-    rows: Mapping[str, int],
-    sources: Mapping[Scope, Source],
-    asked: Iterable[Scope],
-    records: Iterable[Mapping[str, Any]],
-) -> Standing:
-    """Tell from the snapshot's sources and the run records, newest first, how fresh each scope is.
-
-    The sources alone would not do: a sync that finds nothing changed publishes no snapshot. No more records are taken
-    than it needs.
-    """
-    last_success: datetime | None = None
-    complete = {scope: source.listed_at for scope, source in sources.items()}
-    is_fresh: dict[Scope, bool] = {}
-    open_scopes = {*sources, *asked}
-    rolled_back = False
-    for document in records:
-        is_published = record.has_published(document)
-        if document["kind"] == "rollback" and is_published:
-            rolled_back = True  # what was listed before is shown as far as the sources have it
-        if document["kind"] == "sync":
-            if last_success is None and document["outcome"] == Outcome.COMPLETE:
-                last_success = _instant(document.get("ended_at"))
-            for scope, one in _scopes(document):
-                listed_at = _instant(one.get("listed_at")) if is_published else None
-                if listed_at and scope in complete and not rolled_back:
-                    complete[scope] = max(complete[scope], listed_at)
-                    open_scopes.discard(scope)
-                is_shown = bool(listed_at and scope in complete and listed_at <= complete[scope])
-                is_left = one.get("outcome") == Outcome.SKIPPED and scope not in sources
-                is_fresh.setdefault(scope, is_left or (is_shown and one.get("outcome") == Outcome.COMPLETE))
-        open_scopes = {
-            scope
-            for scope in open_scopes
-            if not (document["run_id"] <= sources[scope].run_id if scope in sources else scope in is_fresh)
-            and not (rolled_back and scope in is_fresh)
-        }
-        if last_success and not open_scopes:
-            break
-    stale = sum(not is_fresh.get(scope, True) for scope in {*sources, *asked})
-    return Standing(rows, last_success, complete, stale)
 
 
 def render(
@@ -159,11 +131,11 @@ def render(
     add("reklake_build_info", 1, version=versions.get("reklake", UNKNOWN), **others)
     _add_run(add, run, ended_at, seconds)
     if known:
-        add("reklake_last_success_timestamp_seconds", _seconds(known.last_success))
+        add("reklake_last_success_timestamp_seconds", known.last_success)
         for table, count in known.rows.items():
             add("reklake_rows", count, table=table)
         for scope, at in sorted(known.last_complete.items(), key=lambda item: item[0]):
-            add("reklake_scope_last_complete_timestamp_seconds", _seconds(at), **_labels(scope))
+            add("reklake_scope_last_complete_timestamp_seconds", at, **_labels(scope))
         add("reklake_scopes_stale", known.stale)
     if checks is not None:
         severities = [one.severity for one in checks if not one.passed]
@@ -236,21 +208,6 @@ def _add_run(add: Any, run: RunRecord | None, ended_at: datetime | None, seconds
     add("reklake_api_calls", sum(scope.calls for scope in run.scopes))
     add("reklake_api_retries", sum(scope.retries for scope in run.scopes))
     add("reklake_api_throttles", sum(scope.throttles for scope in run.scopes))
-
-
-def _newest_first(lake: Lake, run: RunRecord | None) -> Iterator[Mapping[str, Any]]:
-    """Yield the records of all runs, that of the run itself first: it may not have been written."""
-    if run:
-        yield run.document
-    for run_id in reversed(record.run_ids(lake)):
-        if (run is None or run_id != run.run_id) and (found := record.read(lake, run_id)):
-            yield {**found, "run_id": run_id}
-
-
-def _scopes(document: Mapping[str, Any]) -> Iterator[tuple[Scope, Mapping[str, Any]]]:
-    for one in document["scopes"]:
-        with suppress(KeyError, TypeError):  # a record that something else wrote
-            yield Scope(one["region"], one["account_id"]), one
 
 
 def _instant(text: Any) -> datetime | None:

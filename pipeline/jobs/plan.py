@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from pipeline.extract import Plan, Sessions, plan
 from pipeline.extract.organization import LeftOut
 from pipeline.extract.pacing import BURST_SECONDS
 from pipeline.extract.targets import Target
-from pipeline.lake import Lake, open_lake
-from pipeline.lake import run_record as record
+from pipeline.lake import open_lake, run_log
 from pipeline.lake.run_record import Outcome
 from pipeline.model.operations import (
     DEFAULT_DETAILS,
@@ -97,14 +97,8 @@ def forecast(settings: Settings) -> Forecast:
     Asks STS and Organizations as a sync does, and reads the lake's run records; there need not be a lake yet.
     """
     planned = plan(settings.aws, Sessions(settings.aws))
-    return expect(planned, newest_records(open_lake(settings.lake, settings.aws.profile)), settings.aws)
-
-
-def newest_records(lake: Lake) -> Iterator[Mapping[str, Any]]:
-    """Yield the records of the last runs, newest first, each read when it is asked for."""
-    for run_id in reversed(record.run_ids(lake)[-RECORDS:]):
-        if document := record.read(lake, run_id):
-            yield document
+    lake = open_lake(settings.lake, settings.aws.profile)
+    return expect(planned, islice(run_log.newest_first(lake), RECORDS), settings.aws)
 
 
 def expect(planned: Plan, newest_first: Iterable[Mapping[str, Any]], settings: AwsSettings) -> Forecast:

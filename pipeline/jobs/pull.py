@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline import landing
 from pipeline.errors import LakeError, UsageError
-from pipeline.lake import Lake, LocalLake, open_lake, snapshot
+from pipeline.lake import Lake, LocalLake, open_lake, run_log, snapshot
 from pipeline.lake import run_record as record
 from pipeline.lake.snapshot import Snapshot
 from pipeline.query import database as warehouse
@@ -62,7 +62,7 @@ def _is_whole(target: LocalLake, snapshot_id: str) -> bool:
 
 def _copy_records(lake: Lake, target: LocalLake) -> None:
     there = set(target.entries(record.FOLDER))
-    source = lake.fetch_folder(record.FOLDER)
-    for name in [name for name in lake.entries(record.FOLDER) if name not in there]:
+    source = run_log.fetch(lake)
+    for name in [name for name in run_log.needed(lake) if name not in there]:
         with target.new_file(f"{record.FOLDER}/{name}") as path:
             shutil.copyfile(source / name, path)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline import landing
 from pipeline.errors import LakeError
-from pipeline.lake import Lake, snapshot
+from pipeline.lake import Lake, run_log, snapshot
 from pipeline.lake import run_record as record
 from pipeline.lake.snapshot import Snapshot
 from pipeline.landing import LandedScope
@@ -22,12 +22,14 @@ LIVING = timedelta(days=1)
 def begin(lake: Lake) -> Snapshot | None:
     """Clear what was left, and return the published snapshot; LakeError if it is damaged.
 
-    A run that was killed just after it had published gets the record that its snapshot carries.
+    A run that was killed just after it had published gets the record that its snapshot carries; then the records of
+    days that have ended are compacted.
     """
     lake.sweep()
     published = snapshot.find(lake)
-    if published and "run" in published.manifest and not record.has_published(record.read(lake, published.id)):
+    if published and "run" in published.manifest and not record.has_published(run_log.read(lake, published.id)):
         record.write(lake, published.manifest["run"])
+    run_log.compact(lake)
     for orphan in orphans(lake, published):
         lake.remove(f"{snapshot.FOLDER}/{orphan}")
     if published and lake.is_local:  # elsewhere each file is read and verified when it is needed
@@ -39,7 +41,7 @@ def orphans(lake: Lake, published: Snapshot | None) -> Iterator[str]:
     """Yield the snapshots whose run died, or lost the lake to another, before CURRENT named them."""
     for one in lake.entries(snapshot.FOLDER):
         is_later = _is_later(one, published.id) if published else _is_first(lake, one)
-        if is_later and not record.has_published(record.read(lake, one)) and _is_dead(lake, one):
+        if is_later and not record.has_published(run_log.read(lake, one)) and _is_dead(lake, one):
             yield one
 
 
@@ -68,7 +70,7 @@ def resumable(lake: Lake, within: timedelta, published: Snapshot | None) -> dict
     Only listings that ended `within` that time, and later than any that was published, or found to change nothing.
     """
     now = datetime.now(UTC)
-    records = record.documents(lake, now - 2 * LIVING)
+    records = {found["run_id"]: found for found in run_log.newest_first(lake, now - 2 * LIVING)}
     newest = {scope: source.listed_at for scope, source in published.sources.items()} if published else {}
     for scope, listed_at in record.listings(records.values()):
         newest[scope] = max(listed_at, newest.get(scope, listed_at))
@@ -89,12 +91,13 @@ def clear_dead_runs(lake: Lake, living: str, published: Snapshot | None, still_g
     `living` is the run that asks: it has landed pages, those it took over, and no record yet either. Only of the last
     days: what is older and has lost its record is left for `reklake gc` to judge.
     """
-    known = {living, *record.run_ids(lake)}
+    since = datetime.now(UTC) - 2 * LIVING
+    known = {living, *run_log.run_ids(lake, since)}
     if published:
         known.update(run for one in published.sources.values() for run in one.runs)
     dead = [run_id for run_id in _recent(lake) if run_id not in known and _is_dead(lake, run_id)]
     if dead:
-        known.update(one["arguments"]["run"] for one in record.documents(lake).values() if one["kind"] == "replay")
+        known.update(one["arguments"]["run"] for one in run_log.newest_first(lake, since) if one["kind"] == "replay")
         for run_id in dead:
             if run_id not in known and not any(one in still_good for one in _landed(lake, run_id)):
                 lake.remove(landing.folder(run_id))

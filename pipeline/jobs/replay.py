@@ -11,8 +11,8 @@ from pipeline.jobs.events import Event, Observer
 from pipeline.jobs.publish import publish
 from pipeline.jobs.run_context import Result, run_context
 from pipeline.jobs.scope_listing import Listing
-from pipeline.lake import memory, open_lake, snapshot
-from pipeline.lake.run_record import RunRecord, ScopeRecord, documents, has_published
+from pipeline.lake import memory, open_lake, run_log, snapshot
+from pipeline.lake.run_record import RunRecord, ScopeRecord, has_published
 from pipeline.lake.snapshot import Source
 from pipeline.landing import LandedScope
 from pipeline.settings import Settings
@@ -45,11 +45,10 @@ def replayable(settings: Settings) -> list[str]:
     lake = open_lake(settings.lake, settings.aws.profile)
     published = snapshot.find(lake)
     shown = {scope: source.listed_at for scope, source in published.sources.items()} if published else {}
-    records = documents(lake)
     found = [
         run_id
         for run_id in lake.entries(landing.FOLDER)
-        if (run_id not in records or has_published(records[run_id]))
+        if ((record := run_log.read(lake, run_id)) is None or has_published(record))
         and any(
             landed.complete and landed.listed_at >= shown.get(landed.scope, landed.listed_at)
             for landed in (landing.scope_file(lake, run_id, scope) for scope in landing.scopes_of(lake, run_id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.errors import LakeError, UsageError
 from pipeline.jobs.run_context import Result, conclude, run_context
-from pipeline.lake import Lake, open_lake, snapshot
+from pipeline.lake import Lake, open_lake, run_log, snapshot
 from pipeline.lake import run_record as record
 from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord, text_of
 from pipeline.lake.snapshot import Snapshot
@@ -68,7 +68,7 @@ def _earlier(lake: Lake, current: str | None) -> list[str]:
 
 def _was_published(lake: Lake, snapshot_id: str) -> bool:
     """Whether a record says so; without any record at all, every snapshot may have been."""
-    return not record.run_ids(lake) or record.has_published(record.read(lake, snapshot_id))
+    return not lake.entries(record.FOLDER) or record.has_published(run_log.read(lake, snapshot_id))
 
 
 def _named(snapshots: list[str]) -> str:

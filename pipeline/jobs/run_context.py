@@ -7,8 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from pipeline.errors import LakeError, ReklakeError
-from pipeline.lake import Lake, snapshot
-from pipeline.lake.run_record import FOLDER as RUNS
+from pipeline.lake import Lake, run_log, snapshot
 from pipeline.lake.run_record import Outcome, RunRecord
 from pipeline.lake.snapshot import Snapshot
 from pipeline.query import checks
@@ -83,7 +82,7 @@ def conclude(settings: Settings, lake: Lake, run: RunRecord, doubt: str | None =
 def _check(settings: Settings, lake: Lake, published: Snapshot) -> tuple[CheckResult, ...]:
     """Bring lake.duckdb up to date, if the lake holds one, and return the checks that find something."""
     folder = published.folder()
-    lake.fetch_folder(RUNS)
+    run_log.fetch(lake)
     if lake.is_local:
         warehouse.refresh(lake.root, snapshot=folder, prices=settings.prices)
     with warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, memory=CHECK_MEMORY) as con:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +97,10 @@ class Lake(ABC):
         """Give a temporary folder; when the block ends it gets its name, on any error or if unwanted it is removed."""
 
     @abstractmethod
+    def write_if_absent(self, name: str, content: bytes) -> bool:
+        """Write a small file whole, unless the name is there; False if it was, or if another writer is writing it."""
+
+    @abstractmethod
     def link(self, source: str, target: str) -> None:
         """Make a file appear under a second name without writing its bytes again; it stays when the first is removed.
 
@@ -145,12 +150,12 @@ class Lake(ABC):
         """Return a small file's bytes; FileNotFoundError if there is no such file."""
         return self.fetch(name).read_bytes()
 
-    def fetch_folder(self, folder: str) -> Path:
-        """Return a folder on this machine that holds all files directly in the folder, but not those in its folders.
+    def fetch_folder(self, folder: str, wanted: Callable[[str], bool] = lambda _: True) -> Path:
+        """Return a folder on this machine that holds the files directly in the folder whose names are `wanted`.
 
-        It may not exist if there are none.
+        It may not exist if there are none, and may hold others.
         """
-        for entry in self.entries(folder):
+        for entry in filter(wanted, self.entries(folder)):
             self.fetch(f"{folder}/{entry}")
         return self.root / folder
 

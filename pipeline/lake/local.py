@@ -96,6 +96,13 @@ class LocalLake(Lake):
             if temporary.exists():
                 shutil.rmtree(temporary)
 
+    def write_if_absent(self, name: str, content: bytes) -> bool:
+        if (self.root / name).exists():
+            return False
+        with self.new_file(name) as path:
+            path.write_bytes(content)
+        return True
+
     def link(self, source: str, target: str) -> None:
         path = self.fetch(source)
         with self.new_file(target) as temporary:

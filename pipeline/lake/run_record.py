@@ -1,7 +1,11 @@
-"""The record of a run: what was asked, how each scope ended, what it cost. One immutable JSON file a run."""
+"""The record of a run: what was asked, how each scope ended, what it cost. One immutable JSON file a run.
+
+`run_log` finds the records of a lake; `run_days` keeps those of a day in one Parquet file.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import time
@@ -18,6 +22,8 @@ from pipeline.lake.installed import software
 from pipeline.model.page import Scope
 
 FOLDER, SUFFIX = "runs", ".json"
+CHECKSUM = "checksum"
+"""The member of a written record that holds the checksum of the others."""
 ID_TIME, ID_TIME_LENGTH = "%Y%m%dT%H%M%SZ", 16
 
 
@@ -95,7 +101,7 @@ class ScopeRecord:
 
     def detail(self, name: str) -> DetailRecord:
         """Return the record of a detail, which has failed until it is known to be complete."""
-        found = next((one for one in self.details if one.detail == name), None)
+        found = next((detail for detail in self.details if detail.detail == name), None)
         if found is None:
             found = DetailRecord(name, Outcome.FAILED)
             self.details.append(found)
@@ -169,28 +175,44 @@ class RunRecord:
 
 
 def write(lake: Lake, document: Mapping[str, Any]) -> None:
-    """Keep a record's document under runs/."""
-    lake.write_text(_name(document["run_id"]), json.dumps(document, indent=2) + "\n")
+    """Keep a record's document under runs/, with its checksum."""
+    text = json.dumps({**document, CHECKSUM: checksum(document)}, indent=2) + "\n"
+    lake.write_text(f"{FOLDER}/{document['run_id']}{SUFFIX}", text)
 
 
-def run_ids(lake: Lake) -> list[str]:
-    """Return the runs that have a record, oldest first."""
-    return [name.removesuffix(SUFFIX) for name in lake.entries(FOLDER) if name.endswith(SUFFIX)]
-
-
-def documents(lake: Lake, since: datetime | None = None) -> dict[str, dict[str, Any]]:
-    """Return the records by run, oldest first, of all runs or those that began since; without unreadable ones."""
-    wanted = [one for one in run_ids(lake) if since is None or ((at := began(one)) and at >= since)]
-    return {run_id: found for run_id in wanted if (found := read(lake, run_id))}
-
-
-def read(lake: Lake, run_id: str) -> dict[str, Any] | None:
-    """Return a run's record; None if it has none, or one that cannot be read."""
+def parse(content: bytes) -> dict[str, Any] | None:
+    """Return the document that a record's file holds; None if it is no run record."""
     try:
-        found = json.loads(lake.read(_name(run_id)))
-    except (OSError, ValueError):
+        found = json.loads(content)
+    except ValueError:
         return None
-    return found if isinstance(found, dict) and {"outcome", "kind", "scopes"} <= found.keys() else None
+    return found if isinstance(found, dict) and {"run_id", "outcome", "kind", "scopes"} <= found.keys() else None
+
+
+def canonical(document: Mapping[str, Any]) -> bytes:
+    """Return a record as JSON with sorted keys and without blanks, the checksum, and members that are null or empty.
+
+    So a member that a later version adds, and that an older record lacks, changes nothing.
+    """
+    members = {name: value for name, value in document.items() if name != CHECKSUM}
+    return json.dumps(_without_empty(members), sort_keys=True, separators=(",", ":")).encode()
+
+
+def checksum(document: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a record's canonical JSON, in hexadecimal."""
+    return hashlib.sha256(canonical(document)).hexdigest()
+
+
+def is_intact(document: Mapping[str, Any]) -> bool:
+    """Whether a record says what it said when it was written: its checksum is that of its content."""
+    return document.get(CHECKSUM) == checksum(document)
+
+
+def _without_empty(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        members = {name: _without_empty(member) for name, member in value.items()}
+        return {name: member for name, member in members.items() if member is not None and member not in ({}, [])}
+    return [_without_empty(item) for item in value] if isinstance(value, list) else value
 
 
 def has_published(document: Mapping[str, Any] | None) -> bool:
@@ -198,22 +220,12 @@ def has_published(document: Mapping[str, Any] | None) -> bool:
     return document is not None and document["outcome"] in {Outcome.COMPLETE, Outcome.PARTIAL}
 
 
-def last_calls(documents: Mapping[str, Mapping[str, Any]]) -> dict[Scope, int]:
-    """Return how many calls each scope took when it was last listed to its end; `documents` are oldest first."""
-    found: dict[Scope, int] = {}
-    for document in documents.values():
-        for one in document["scopes"] if document["kind"] == "sync" else ():
-            if one["outcome"] == Outcome.COMPLETE and not one.get("resumed_from"):
-                found[Scope(one["region"], one["account_id"])] = one["calls"] - one["retries"]
-    return found
-
-
 def listings(documents: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Scope, datetime]]:
     """Yield which scopes were listed to their end, all pages readable or not, and when, by runs that published."""
     for document in documents:
-        for one in document["scopes"] if has_published(document) else ():
-            if one.get("listed_at"):
-                yield Scope(one["region"], one["account_id"]), datetime.fromisoformat(one["listed_at"])
+        for listed in document["scopes"] if has_published(document) else ():
+            if listed.get("listed_at"):
+                yield Scope(listed["region"], listed["account_id"]), datetime.fromisoformat(listed["listed_at"])
 
 
 def began(run_id: str) -> datetime | None:
@@ -222,10 +234,6 @@ def began(run_id: str) -> datetime | None:
         return datetime.strptime(run_id[:ID_TIME_LENGTH], ID_TIME).replace(tzinfo=UTC)
     except ValueError:
         return None
-
-
-def _name(run_id: str) -> str:
-    return f"{FOLDER}/{run_id}{SUFFIX}"
 
 
 def now() -> str:

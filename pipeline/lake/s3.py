@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -60,7 +60,7 @@ class S3Lake(Lake):
         self._mirror.touch(name)
         return path
 
-    def fetch_folder(self, folder: str) -> Path:
+    def fetch_folder(self, folder: str, wanted: Callable[[str], bool] = lambda _: True) -> Path:
         """Fetch the files directly in a folder, side by side, unless they are here; drop those that have left S3."""
         before = self._mirror.sizes(folder)
         found = self._bucket.entries(self._key(folder, is_folder=True))
@@ -68,11 +68,15 @@ class S3Lake(Lake):
         # what was here before the listing was in S3 once: if it is not listed, somebody has removed it since
         for name in before.keys() - stored.keys():
             self._mirror.drop(_joined(folder, name))
-        wanted = [_joined(folder, name) for name, size in stored.items() if name == POINTER or before.get(name) != size]
+        missing = [
+            _joined(folder, name)
+            for name, size in stored.items()
+            if wanted(name) and (name == POINTER or before.get(name) != size)
+        ]
         self._mirror.touch(folder)
-        if wanted:
+        if missing:
             with ThreadPoolExecutor(THREADS, thread_name_prefix="reklake-fetch") as pool:
-                for _ in pool.map(self._download, wanted):  # on an error the rest is not begun
+                for _ in pool.map(self._download, missing):  # on an error the rest is not begun
                     pass
             if folder.startswith(f"{SNAPSHOTS}/"):
                 with suppress(LakeError):  # the snapshot is here; eviction can wait
@@ -126,6 +130,9 @@ class S3Lake(Lake):
         with self._deleted_on_error([*files, *copies]):
             self._bucket.store({key: path for key, path in files.items() if key != manifest}, copies)
             self._bucket.store({key: path for key, path in files.items() if key == manifest})
+
+    def write_if_absent(self, name: str, content: bytes) -> bool:
+        return self._bucket.put_if(self._key(name), content, None)
 
     def link(self, source: str, target: str) -> None:
         self._bucket.store({}, {self._key(target): self._key(source)})

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from pipeline.errors import LakeError
 from pipeline.lake.snapshot import MANIFEST
 from pipeline.model import TABLES, VALID_FROM, VALID_TO, Table, history_of, with_validity
-from pipeline.query import sqlfiles, states
+from pipeline.query import run_views, sqlfiles, states
 
 if TYPE_CHECKING:
     from pipeline.settings import Prices
@@ -48,7 +48,7 @@ def statements(lake: Path, *, snapshot: Path, prices: Prices, has_comments: bool
     root = lake.resolve()
     place = f"coalesce(getvariable('reklake_lake'), {literal(escape(str(root)))})"
     values = {
-        "runs": f"{place} || '/runs/*.json'",
+        **run_views.values(root, place),
         "intervals": states.intervals(TABLES),
         "row_changes": states.row_changes(TABLES),
         "training_hour": repr(float(prices.training_hour)),

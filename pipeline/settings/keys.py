@@ -157,7 +157,6 @@ KEYS = (
     Key("retention", "snapshots", Kind.WHOLE, lambda value: "" if value >= 1 else "at least 1 snapshot must stay"),
     Key("retention", "snapshot_days", Kind.NUMBER, _not_below_0("a number of days")),
     Key("retention", "raw_days", Kind.NUMBER, _not_below_0("a number of days")),
-    Key("retention", "run_days", Kind.NUMBER, _not_below_0("a number of days")),
 )
 SECTIONS = tuple(dict.fromkeys(key.section for key in KEYS if key.section))
 BY_NAME = {(key.section, key.name): key for key in KEYS}

@@ -101,7 +101,6 @@ class Retention:
     snapshots: int = 10
     snapshot_days: float = 7.0
     raw_days: float = 30.0
-    run_days: float = 400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ class Settings:
         if snapshots is not None:
             kept = replace(kept, snapshots=snapshots)
         if days is not None:
-            kept = replace(kept, snapshot_days=days, raw_days=days, run_days=days)
+            kept = replace(kept, snapshot_days=days, raw_days=days)
         return replace(self, retention=kept)
 
 

@@ -9,38 +9,13 @@
 --   outcome: complete, failed, or skipped (not asked for by name, and not permitted).
 --   error_kind: One word on why it did not complete, such as denied; null otherwise.
 --   error: Why it did not complete, in a sentence; null otherwise.
-with records as (
-    select from_json(record, '{
-        "run_id": "VARCHAR",
-        "scopes": [{
-            "account_id": "VARCHAR",
-            "region": "VARCHAR",
-            "details": [{
-                "detail": "VARCHAR",
-                "outcome": "VARCHAR",
-                "error_kind": "VARCHAR",
-                "error": "VARCHAR"
-            }]
-        }]
-    }') as run
-    from main.run_files
-    where record is not null
-),
-
-scopes as (
-    select
-        run.run_id as run_id,
-        unnest(run.scopes) as scope
-    from records
-),
-
-asked as (
+with asked as (
     select
         run_id,
-        scope.account_id as account_id,
-        scope.region as region,
-        unnest(scope.details) as detail
-    from scopes
+        account_id,
+        region,
+        unnest(details) as detail
+    from main.run_rows
 )
 
 select

@@ -17,47 +17,31 @@
 --   total_seconds: Time from start to end.
 --   arguments: What the run was asked to do, as JSON.
 --   software: Versions of the software that ran, as JSON.
-with records as (
-    select from_json(record, '{
-        "run_id": "VARCHAR",
-        "kind": "VARCHAR",
-        "outcome": "VARCHAR",
-        "started_at": "VARCHAR",
-        "ended_at": "VARCHAR",
-        "snapshot": "VARCHAR",
-        "error": "VARCHAR",
-        "arguments": "JSON",
-        "software": "JSON",
-        "seconds": {"extract": "DOUBLE", "flatten": "DOUBLE", "load": "DOUBLE", "total": "DOUBLE"}
-    }') as run
-    from main.run_files
-    where record is not null
-),
-
-scope_counts as (
+with scope_counts as (
     select
         run_id,
-        count(*) as scope_count,
-        count(*) filter (where outcome is distinct from 'complete') as failed_scope_count
-    from main.run_scopes
+        count(account_id) as scope_count,
+        count(account_id) filter (where outcome is distinct from 'complete') as failed_scope_count
+    from main.run_rows
     group by run_id
 )
 
 select
-    records.run.run_id as run_id,
-    records.run.kind as kind,
-    records.run.outcome as outcome,
-    records.run.started_at::timestamptz as started_at,
-    records.run.ended_at::timestamptz as ended_at,
-    records.run.snapshot as snapshot,
+    run_rows.run_id,
+    run_rows.run_kind as kind,
+    run_rows.run_outcome as outcome,
+    run_rows.run_started_at as started_at,
+    run_rows.run_ended_at as ended_at,
+    run_rows.snapshot,
     coalesce(scope_counts.scope_count, 0) as scope_count,
     coalesce(scope_counts.failed_scope_count, 0) as failed_scope_count,
-    records.run.error as error,
-    records.run.seconds.extract as extract_seconds,
-    records.run.seconds.flatten as flatten_seconds,
-    records.run.seconds.load as load_seconds,
-    records.run.seconds.total as total_seconds,
-    records.run.arguments as arguments,
-    records.run.software as software
-from records
-left join scope_counts on scope_counts.run_id = records.run.run_id
+    run_rows.run_error as error,
+    run_rows.extract_seconds,
+    run_rows.flatten_seconds,
+    run_rows.load_seconds,
+    run_rows.total_seconds,
+    run_rows.arguments::json as arguments,
+    run_rows.software::json as software
+from main.run_rows as run_rows
+left join scope_counts on scope_counts.run_id = run_rows.run_id
+where run_rows.scope_number = 0

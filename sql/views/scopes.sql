@@ -12,101 +12,71 @@
 --     they come from or, when there is none, the first attempt).
 with attempts as (
     select
-        run_scopes.account_id,
-        run_scopes.region,
-        run_scopes.run_id,
-        run_scopes.run_kind as kind,
-        coalesce(run_scopes.ended_at, run_scopes.started_at) as attempted_at,
-        -- records written before histories do not say it: the listing was the sync's own, or that of the run replayed
-        coalesce(
-            run_scopes.listed_at,
-            case
-                when run_scopes.run_kind = 'sync' then coalesce(run_scopes.ended_at, run_scopes.started_at)
-                else coalesce(replayed.listed_at, replayed.ended_at, replayed.started_at)
-            end
-        ) as listed_at,
+        account_id,
+        region,
+        run_id,
+        run_kind as kind,
+        coalesce(ended_at, started_at) as attempted_at,
+        listed_at,
         -- a scope may be listed to its end in a run that then fails to publish
-        run_scopes.outcome is not distinct from 'complete'
-            and coalesce(run_scopes.run_outcome in ('complete', 'partial'), false) as is_published,
+        outcome is not distinct from 'complete'
+            and coalesce(run_outcome in ('complete', 'partial'), false) as is_published,
         case
-            when run_scopes.outcome is distinct from 'complete' then coalesce(run_scopes.error, 'no reason was recorded')
-            when not coalesce(run_scopes.run_outcome in ('complete', 'partial'), false)
+            when outcome is distinct from 'complete' then coalesce(error, 'no reason was recorded')
+            when not coalesce(run_outcome in ('complete', 'partial'), false)
                 then 'listed, but the run did not publish it'
         end as error
-    from main.run_scopes as run_scopes
-    -- the run is read out of the arguments once a run: DuckDB 1.5 would do so for every pair of scopes
-    left join (
-        select
-            record ->> 'run_id' as run_id,
-            (record -> 'arguments') ->> 'run' as replayed_run_id
-        from main.run_files
-        where (record ->> 'kind') = 'replay'
-    ) as replays on replays.run_id = run_scopes.run_id
-    left join main.run_scopes as replayed
-        on replayed.run_id = replays.replayed_run_id
-        and replayed.account_id = run_scopes.account_id
-        and replayed.region = run_scopes.region
-    where run_scopes.run_kind is distinct from 'rollback'
-),
-
-rollbacks as (
-    -- each shows every scope anew: as it stood in that snapshot or, where it did not, not at all
-    select
-        tried.account_id,
-        tried.region,
-        runs.run_id,
-        runs.kind,
-        coalesce(runs.ended_at, runs.started_at) as attempted_at,
-        shown.listed_at,
-        true as is_published,
-        null as error
-    from (select distinct account_id, region from attempts) as tried
-    cross join (
-        -- not main.runs, which counts scopes too
-        select
-            record ->> 'run_id' as run_id,
-            record ->> 'kind' as kind,
-            (record ->> 'started_at')::timestamptz as started_at,
-            (record ->> 'ended_at')::timestamptz as ended_at
-        from main.run_files
-        where
-            (record ->> 'kind') = 'rollback'
-            and (record ->> 'outcome') = 'complete'
-    ) as runs
-    left join main.run_scopes as shown
-        on shown.run_id = runs.run_id
-        and shown.account_id = tried.account_id
-        and shown.region = tried.region
-),
-
-events as (
-    select * from attempts
-    union all by name
-    select * from rollbacks
+    from main.run_scopes
+    where run_kind is distinct from 'rollback'
 ),
 
 states as (
+    -- ids of runs sort by time; a struct keeps what is null
     select
         account_id,
         region,
-        arg_max({'is_published': is_published, 'error': error}, row(attempted_at, run_id))
-            filter (where kind = 'sync') as last_attempt,
+        arg_max({'is_published': is_published, 'error': error}, run_id) filter (where kind = 'sync') as last_attempt,
         min(attempted_at) filter (where kind = 'sync') as first_attempt_at,
         max(attempted_at) filter (where kind = 'sync') as last_attempt_at,
-        -- a replay of a run whose record is gone does not say whose listing it shows; a struct keeps null instants
-        arg_max({'kind': kind, 'listed_at': listed_at}, row(attempted_at, run_id))
-            filter (where is_published and (listed_at is not null or kind = 'rollback')) as shown,
+        max(run_id) filter (where is_published) as published_run_id,
+        arg_max(listed_at, run_id) filter (where is_published) as published_listed_at,
         max(listed_at) filter (where is_published) as newest_listed_at
-    from events
+    from attempts
     group by account_id, region
     having count(*) filter (where kind = 'sync') > 0
+),
+
+last_rollback as (
+    select max(run_id) as run_id
+    from main.run_rows
+    where
+        run_kind = 'rollback'
+        and run_outcome = 'complete'
+),
+
+shown as (
+    -- a rollback shows every scope anew: as it stood in that snapshot or, where it did not, not at all
+    select
+        states.*,
+        coalesce(last_rollback.run_id > coalesce(states.published_run_id, ''), false) as is_rolled_back,
+        case
+            when last_rollback.run_id > coalesce(states.published_run_id, '') then rolled_back.listed_at
+            else states.published_listed_at
+        end as listed_at
+    from states
+    cross join last_rollback
+    left join main.run_scopes as rolled_back
+        on rolled_back.run_kind = 'rollback'
+        and rolled_back.run_id = last_rollback.run_id
+        and rolled_back.account_id = states.account_id
+        and rolled_back.region = states.region
 ),
 
 judged as (
     select
         *,
-        last_attempt.is_published and shown.listed_at is not distinct from newest_listed_at as is_complete
-    from states
+        last_attempt.is_published and listed_at is not distinct from newest_listed_at as is_complete
+    from shown
 )
 
 select
@@ -116,12 +86,12 @@ select
     case
         when is_complete then null
         when last_attempt.error is not null then last_attempt.error
-        when shown.kind = 'rollback' and shown.listed_at is null
+        when is_rolled_back and listed_at is null
             then 'the lake was rolled back to a snapshot without this scope: sync again'
-        when shown.kind = 'rollback' then 'the lake was rolled back to an older listing: sync again'
+        when is_rolled_back then 'the lake was rolled back to an older listing: sync again'
         else 'an older listing was replayed over the newest: sync again'
     end as error,
     last_attempt_at,
-    shown.listed_at as last_complete_at,
-    case when not is_complete then coalesce(shown.listed_at, first_attempt_at) end as stale_since
+    listed_at as last_complete_at,
+    case when not is_complete then coalesce(listed_at, first_attempt_at) end as stale_since
 from judged

@@ -16,7 +16,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from pipeline.emulator import Emulator, StaticWorld
-from pipeline.lake import LocalLake, snapshot
+from pipeline.lake import LocalLake, run_log, snapshot
 from pipeline.lake import run_record as record
 from pipeline.model import TABLES
 from tests.service.killing import ROOT, Workshop, workshop
@@ -111,12 +111,12 @@ def shown(lake: Path) -> list[tuple[Any, ...]] | None:
 
 def left_over(lake: Path) -> list[str]:
     """What a sync that has ended well should not have left: half-written files, and what no record explains."""
-    records = record.documents(LocalLake(lake))
+    records = {document["run_id"]: document for document in run_log.newest_first(LocalLake(lake))}
     published = {run_id for run_id, one in records.items() if record.has_published(one)}
     hidden = [path for path in lake.rglob("*") if path.name.startswith(".") and path.name not in KEPT]
     snapshots = [path for path in (lake / "snapshots").iterdir() if path.name not in published]
     raw = [path for path in (lake / "raw").iterdir() if path.name not in records]
-    runs = [path for path in (lake / "runs").iterdir() if path.stem not in records]
+    runs = [path for path in (lake / "runs").glob("*.json") if path.stem not in records]
     return sorted(str(path.relative_to(lake)) for path in {*hidden, *snapshots, *raw, *runs})
 
 

@@ -17,8 +17,8 @@ from pipeline import landing, settings
 from pipeline.emulator import Fault, StaticWorld
 from pipeline.jobs import replay
 from pipeline.jobs.rollback import rollback
-from pipeline.lake import LocalLake, snapshot
-from pipeline.lake.run_record import Outcome, documents
+from pipeline.lake import LocalLake, run_log, snapshot
+from pipeline.lake.run_record import Outcome
 from pipeline.model import TABLES
 from pipeline.query import checks
 from pipeline.query import database as warehouse
@@ -159,8 +159,8 @@ def test_nothing_changed_means_no_snapshot_and_no_interval(serve: Serve):
     assert (first.is_published, second.is_published) == (True, False)
     assert LocalLake(served.lake).entries("snapshots") == [first.record.run_id]
     assert told(served.lake) == before
-    records = documents(LocalLake(served.lake))
-    assert [one["snapshot"] for one in records.values()] == [first.record.run_id] * 2
+    records = run_log.newest_first(LocalLake(served.lake))
+    assert [one["snapshot"] for one in records] == [first.record.run_id] * 2
 
 
 def test_a_version_that_comes_back_has_a_new_interval(serve: Serve):

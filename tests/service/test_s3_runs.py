@@ -24,9 +24,9 @@ from pipeline.jobs.gc import collect
 from pipeline.jobs.pull import pull
 from pipeline.jobs.rollback import rollback
 from pipeline.jobs.verify import verify
-from pipeline.lake import Lake, LocalLake, open_lake, snapshot
+from pipeline.lake import Lake, LocalLake, open_lake, run_log, snapshot
 from pipeline.lake.local import LOCK
-from pipeline.lake.run_record import Outcome, documents
+from pipeline.lake.run_record import Outcome
 from pipeline.query import database as warehouse
 from pipeline.settings import Prices, Retention, Settings
 from tests.service.conftest import Served
@@ -95,7 +95,8 @@ def test_a_lake_in_s3_is_like_any_other(serve: Serve, s3: tuple[str, Proxy], tmp
     pull(chosen(lake), tmp_path / "pulled")
     pulled = LocalLake(tmp_path / "pulled")
     assert versions(pulled) == names(4)
-    assert [document["kind"] for document in documents(pulled).values()] == ["sync", "sync", "sync", "rollback", "sync"]
+    kinds = [document["kind"] for document in run_log.newest_first(pulled)]
+    assert kinds == ["sync", "rollback", "sync", "sync", "sync"]
     gone = collect(chosen(lake).with_retention(snapshots=1, days=0), is_dry=False)
     assert {removed.name.split("/")[0] for removed in gone} >= {"snapshots", "raw"}
     assert versions(open_lake(lake)) == names(4)
@@ -145,7 +146,7 @@ def test_of_two_racing_syncs_one_publishes_and_the_other_loses_nothing(serve: Se
     store = open_lake(lake)
     assert store.entries("snapshots") == [first.record.run_id, winner.record.run_id]
     assert versions(store) == names(3)
-    (lost,) = [document for document in documents(store).values() if document["outcome"] == "failed"]
+    (lost,) = [document for document in run_log.newest_first(store) if document["outcome"] == "failed"]
     assert len(store.entries(f"raw/{lost['run_id']}")) == 1
     assert not sync(serve, lake, cats=3).is_published
 

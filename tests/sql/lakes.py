@@ -19,6 +19,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.lake import run_days
 from pipeline.model import TABLES, Column, Table
 from pipeline.model.history import VALID_FROM, VALID_TO
 from pipeline.query import database, views
@@ -136,6 +137,7 @@ def make(lake: Path, given: dict[str, list[dict]] | None = None, runs: list[dict
     snapshot = lake / "snapshots" / "20240630T000000Z"
     (snapshot / "history").mkdir(parents=True)
     (lake / "runs").mkdir()
+    (lake / "runs" / run_days.NONE).write_bytes(run_days.file_of([]))
     for table in TABLES:
         rows = [{**row, "valid_from": SINCE} for row in given.get(table.name, ())]
         states = given.get(f"history.{table.name}", ())

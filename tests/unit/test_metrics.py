@@ -19,7 +19,7 @@ from pipeline.errors import LakeError, ScopeError, UsageError
 from pipeline.jobs import metrics_file as metrics
 from pipeline.jobs.metrics_file import Standing
 from pipeline.jobs.run_context import Result
-from pipeline.lake import LocalLake
+from pipeline.lake import LocalLake, run_log
 from pipeline.lake.run_record import DetailRecord, Outcome, RunRecord, ScopeRecord
 from pipeline.lake.snapshot import FORMAT, Source
 from pipeline.model.page import Scope
@@ -105,27 +105,44 @@ def hours_ago(hours: float) -> datetime:
     return NOW - timedelta(hours=hours)
 
 
-def judged(sources: dict[Scope, float], *runs: RunRecord, asked: set[Scope] | None = None) -> Standing:
-    """Judge a lake whose rows were listed so many hours ago, by the runs that began then; runs come newest first."""
-    known = {scope: Source(run_id(hours_ago(hours)), True, hours_ago(hours)) for scope, hours in sources.items()}
-    return metrics.judge({}, known, asked or set(), [run.document for run in runs])
+def judged(folder: Path, sources: dict[Scope, float], *runs: RunRecord, asked: RunRecord | None = None) -> Standing:
+    """Say how a lake stands whose rows were listed so many hours ago, after these runs."""
+    lake = LocalLake(folder)
+    run_log.compact(lake)
+    if sources:
+        published(lake, sources)
+    for run in runs:
+        run.write(lake)
+    known = metrics.standing(lake, asked)
+    assert known
+    return known
 
 
 def found(name: str, severity: str, rows: int = 3) -> CheckResult:
     return CheckResult(name, severity, "", rows, pa.table({}), "")
 
 
-def published(lake: LocalLake, hours: float, *scopes: Scope) -> str:
+def published(lake: LocalLake, listed_hours_ago: dict[Scope, float]) -> str:
     """Publish a snapshot that has nothing but a manifest."""
-    at = hours_ago(hours)
-    source = {"run_id": run_id(at), "whole": True, "listed_at": iso(at)}
+    at = hours_ago(min(listed_hours_ago.values()))
     rows = {"projects": 11, "project_versions": 61}
+    sources = {
+        scope: Source(run_id(hours_ago(hours)), hours_ago(hours), "declared", "0.1.0")
+        for scope, hours in listed_hours_ago.items()
+    }
     manifest = {
         "format": FORMAT,
+        "id": run_id(at),
+        "parent": None,
         "created_at": iso(at),
+        "software": {},
+        "declarations": {"declared": {}},
         "tables": {name: {"file": f"{name}.parquet", "rows": count} for name, count in rows.items()},
-        "scopes": [{"account_id": one.account_id, "region": one.region, **source} for one in scopes],
+        "history": {},
+        "scopes": [source.as_json(scope) for scope, source in sources.items()],
+        "run": {},
     }
+    run_log.compact(lake)
     lake.write_text(f"snapshots/{run_id(at)}/manifest.json", json.dumps(manifest))
     lake.write_text("CURRENT", run_id(at))
     return run_id(at)
@@ -135,7 +152,7 @@ def test_a_complete_run(tmp_path: Path):
     lake = LocalLake(tmp_path)
     run = ended(1, listed(HERE, hours_ago(1)), listed(THERE, hours_ago(1)))
     run.scopes[0].calls, run.scopes[1].calls, run.scopes[1].retries, run.scopes[1].throttles = 40, 2, 3, 1
-    run.snapshot = published(lake, 1, HERE, THERE)
+    run.snapshot = published(lake, {HERE: 1, THERE: 1})
     run.write(lake)
     read = parse(metrics.text(Result(run, {"projects": 11, "project_versions": 61}, True, ()), lake))
     assert one(read, "reklake_last_run_timestamp_seconds") == (hours_ago(1) + timedelta(minutes=10)).timestamp()
@@ -167,7 +184,7 @@ def test_what_failed_is_named():
     scope = listed(HERE, None, Outcome.FAILED)
     scope.fail(ScopeError("arn:aws:iam::111122223333:role/secret is not allowed", kind="denied"))
     other = listed(THERE, hours_ago(1), Outcome.PARTIAL)
-    other.parts = [
+    other.details = [
         DetailRecord("datasets", Outcome.COMPLETE),
         DetailRecord("tags", Outcome.FAILED, "throttled", "too many"),
         DetailRecord("policies", Outcome.SKIPPED, "denied"),
@@ -189,7 +206,7 @@ def test_what_failed_is_named():
 
 def test_a_run_that_could_not_begin_has_failed(tmp_path: Path):
     lake = LocalLake(tmp_path)
-    published(lake, 30, HERE)
+    published(lake, {HERE: 30})
     ended(30, listed(HERE, hours_ago(30))).write(lake)
     ended(2, outcome=Outcome.FAILED).write(lake)
     before = datetime.now(UTC)
@@ -235,7 +252,7 @@ def test_a_result_is_told_even_if_the_lake_cannot_be_read_any_more(tmp_path: Pat
 
 def test_records_that_cannot_be_read_are_passed_over(tmp_path: Path):
     lake = LocalLake(tmp_path)
-    published(lake, 30, HERE)
+    published(lake, {HERE: 30})
     ended(30, listed(HERE, hours_ago(30))).write(lake)
     lake.write_text("runs/20261123T030000Z-00000001.json", "{")
     odd = {"outcome": "complete", "kind": "sync", "scopes": [{"region": "r"}, None], "ended_at": 7}
@@ -245,77 +262,52 @@ def test_records_that_cannot_be_read_are_passed_over(tmp_path: Path):
     assert one(read, "reklake_scopes_stale") == 0
 
 
-def test_success_is_a_complete_sync_and_nothing_else():
+def test_success_is_a_complete_sync_and_nothing_else(tmp_path: Path):
     complete = ended(9, listed(HERE, hours_ago(9)))
     partial = ended(5, listed(HERE, None, Outcome.FAILED), listed(THERE, hours_ago(5)))
     replayed = ended(4, listed(HERE, hours_ago(9)), kind="replay")
     rolled_back = ended(3, kind="rollback")
     failed = ended(2, outcome=Outcome.FAILED)
-    known = judged({HERE: 9, THERE: 5}, failed, rolled_back, replayed, partial, complete)
-    assert known.last_success == hours_ago(9) + timedelta(minutes=10)
-    assert judged({HERE: 9}, failed, partial).last_success is None
+    known = judged(tmp_path / "a", {HERE: 9, THERE: 5}, failed, rolled_back, replayed, partial, complete)
+    assert known.last_success == (hours_ago(9) + timedelta(minutes=10)).timestamp()
+    assert judged(tmp_path / "b", {HERE: 9}, failed, partial).last_success is None
 
 
-def test_a_sync_that_found_nothing_changed_counts_as_fresh():
+def test_a_sync_that_found_nothing_changed_counts_as_fresh(tmp_path: Path):
     # the snapshot is that of nine hours ago, and its manifest knows nothing later
     runs = [ended(hours, listed(HERE, hours_ago(hours))) for hours in (1, 5, 9)]
-    assert judged({HERE: 9}, *runs).last_complete == {HERE: hours_ago(1)}
+    assert judged(tmp_path, {HERE: 9}, *runs).last_complete == {HERE: hours_ago(1).timestamp()}
 
 
-def test_a_scope_is_stale_while_its_last_attempt_did_not_complete():
+def test_a_scope_is_stale_while_its_last_attempt_did_not_complete(tmp_path: Path):
     good = ended(9, listed(HERE, hours_ago(9)), listed(THERE, hours_ago(9)))
     bad = ended(5, listed(HERE, None, Outcome.FAILED), listed(THERE, hours_ago(5)))
     only_there = ended(1, listed(THERE, hours_ago(1)))
-    known = judged({HERE: 9, THERE: 5}, only_there, bad, good)
+    known = judged(tmp_path, {HERE: 9, THERE: 5}, only_there, bad, good)
     assert known.stale == 1
-    assert known.last_complete == {HERE: hours_ago(9), THERE: hours_ago(1)}
-    mended = ended(0.5, listed(HERE, hours_ago(0.5)))
-    assert judged({HERE: 9, THERE: 5}, mended, only_there, bad, good).stale == 0
+    assert known.last_complete == {HERE: hours_ago(9).timestamp(), THERE: hours_ago(1).timestamp()}
+    assert judged(tmp_path, {HERE: 9, THERE: 5}, ended(0.5, listed(HERE, hours_ago(0.5)))).stale == 0
 
 
-def test_a_scope_that_never_completed_is_stale_and_has_no_instant():
+def test_a_scope_that_never_completed_is_stale_while_it_is_asked_and_has_no_instant(tmp_path: Path):
     new = ended(1, listed(HERE, None, Outcome.FAILED), outcome=Outcome.FAILED)
-    known = judged({}, new, asked={HERE})
+    known = judged(tmp_path, {}, new, asked=new)
     assert (known.stale, known.last_complete) == (1, {})
+    assert judged(tmp_path, {}, asked=ended(0.5)).stale == 0
 
 
-def test_a_listing_that_was_not_published_is_not_fresh():
-    unpublished = ended(1, listed(HERE, hours_ago(1)), outcome=Outcome.FAILED)
-    known = judged({HERE: 9}, unpublished, ended(9, listed(HERE, hours_ago(9))))
-    assert (known.stale, known.last_complete) == (1, {HERE: hours_ago(9)})
+def test_a_scope_whose_pages_could_not_all_be_read_is_listed_and_stale(tmp_path: Path):
+    known = judged(tmp_path, {HERE: 1}, ended(1, listed(HERE, hours_ago(1), Outcome.FAILED)))
+    assert (known.stale, known.last_complete) == (1, {HERE: hours_ago(1).timestamp()})
 
 
-def test_a_scope_whose_pages_could_not_all_be_read_is_listed_and_stale():
-    known = judged({HERE: 1}, ended(1, listed(HERE, hours_ago(1), Outcome.FAILED)))
-    assert (known.stale, known.last_complete) == (1, {HERE: hours_ago(1)})
-
-
-def test_a_skipped_scope_is_stale_only_if_it_has_rows():
-    skipping = ended(1, listed(HERE, None, Outcome.SKIPPED), outcome=Outcome.COMPLETE)
-    assert judged({}, skipping, asked={HERE}).stale == 0
-    assert judged({HERE: 9}, skipping, ended(9, listed(HERE, hours_ago(9))), asked={HERE}).stale == 1
-
-
-def test_after_a_rollback_the_older_listing_counts_until_the_next_sync():
-    runs = [ended(2, kind="rollback"), ended(5, listed(HERE, hours_ago(5))), ended(9, listed(HERE, hours_ago(9)))]
-    known = judged({HERE: 9}, *runs)
-    assert (known.stale, known.last_complete) == (1, {HERE: hours_ago(9)})
-    known = judged({HERE: 9}, ended(1, listed(HERE, hours_ago(1))), *runs)
-    assert (known.stale, known.last_complete) == (0, {HERE: hours_ago(1)})
-
-
-def test_no_more_records_are_read_than_are_needed():
-    taken: list[str] = []
-
-    def records():
-        for hours in range(1, 1000):
-            run = ended(hours, listed(HERE, hours_ago(hours)))
-            taken.append(run.run_id)
-            yield run.document
-
-    source = Source(run_id(hours_ago(900)), True, hours_ago(900))
-    metrics.judge({}, {HERE: source}, {HERE}, records())
-    assert len(taken) == 1
+def test_after_a_rollback_the_older_listing_counts_until_the_next_sync(tmp_path: Path):
+    shown = listed(HERE, hours_ago(9))
+    runs = [ended(2, shown, kind="rollback"), ended(5, listed(HERE, hours_ago(5))), ended(9, shown)]
+    known = judged(tmp_path, {HERE: 9}, *runs)
+    assert (known.stale, known.last_complete) == (1, {HERE: hours_ago(9).timestamp()})
+    known = judged(tmp_path, {HERE: 9}, ended(1, listed(HERE, hours_ago(1))))
+    assert (known.stale, known.last_complete) == (0, {HERE: hours_ago(1).timestamp()})
 
 
 @given(st.text(), st.text(), st.sampled_from(['"', "\\", "\n", '\\"', "\\n", "} 1\nevil 2", "\r", "\u2028", "é", ""]))

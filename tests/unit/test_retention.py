@@ -8,22 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline import landing
 from pipeline.errors import BusyError, LakeError
 from pipeline.jobs import gc as retention
-from pipeline.lake import LocalLake, snapshot
+from pipeline.lake import LocalLake, run_log, snapshot
 from pipeline.lake import run_record as record
 from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord
-from pipeline.load.snapshot_writer import writer
-from pipeline.model import table
+from pipeline.lake.snapshot import Source
+from pipeline.load.snapshot_writer import new_snapshot
+from pipeline.model import TABLES, declaration, table
 from pipeline.model.page import RawPage, Scope
 from pipeline.query import database as warehouse
 from pipeline.settings import Prices, Retention, Settings
 
 HERE, THERE = Scope("eu-west-1", "111122223333"), Scope("us-east-1", "111122223333")
-KEEP = Retention(snapshots=2, snapshot_days=7, raw_days=30, run_days=400)
+KEEP = Retention(snapshots=2, snapshot_days=7, raw_days=30)
 
 
 def run_id(days: float) -> str:
@@ -35,16 +37,21 @@ def ran(lake: LocalLake, days: float, status: str | None, *scopes: Scope, failed
     one = run_id(days)
     at = datetime.now(UTC) - timedelta(days=days)
     run = RunRecord(one, "sync", record.text_of(at), {}, outcome=Outcome.PARTIAL if failed else Outcome.COMPLETE)
-    with writer(lake, one, snapshot.find(lake)) as new:
+    with new_snapshot(lake, one, snapshot.find(lake)) as new:
         for scope in (HERE, THERE):
             if scope not in scopes:
-                new.carry(scope)
+                new.carry_forward(scope)
                 continue
             with landing.land(lake, one, scope) as pages:
                 pages.add(RawPage("DescribeProjects", "", 1, 1, 200, at, "", b"{}"))
             row = {"account_id": scope.account_id, "region": scope.region, "project_arn": f"arn:{scope.region}"}
-            new.add({"projects": pa.Table.from_pylist([row | {"status": status}], table("projects").schema)})
-            new.listed(scope, one, at)
+            projects = pa.Table.from_pylist([row | {"status": status}], table("projects").schema)
+            with new.scope(scope, one, at) as rows:
+                for declared in TABLES:
+                    rows.merge(
+                        declared.name, projects if declared.name == "projects" else declared.schema.empty_table()
+                    )
+                rows.source = Source(one, at, declaration(), "0.1.0")
             seen = ScopeRecord(scope.account_id, scope.region)
             seen.outcome, seen.listed_at = Outcome.COMPLETE, record.text_of(at)
             run.scopes.append(seen)
@@ -106,21 +113,35 @@ def test_pages_of_a_scope_that_fails_for_months_stay_with_its_rows(lake: LocalLa
     landing.scope_file(lake, first, THERE)
 
 
-def test_records_that_say_nothing_any_more_go(lake: LocalLake):
-    changed = ran(lake, 900, "a", HERE)
-    quiet = [ran(lake, days, "a", HERE) for days in (800, 700, 600)]
-    failed = ran(lake, 500, None, failed=HERE)
-    recent = ran(lake, 300, "a", HERE)
-    gone = collect(lake)
-    assert gone["runs"] == [f"{one}.json" for one in quiet]
-    kept = set(record.run_ids(lake))
-    assert kept == {changed, failed, recent}  # what changed, the last failure, the last complete listing
-    assert gone["raw"] == sorted([*quiet, recent])
+def test_records_go_a_day_after_their_days_file_was_made(lake: LocalLake, monkeypatch: pytest.MonkeyPatch):
+    ids = [ran(lake, days, "a", HERE) for days in (900, 2, 0)]
+    run_log.compact(lake)
+    late = f"{ids[1][:8]}T235959Z-abcdef"  # on S3, a run may end after another has compacted its day
+    lake.write_text(f"runs/{late}.json", lake.read(f"runs/{ids[1]}.json").decode().replace(ids[1], late))
+    assert collect(lake)["runs"] == []  # a query that began before may still read them
+    monkeypatch.setattr(retention, "COMPACTED", timedelta(0))
+    assert collect(lake, is_dry=True)["runs"] == [f"{run_id}.json" for run_id in (ids[1], ids[0])]
+    collect(lake)
+    assert [name for name in lake.entries("runs") if name.endswith(".json")] == [f"{late}.json", f"{ids[2]}.json"]
+    assert run_log.run_ids(lake) == {*ids, late}
+
+
+def test_records_stay_beside_a_days_file_that_is_damaged(lake: LocalLake, monkeypatch: pytest.MonkeyPatch):
+    run_id = ran(lake, 2, "a", HERE)
+    other = ran(lake, 2.01, "a", HERE)
+    run_log.compact(lake)
+    monkeypatch.setattr(retention, "COMPACTED", timedelta(0))
+    day = lake.root / "runs" / f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}.parquet"
+    rows = pq.read_table(day)
+    pq.write_table(rows.set_column(1, "run_kind", pa.array(["replay"] * len(rows))), day)
+    assert collect(lake)["runs"] == []
+    assert run_log.run_ids(lake) == {run_id, other}
 
 
 def test_a_snapshot_that_lake_duckdb_shows_stays(lake: LocalLake):
     old = ran(lake, 100, "a", HERE)
     shown = ran(lake, 90, "b", HERE)
+    run_log.compact(lake)
     found = snapshot.current(lake)
     warehouse.refresh(lake.root, snapshot=found.folder(), prices=Prices())
     for days in (80, 70, 60):
@@ -135,7 +156,7 @@ def test_what_a_rollback_left_behind_goes_only_by_age(lake: LocalLake):
     lake.point(ids[0], lake.pointer())
     assert collect(lake)["snapshots"] == []
     lake.point(ids[1], lake.pointer())
-    assert collect(lake, Retention(1, 0, 30, 400))["snapshots"] == [ids[0]]
+    assert collect(lake, Retention(1, 0, 30))["snapshots"] == [ids[0]]
     assert lake.entries("snapshots") == ids[1:]
 
 
@@ -144,7 +165,7 @@ def test_names_that_are_not_ours_stay(lake: LocalLake):
     ran(lake, 90, "b", HERE)
     for name in ("snapshots/mine/file", "raw/notes/file", "runs/README.md"):
         lake.write_text(name, "mine")
-    gone = collect(lake, Retention(1, 0, 0, 0))
+    gone = collect(lake, Retention(1, 0, 0))
     assert [len(names) for names in gone.values()] == [1, 1, 0]
     for name in ("snapshots/mine/file", "raw/notes/file", "runs/README.md"):
         assert lake.read(name) == b"mine"

@@ -339,7 +339,7 @@ def test_gc_keeps_the_pages_that_a_details_rows_came_on(world: World):
     for number in range(3):
         world.projects["cats"].append(f"w{number}")
         world.publish("datasets")
-    keep = Retention(snapshots=1, snapshot_days=0, raw_days=0, run_days=0)
+    keep = Retention(snapshots=1, snapshot_days=0, raw_days=0)
     gone = {one.name for one in retention.collect(Settings(str(world.lake.root), retention=keep), is_dry=False)}
     assert {one for one in gone if one.startswith("raw/")} == {
         "raw/20260102T000000Z-00000002",

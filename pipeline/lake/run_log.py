@@ -1,0 +1,182 @@
+"""The run records of a lake: found by id or newest first, compacted by day, fetched for the views.
+
+A record is a JSON file until its day (UTC) has ended. Then the next sync writes all records of the day to one Parquet
+file, and a day later `gc` removes the JSON files that it made needless. Until then both are there: readers go by the
+Parquet file. A record that is finished after its day was compacted, or that Parquet cannot hold, stays a JSON file.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+from pipeline.lake import run_days
+from pipeline.lake.base import Lake
+from pipeline.lake.run_record import FOLDER, SUFFIX, began, parse
+
+
+@dataclass(slots=True)
+class _Day:
+    """The records of one day: the runs that have a JSON file, and whether there is a Parquet file."""
+
+    json: list[str] = field(default_factory=list)
+    is_compacted: bool = False
+
+
+def read(lake: Lake, run_id: str) -> dict[str, Any] | None:
+    """Return a run's record; None if it has none, or one that cannot be read.
+
+    LakeError if the file of its day is damaged.
+    """
+    if Path(run_id).name != run_id:  # it becomes part of a path
+        return None
+    try:
+        return parse(lake.read(f"{FOLDER}/{run_id}{SUFFIX}"))
+    except OSError:
+        pass
+    try:
+        path = lake.fetch(_day_file(_day_of(run_id)))
+    except OSError:
+        return None
+    return next(iter(run_days.read(path, run_id)), None)
+
+
+def newest_first(lake: Lake, since: datetime | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the records of all runs, or of those that began since an instant; without those that cannot be read.
+
+    A file is read when its first record is asked for. LakeError if a day's file is damaged.
+    """
+    for day, found in _days(lake, since):
+        compacted = run_days.read(lake.fetch(_day_file(day))) if found.is_compacted else []
+        documents = {document["run_id"]: document for document in compacted}
+        for run_id in sorted({*documents, *found.json}, reverse=True):
+            document = documents.get(run_id) or read(lake, run_id)
+            if document and (since is None or _is_since(run_id, since)):
+                yield document
+
+
+def run_ids(lake: Lake, since: datetime | None = None) -> set[str]:
+    """Return the runs that have a record, readable or not: all, or those that began since an instant."""
+    found = set[str]()
+    for day, of_day in _days(lake, since):
+        found.update(of_day.json)
+        if of_day.is_compacted:
+            found.update(_compacted(lake, day))
+    return {run_id for run_id in found if since is None or _is_since(run_id, since)}
+
+
+def compact(lake: Lake) -> None:
+    """Write the Parquet file of each day that has ended and has none; to be called by the lake's writer.
+
+    Where storage has no locks, the first of two writers makes the file.
+    """
+    names = lake.entries(FOLDER)
+    if run_days.NONE not in names:
+        lake.write_if_absent(f"{FOLDER}/{run_days.NONE}", run_days.file_of([]))
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    for day, found in _days(lake):
+        if day < today and not found.is_compacted:
+            documents = [read(lake, run_id) for run_id in found.json if began(run_id)]
+            fitting = [document for document in documents if document and run_days.fits(document)]
+            if fitting:
+                lake.write_if_absent(_day_file(day), run_days.file_of(fitting))
+
+
+def needless(lake: Lake, made_before: datetime) -> Iterator[str]:
+    """Yield the JSON files whose records stand in a whole Parquet file that was made before an instant."""
+    for day, found in _days(lake):
+        if found.is_compacted and found.json:
+            lake.forget(_day_file(day))  # what counts is the file where it is stored, not a copy of it
+            path = lake.fetch(_day_file(day))
+            facts = run_days.facts(path)
+            if facts.made_at < made_before and run_days.is_intact(path):
+                yield from (f"{FOLDER}/{run_id}{SUFFIX}" for run_id in found.json if run_id in facts.run_ids)
+
+
+def needed(lake: Lake) -> list[str]:
+    """Return the names, in runs/, of the files that hold every record once: days, and JSON that no day has."""
+    names = [run_days.NONE]
+    for day, found in _days(lake):
+        if found.is_compacted:
+            names.append(f"{day}{run_days.SUFFIX}")
+        names.extend(f"{run_id}{SUFFIX}" for run_id in _only_json(lake, day, found))
+    return names
+
+
+def fetch(lake: Lake) -> Path:
+    """Return the folder on this machine that holds the run records; it may hold some twice."""
+    if lake.is_local:
+        return lake.root / FOLDER
+    lake.fetch_folder(FOLDER, lambda name: name.endswith(run_days.SUFFIX))
+    return lake.fetch_folder(FOLDER, set(needed(lake)).__contains__)
+
+
+def json_patterns(lake: Lake) -> tuple[str, list[str]]:
+    """Return the last day that has a Parquet file ("" if none has), and which JSON files a query has to read.
+
+    These are glob patterns, in runs/: of all files of later days, also those that runs will add, and of older ones that
+    stand in no Parquet file. So a query does not read a record twice, and `gc` removes no file that it reads.
+    """
+    days = _days(lake)
+    last = next((day for day, found in days if found.is_compacted), "")
+    if not last:
+        return last, [f"*{SUFFIX}"]
+    others = [
+        run_id
+        for day, found in days
+        for run_id in _only_json(lake, day, found)
+        if day <= last or not began(run_id)  # finished late, or no run's id
+    ]
+    return last, [f"{start}*{SUFFIX}" for start in _after(last)] + [f"{escape(run_id)}{SUFFIX}" for run_id in others]
+
+
+def _after(day: str) -> Iterator[str]:
+    """Yield glob patterns of how the ids of runs begin that began on a later day of this century."""
+    digits = day.replace("-", "")
+    for place in range(len("20"), len(digits)):
+        if digits[place] != "9":
+            yield f"{digits[:place]}[{int(digits[place]) + 1}-9]"
+
+
+def _days(lake: Lake, since: datetime | None = None) -> list[tuple[str, _Day]]:
+    """Return the days that have records, latest first; those before an instant are left out."""
+    days = defaultdict[str, _Day](_Day)
+    for name in lake.entries(FOLDER):
+        stem, _, suffix = name.rpartition(".")
+        if f".{suffix}" == SUFFIX:
+            days[_day_of(stem)].json.append(stem)
+        elif f".{suffix}" == run_days.SUFFIX and name != run_days.NONE:
+            days[stem].is_compacted = True
+    first = f"{since:%Y-%m-%d}" if since else ""
+    return sorted(((day, found) for day, found in days.items() if day >= first), reverse=True)
+
+
+def _only_json(lake: Lake, day: str, found: _Day) -> list[str]:
+    """Return the runs of a day whose record stands in no Parquet file."""
+    if not found.is_compacted or not found.json:
+        return found.json
+    compacted = _compacted(lake, day)
+    return [run_id for run_id in found.json if run_id not in compacted]
+
+
+def _compacted(lake: Lake, day: str) -> frozenset[str]:
+    return run_days.facts(lake.fetch(_day_file(day))).run_ids
+
+
+def _day_of(run_id: str) -> str:
+    """Return the day on which a run began, as its file is named."""
+    return f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
+
+
+def _day_file(day: str) -> str:
+    return f"{FOLDER}/{day}{run_days.SUFFIX}"
+
+
+def _is_since(run_id: str, since: datetime) -> bool:
+    started = began(run_id)
+    return started is not None and started >= since
