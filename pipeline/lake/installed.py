@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-SOFTWARE = ("reklake", "boto3", "botocore", "pyarrow", "duckdb", "msgspec", "numpy")
+SOFTWARE = ("reklake", "boto3", "botocore", "pyarrow", "duckdb", "msgspec")
 """What makes a run's files, by the names of the distributions."""
 _VERSION = "Version:"
 
