@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol, Self
 
 from pipeline.errors import ScopeError
@@ -36,16 +34,19 @@ class Listed:
 
 
 class Sink(Protocol):
-    """Where a scope's pages go. Called by several threads, one at a time; what it raises ends the whole run."""
+    """Where a scope's pages go. The listings' thread calls all but `store`; what they raise ends the run."""
 
     def begin(self) -> None:
         """Get ready: the first call is about to leave."""
 
-    def page(self, page: RawPage, *, is_last: bool) -> None:
-        """Take a page; `is_last` says whether it ends the listing of what it is about."""
+    def page(self, page: RawPage) -> None:
+        """Take a page, quickly: other scopes wait meanwhile."""
 
-    def end(self, listed: Listed) -> Any:
-        """Be done; what this returns is the result of the listing."""
+    def end(self, listed: Listed) -> None:
+        """Take note that there are no more."""
+
+    def store(self) -> Any:
+        """Store what came, on a thread of its own, as it may wait; what this returns is the result of the listing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class Lister:
         async with self._turns:
             self._running.add(calls)
             try:
-                ended.set_result(await self._list_into(_SerialSink(sink, self._threads), calls))
+                ended.set_result(await self._list_into(sink, calls))
             except _SinkError as error:
                 ended.set_exception(error.cause)
             except Exception as error:  # noqa: BLE001  # raised by whoever waits for the future
@@ -130,20 +131,28 @@ class Lister:
             finally:
                 self._running.discard(calls)
 
-    async def _list_into(self, sink: _SerialSink, calls: Calls) -> Any:
-        """List a scope; returns what the sink makes of the end."""
+    async def _list_into(self, sink: Sink, calls: Calls) -> Any:
+        """List a scope; returns what the sink makes of it."""
+
+        def land(page: RawPage) -> None:
+            try:
+                sink.page(page)
+            except BaseException as error:
+                raise _SinkError(error) from error
+
         details = DEFAULT_DETAILS if self._settings.details is None else self._settings.details
         listed = Listed(None, calls.counters, dict.fromkeys(details), 0.0)
         started = time.monotonic()
         try:
-            await sink.begin()
-            listed.details = await list_scope(calls, sink.page, details)
+            sink.begin()
+            listed.details = await list_scope(calls, land, details)
         except ScopeError as error:
             listed.error = error
         except asyncio.CancelledError:
             listed.error = ScopeError(f"{calls.scope}: the run was stopped. Sync again.", kind="stopped")
         listed.seconds = time.monotonic() - started
-        return await sink.end(listed)
+        sink.end(listed)
+        return await self._threads.run(sink.store)
 
     async def _stop(self) -> None:
         tasks = list(self._tasks)
@@ -159,39 +168,3 @@ class _SinkError(Exception):
     def __init__(self, cause: BaseException) -> None:
         super().__init__(cause)
         self.cause = cause
-
-
-class _SerialSink:
-    """A sink that coroutines give pages to: it works on threads, as it may wait, one call at a time, none after `end`.
-
-    A call that is cancelled may be at work all the same: the lock, not the event loop, keeps the others from it.
-    """
-
-    def __init__(self, sink: Sink, threads: DaemonThreads) -> None:
-        self._sink = sink
-        self._threads = threads
-        self._lock = threading.Lock()
-        self._is_ended = False
-
-    async def begin(self) -> None:
-        await self._do(self._sink.begin)
-
-    async def page(self, page: RawPage, *, is_last: bool) -> None:
-        await self._do(partial(self._sink.page, page, is_last=is_last))
-
-    async def end(self, listed: Listed) -> Any:
-        return await self._do(partial(self._sink.end, listed), is_last=True)
-
-    async def _do(self, step: Callable[[], Any], *, is_last: bool = False) -> Any:
-        return await self._threads.run(self._guarded, step, is_last=is_last)
-
-    def _guarded(self, step: Callable[[], Any], *, is_last: bool) -> Any:
-        with self._lock:
-            if self._is_ended:
-                return None
-            self._is_ended = is_last
-            try:
-                return step()
-            except BaseException as error:
-                self._is_ended = True
-                raise _SinkError(error) from error

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from pipeline.errors import ScopeError
 from pipeline.extract.calls import Calls
@@ -30,11 +30,8 @@ MAX_LISTINGS = 5
 T = TypeVar("T")
 
 
-class Land(Protocol):
-    """Lands a page; `is_last` says whether it ends the listing of what it is about."""
-
-    async def __call__(self, page: RawPage, *, is_last: bool) -> None:
-        """Return when the page is landed."""
+Land = Callable[[RawPage], None]
+"""Lands a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +172,7 @@ class Listing:
                 code = code_of(error)
                 if code == "ResourceNotFoundException" and subject.project_arn:
                     gone = answer_of(error.response)  # type: ignore[attr-defined]  # only ClientError has a code
-                    await self._land(subject.page(gone, listing, 0), is_last=True)
+                    self._land(subject.page(gone, listing, 0))
                     return
                 if code == "InvalidPaginationTokenException" and token and listing < MAX_LISTINGS:
                     listing, number, token = listing + 1, 1, ""
@@ -184,7 +181,7 @@ class Listing:
                 raise await self._calls.explained(error, doing) from error
             token = answer.examined.token
             page = subject.page(answer, listing, number)
-            await self._land(page, is_last=not token)
+            self._land(page)
             self._count(answer, subject.operation)
             yield page
             if not token:

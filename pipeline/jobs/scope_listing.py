@@ -33,7 +33,7 @@ class Listing:
 
 
 class ScopeListing:
-    """Takes the pages of one scope while it is listed. Called by the lister, one call at a time."""
+    """Takes the pages of one scope while it is listed. Called by the lister."""
 
     def __init__(
         self,
@@ -41,7 +41,6 @@ class ScopeListing:
         run_id: str,
         scope: Scope,
         observe: Observer,
-        writer: landing.WriterThread,
         *,
         are_details_named: bool,
     ) -> None:
@@ -49,7 +48,6 @@ class ScopeListing:
         self._lake = lake
         self._run_id = run_id
         self._observe = observe
-        self._writer = writer
         self._are_details_named = are_details_named
         self._record = ScopeRecord.of(scope)
         self._open = ExitStack()
@@ -58,17 +56,17 @@ class ScopeListing:
     def begin(self) -> None:
         """Open the landed file: the first call is about to be made."""
         self._record.started_at = now()
-        self._file = self._open.enter_context(landing.land(self._lake, self._run_id, self._record.scope, self._writer))
+        self._file = self._open.enter_context(landing.land(self._lake, self._run_id, self._record.scope))
 
-    def page(self, page: RawPage, *, is_last: bool = False) -> None:  # noqa: ARG002
+    def page(self, page: RawPage) -> None:
         """Land a page."""
         if self._file:
             self._file.add(page)
         self._record.pages += 1
         self._observe(Event("page", self._record.scope))
 
-    def end(self, listed: Listed) -> Listing:
-        """Close the landed file, and say how the listing went."""
+    def end(self, listed: Listed) -> None:
+        """Finish the landed file, and note how the listing went."""
         record = self._record
         record.details = (
             [self._detail(name, error) for name, error in listed.details.items()] if not listed.error else []
@@ -76,7 +74,7 @@ class ScopeListing:
         if self._file:
             self._file.is_whole = listed.error is None
             self._file.details.update(detail.detail for detail in record.details if detail.outcome is Outcome.COMPLETE)
-        self._open.close()
+            self._file.close()
         if listed.error:
             record.fail(listed.error)
         else:
@@ -84,8 +82,14 @@ class ScopeListing:
         record.ended_at, record.seconds = now(), round(listed.seconds, 6)
         record.calls, record.calls_by_operation = listed.counters.calls, dict(listed.counters.by_operation)
         record.retries, record.throttles = listed.counters.retries, listed.counters.throttles
+
+    def store(self) -> Listing:
+        """Put the landed file in its place, which may take a while on S3, and return what came of the listing."""
+        record = self._record
+        self._open.close()
         self._observe(_ended(record))
-        return Listing(None if listed.error else landing.scope_file(self._lake, self._run_id, record.scope), record)
+        is_whole = record.outcome is Outcome.COMPLETE
+        return Listing(landing.scope_file(self._lake, self._run_id, record.scope) if is_whole else None, record)
 
     def _detail(self, name: str, error: ScopeError | None) -> DetailRecord:
         if error is None:

@@ -42,7 +42,7 @@ def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Resu
     targets = sorted(planned.targets, key=lambda target: target.scope)
     run = RunRecord.begin("sync", _arguments(settings))
     run.left_out = {account.account_id: account.reason for account in planned.left_out}
-    with run_context(lake, run), landing.writer_thread() as writer, Lister(sessions) as lister:
+    with run_context(lake, run), Lister(sessions) as lister:
         previous = recovery.begin(lake)
         observe(_started(run, settings, targets, previous, lister))
         listings: dict[Scope, Callable[[], Listing]] = {}
@@ -55,7 +55,6 @@ def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Resu
                     run.run_id,
                     target.scope,
                     observe,
-                    writer,
                     are_details_named=settings.aws.details is not None,
                 )
                 listings[target.scope] = lister.begin(target, pages).result

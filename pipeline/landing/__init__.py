@@ -13,7 +13,7 @@ from pipeline.landing.files import (
     take_over,
 )
 from pipeline.landing.reader import HEAD_COLUMNS, Pages
-from pipeline.landing.writer import Writer, WriterThread, land, writer_thread
+from pipeline.landing.writer import Writer, land
 
 __all__ = [
     "FOLDER",
@@ -22,7 +22,6 @@ __all__ = [
     "LandedScope",
     "Pages",
     "Writer",
-    "WriterThread",
     "folder",
     "holds_the_same",
     "is_sound",
@@ -31,5 +30,4 @@ __all__ = [
     "scope_file",
     "scopes_of",
     "take_over",
-    "writer_thread",
 ]

@@ -169,7 +169,7 @@ def test_no_name_of_aws_is_a_path(place: Path):
     tables = "|".join(table.name for table in TABLES)
     run_id = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
     known = re.compile(
-        rf"CURRENT|\.lock|lake\.duckdb|raw/{run_id}/{ACCOUNT}_{REGION}\.parquet|runs/{run_id}\.json"
+        rf"CURRENT|\.lock|lake\.duckdb|raw/{run_id}/{ACCOUNT}_{REGION}\.parquet|runs/({run_id}\.json|none\.parquet)"
         rf"|snapshots/{run_id}/(manifest\.json|(history/)?({tables})\.parquet)"
     )
     for path in (place / "lake").rglob("*"):

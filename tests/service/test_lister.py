@@ -32,16 +32,18 @@ class Pages:
     def begin(self) -> None:
         assert not self.pages
 
-    def page(self, page: RawPage, *, is_last: bool) -> None:
+    def page(self, page: RawPage) -> None:
         assert self.listed is None
-        assert isinstance(is_last, bool)
         if self.broken:
             raise self.broken
         self.pages.append(page)
 
-    def end(self, listed: Listed) -> str:
+    def end(self, listed: Listed) -> None:
         self.listed = listed
-        return "ended"
+
+    def store(self) -> str:
+        assert self.listed is not None
+        return "stored"
 
 
 @pytest.fixture
@@ -62,12 +64,12 @@ def test_a_scope_that_does_not_answer_delays_nobody_and_is_stopped_at_once(listi
     held, good = Pages(), Pages()
     with lister:
         waiting = lister.begin(stuck, held)
-        assert lister.begin(other, good).result(SOON) == "ended"
+        assert lister.begin(other, good).result(SOON) == "stored"
         assert not waiting.done()
     assert good.listed is not None
     assert good.listed.error is None
     assert good.listed.counters.versions == 252
-    assert waiting.result(0) == "ended"
+    assert waiting.result(0) == "stored"
     assert held.listed is not None
     assert held.listed.error is not None
     assert held.listed.error.kind == "stopped"
@@ -91,7 +93,7 @@ def test_what_a_sink_raises_comes_to_whoever_waits_and_other_scopes_go_on(listin
         broken, good = lister.begin(first, Pages(error)), lister.begin(second, Pages())
         with pytest.raises(type(error)):
             broken.result(SOON)
-        assert good.result(SOON) == "ended"
+        assert good.result(SOON) == "stored"
 
 
 def test_an_error_in_the_callers_thread_stops_all_listings(listing):

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -91,24 +88,6 @@ def test_messages_say_what_there_is(tmp_path: Path):
         landing.landed(LocalLake(tmp_path), "20260101")
 
 
-def test_what_many_scopes_hold_back_is_bounded_for_all_of_them_together(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(landing.writer, "HELD_BYTES", 100)
-    monkeypatch.setattr(landing.writer, "SMALLEST_BYTES", 20)
-    scopes = [Scope("eu-west-1", f"{account:012}") for account in range(10)]
-    with landing.writer_thread() as thread, ExitStack() as open_files:
-        writers = [open_files.enter_context(landing.land(LocalLake(tmp_path), "run", one, thread)) for one in scopes]
-        for number in range(10):
-            for writer in writers:
-                writer.add(page(number, b"1234567890"))
-                assert sum(one._bytes for one in writers) <= 100 + 10 * 20
-    for found in landing.landed(LocalLake(tmp_path), "run"):
-        assert found.complete
-        assert [one.page_number for one in every_page(found)] == list(range(10))
-        assert pq.read_metadata(found.path).num_row_groups > 1
-
-
 def test_what_goes_wrong_while_a_row_group_is_written_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(landing.writer, "ROW_GROUP_BYTES", 1)
 
@@ -118,29 +97,8 @@ def test_what_goes_wrong_while_a_row_group_is_written_is_not_lost(tmp_path: Path
     monkeypatch.setattr(landing.Writer, "_write", full)
     scope = Scope("eu-west-1", "111122223333")
     with (
-        landing.writer_thread() as thread,
         pytest.raises(OSError, match="no space left"),
-        landing.land(LocalLake(tmp_path), "run", scope, thread) as writer,
+        landing.land(LocalLake(tmp_path), "run", scope) as writer,
     ):
         writer.add(page(1))
     assert landing.scopes_of(LocalLake(tmp_path), "run") == []
-
-
-def test_all_files_are_written_on_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    threads = set()
-    original = pq.ParquetWriter.write_table
-    monkeypatch.setattr(
-        pq.ParquetWriter,
-        "write_table",
-        lambda self, *of: threads.add(threading.current_thread().name) or original(self, *of),
-    )
-
-    def one(account: int) -> None:
-        scope = Scope("eu-west-1", f"{account:012}")
-        with landing.land(LocalLake(tmp_path), "run", scope, thread) as writer:
-            writer.add(page(1))
-
-    with landing.writer_thread() as thread, ThreadPoolExecutor(8) as pool:
-        list(pool.map(one, range(20)))
-    assert threads == {"landing_0"}
-    assert len(landing.landed(LocalLake(tmp_path), "run")) == 20
