@@ -27,7 +27,6 @@ with attempts as (
                 then 'listed, but the run did not publish it'
         end as error
     from main.run_scopes
-    where run_kind is distinct from 'rollback'
 ),
 
 states as (
@@ -38,38 +37,28 @@ states as (
         arg_max({'is_published': is_published, 'error': error}, run_id) filter (where kind = 'sync') as last_attempt,
         min(attempted_at) filter (where kind = 'sync') as first_attempt_at,
         max(attempted_at) filter (where kind = 'sync') as last_attempt_at,
-        max(run_id) filter (where is_published) as published_run_id,
-        arg_max(listed_at, run_id) filter (where is_published) as published_listed_at,
+        arg_max({'run_id': run_id, 'kind': kind, 'listed_at': listed_at}, run_id)
+            filter (where is_published and listed_at is not null) as last_published,
         max(listed_at) filter (where is_published) as newest_listed_at
     from attempts
     group by account_id, region
     having count(*) filter (where kind = 'sync') > 0
 ),
 
-last_rollback as (
-    select max(run_id) as run_id
-    from main.run_rows
-    where
-        run_kind = 'rollback'
-        and run_outcome = 'complete'
-),
-
 shown as (
-    -- a rollback shows every scope anew: as it stood in that snapshot or, where it did not, not at all
+    -- after a rollback to a snapshot without the scope, the lake shows nothing of it
     select
         states.*,
-        coalesce(last_rollback.run_id > coalesce(states.published_run_id, ''), false) as is_rolled_back,
-        case
-            when last_rollback.run_id > coalesce(states.published_run_id, '') then rolled_back.listed_at
-            else states.published_listed_at
-        end as listed_at
+        coalesce(last_rollback.run_id > coalesce(states.last_published.run_id, ''), false) as is_gone,
+        case when not is_gone then states.last_published.listed_at end as listed_at
     from states
-    cross join last_rollback
-    left join main.run_scopes as rolled_back
-        on rolled_back.run_kind = 'rollback'
-        and rolled_back.run_id = last_rollback.run_id
-        and rolled_back.account_id = states.account_id
-        and rolled_back.region = states.region
+    cross join (
+        select max(run_id) as run_id
+        from main.run_rows
+        where
+            run_kind = 'rollback'
+            and run_outcome = 'complete'
+    ) as last_rollback
 ),
 
 judged as (
@@ -86,9 +75,8 @@ select
     case
         when is_complete then null
         when last_attempt.error is not null then last_attempt.error
-        when is_rolled_back and listed_at is null
-            then 'the lake was rolled back to a snapshot without this scope: sync again'
-        when is_rolled_back then 'the lake was rolled back to an older listing: sync again'
+        when is_gone then 'the lake was rolled back to a snapshot without this scope: sync again'
+        when last_published.kind = 'rollback' then 'the lake was rolled back to an older listing: sync again'
         else 'an older listing was replayed over the newest: sync again'
     end as error,
     last_attempt_at,
