@@ -49,7 +49,7 @@ MENDED_EMPTIED_SCOPES = True
 MENDED_GAINED_COLUMNS = True
 """Whether a scope may fail, or a detail be left out, while a table gains a column."""
 
-WORLDS = int(os.environ.get("REKLAKE_WORLDS", "10"))
+WORLDS = int(os.environ.get("REKLAKE_WORLDS", "8"))
 """How many worlds are run."""
 SEEDS = [int(os.environ["REKLAKE_WORLD"])] if "REKLAKE_WORLD" in os.environ else range(WORLDS)
 SYNCS = 6
@@ -107,18 +107,40 @@ def plan_of(seed: int) -> Plan:
     dice = random.Random(seed)
     layout = replace(dice.choice([*LAYOUTS[:2], *LAYOUTS]), page_size=dice.choice([2, 2, 3, LARGE_PAGE]))
     gains_at = dice.choice([0, 0, 0, 1, 2, 3])
-    return Plan(layout, tuple(_step(dice, layout, number) for number in range(SYNCS)), gains_at)
+    steps: list[Step] = []
+    for _ in range(SYNCS):
+        steps.append(_step(dice, layout, steps))
+    if dice.random() < 0.3:
+        at = dice.randrange(1, SYNCS - 1)
+        steps[at : at + 2] = _emptying(dice, layout)
+    return Plan(layout, tuple(steps), gains_at)
 
 
-def _step(dice: random.Random, layout: Layout, number: int) -> Step:
+def _emptying(dice: random.Random, layout: Layout) -> Sequence[Step]:
+    """Return two steps that chance hardly brings about: a scope is emptied, and read whole, beside one that changes."""
+    scope, other = dice.sample(range(len(layout.scopes)), 2)
+    name = NAMES[0]
+    made = [Edit("make project", at, name, value=3) for at in (scope, other)]
+    made += [Edit("make version", at, name, item, 3) for at in (scope, other) for item in VERSION_NAMES]
+    emptied = (Edit("delete all others", scope, ANCHOR), Edit("change version", other, name, "v0"))
+    return Step(tuple(made), Run(repeated=((scope, name),))), Step(emptied)
+
+
+def _step(dice: random.Random, layout: Layout, before: Sequence[Step]) -> Step:
     scopes = range(len(layout.scopes))
-    if number == 0:
+    if not before:
         edits = [Edit("make project", at, name, value=dice.randrange(8)) for at in scopes for name in NAMES[:2]]
         return Step((*edits, *_edits(dice, scopes, 6)))
-    rolls_back = number > 1 and dice.random() < 0.2
-    is_quiet = dice.random() < (0.6 if rolls_back else 0.15)
+    rolls_back = len(before) > 1 and dice.random() < 0.2
+    # what nearly happened, or was undone, is best seen where nothing else happens
+    is_quiet = dice.random() < (0.6 if rolls_back or before[-1].run.vanishing else 0.15)
     edits = [] if is_quiet else _edits(dice, scopes, dice.randrange(1, 8))
-    return Step(tuple(edits), _run(dice, layout), rolls_back, replays=dice.random() < 0.12)
+    run = PLAIN if is_quiet and dice.random() < 0.7 else _run(dice, layout)
+    happens = [member.name for member in fields(Run) if getattr(run, member.name) != member.default]
+    if happens and dice.random() < 0.5:
+        chosen = dice.choice(happens)
+        run = Run(**{chosen: getattr(run, chosen)})
+    return Step(tuple(edits), run, rolls_back, replays=dice.random() < 0.12)
 
 
 WHATS = (
@@ -126,7 +148,7 @@ WHATS = (
     *["delete version", "return version", "change dataset"] * 3,
     *["delete project", "return project", "make project", "tag version"] * 2,
     *["make dataset", "delete dataset", "tag dataset", "tag project", "change project", "change policy"],
-    "delete policy",
+    *["delete policy", "delete all others"],
 )
 
 
@@ -137,6 +159,8 @@ def _edits(dice: random.Random, scopes: Sequence[int], count: int) -> list[Edit]
 def _edit(dice: random.Random, scope: int) -> Edit:
     what = dice.choice(WHATS)
     name = dice.choice((*NAMES, NAMES[0], ANCHOR)) if what.startswith(("change", "tag")) else dice.choice(NAMES)
+    if what == "delete all others":
+        name = ANCHOR
     item = ""
     if "version" in what:
         item = dice.choice(VERSION_NAMES)
@@ -166,11 +190,11 @@ def _run(dice: random.Random, layout: Layout) -> Run:
 
     fate = dice.random()
     return Run(
-        details=dice.choice([DETAILS, DETAILS, DETAILS, None, (), ("tags",), ("datasets", "policies")]),
+        details=dice.choice([*[DETAILS] * 8, None, (), ("tags",), ("datasets", "policies")]),
         omitted=dice.randrange(len(layout.regions)) if len(layout.regions) > 1 and dice.random() < 0.1 else None,
         denied=some(0.3, lambda: (scope(), dice.choice([PROJECTS, VERSIONS, VERSIONS]))),
         denied_details=some(0.25, lambda: (scope(), dice.choice(DETAILS)), 2),
-        vanishing=some(0.2, lambda: (*place(), dice.choice([1, 1, 2]))),
+        vanishing=some(0.3, lambda: (*place(), dice.choice([1, 1, 2]))),
         begun_again=some(0.25, place),
         repeated=some(0.35, lambda: (scope(), dice.choice([*NAMES, NAMES[0], ""])), 2),
         noise=some(

@@ -153,8 +153,10 @@ class Truth:
             made = made or self._deleted.get((scope, edit.project))
             if project is None and made is not None:
                 self._put(made)
-        elif project is not None and edit.what == "delete project":
-            self._deleted[scope, edit.project] = self.projects[scope].pop(edit.project)
+        elif edit.what == "delete project":
+            self._delete(scope, {edit.project})
+        elif edit.what == "delete all others":
+            self._delete(scope, self.projects[scope].keys() - {edit.project})
         elif project is not None:
             self._put(self._edited(project, edit))
 
@@ -166,6 +168,10 @@ class Truth:
     def listed(self, scope: Scope) -> Projects:
         """Return the projects of a scope as they are now; what happens later does not change them."""
         return dict(self.projects[scope])
+
+    def _delete(self, scope: Scope, names: Collection[str]) -> None:
+        for project in [self.projects[scope].pop(name) for name in sorted(names) if name in self.projects[scope]]:
+            self._deleted[scope, project.name] = project
 
     def _put(self, project: Project) -> None:
         there = self.projects[project.scope]
