@@ -65,7 +65,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     return Service()
 
 
-DETAILS = ["labels"]
+ASKED = ["labels"]
 
 
 def test_its_pages_are_listed(service: Service):
