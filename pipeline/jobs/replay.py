@@ -11,7 +11,7 @@ from pipeline.jobs.events import Event, Observer
 from pipeline.jobs.publish import publish
 from pipeline.jobs.run_context import Result, run_context
 from pipeline.jobs.scope_listing import Listing
-from pipeline.lake import memory, open_lake, run_log, snapshot
+from pipeline.lake import open_lake, run_log, snapshot
 from pipeline.lake.run_record import RunRecord, ScopeRecord, has_published
 from pipeline.lake.snapshot import Source
 from pipeline.landing import LandedScope
@@ -24,7 +24,6 @@ def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
     A scope whose rows were listed later than in that run keeps them: history goes forward only. LakeError if nothing
     of that run is there; BusyError if another writer has the lake.
     """
-    memory.choose_allocators()
     lake = open_lake(settings.lake, settings.aws.profile)
     found = landing.landed(lake, run_id)
     run = RunRecord.begin("replay", {"run": run_id})

@@ -15,7 +15,7 @@ from pipeline.jobs.events import Event, Observer, Outlook
 from pipeline.jobs.publish import publish
 from pipeline.jobs.run_context import Result, run_context
 from pipeline.jobs.scope_listing import Listing, ScopeListing
-from pipeline.lake import Lake, memory, open_lake, snapshot
+from pipeline.lake import Lake, open_lake, snapshot
 from pipeline.lake.run_record import RunRecord
 from pipeline.lake.snapshot import Snapshot
 from pipeline.model.operations import DEFAULT_DETAILS
@@ -32,7 +32,6 @@ def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Resu
     BusyError if another writer has the lake, and FatalError if the lake cannot be read or written. Failed scopes raise
     nothing: they are in the record.
     """
-    memory.choose_allocators()
     lake = open_lake(settings.lake, settings.aws.profile)
     snapshot.check_usable(lake)
     if holder := lake.holder():
