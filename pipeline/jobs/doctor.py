@@ -157,7 +157,7 @@ def quota_used(document: Mapping[str, Any], rate: float) -> Finding:
 
 
 def _retention(settings: Settings) -> Iterator[Finding]:
-    removals = retention.collect(settings, is_dry=True)
+    removals = retention.collect_garbage(settings, is_dry=True)
     if removals:
         freed = sum(one.bytes for one in removals)
         said = f"{len(removals):,} things are past their time, {freed:,} bytes"

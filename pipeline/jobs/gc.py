@@ -9,12 +9,11 @@ from typing import Any
 
 from pipeline import landing
 from pipeline.errors import LakeError
-from pipeline.jobs import recovery as tidy
-from pipeline.lake import Lake, open_lake, run_log, snapshot
-from pipeline.lake import run_record as record
+from pipeline.jobs import recovery
+from pipeline.lake import Lake, open_lake, run_log, run_record, snapshot
 from pipeline.lake.snapshot import Snapshot
 from pipeline.landing import LandedScope
-from pipeline.query import database as warehouse
+from pipeline.query import database
 from pipeline.settings import Retention, Settings
 
 COMPACTED = timedelta(days=1)
@@ -30,7 +29,7 @@ class Removal:
     reason: str
 
 
-def collect(settings: Settings, *, is_dry: bool) -> list[Removal]:
+def collect_garbage(settings: Settings, *, is_dry: bool) -> list[Removal]:
     """Remove what the retention settings leave nothing to refer to, or only say what that is.
 
     LakeError if the lake has no published snapshot or is damaged; BusyError if another writer has it.
@@ -68,7 +67,7 @@ def _removals(lake: Lake, settings: Settings, current: Snapshot) -> Iterator[Rem
 
 def _rest(lake: Lake, folder: str, kept: set[str], reason: str) -> Iterator[Removal]:
     for entry in lake.entries(folder):
-        if entry not in kept and record.began(entry):  # what has no time in its name is not ours
+        if entry not in kept and run_record.started_at(entry):  # what has no time in its name is not ours
             name = f"{folder}/{entry}"
             yield Removal(name, lake.size(name), reason)
 
@@ -76,10 +75,10 @@ def _rest(lake: Lake, folder: str, kept: set[str], reason: str) -> Iterator[Remo
 def _kept_snapshots(lake: Lake, current: Snapshot, keep: Retention, now: datetime) -> Iterator[str]:
     """Yield the snapshots that stay: the current one, what lake.duckdb reads, the newest, the young."""
     yield current.id
-    if lake.is_local and (shown := warehouse.shown_by(lake.root / warehouse.FILE)):
+    if lake.is_local and (shown := database.shown_by(lake.root / database.FILE)):
         yield shown
-    orphans = set(tidy.orphans(lake, current))
-    published = [one for one in lake.entries(snapshot.FOLDER) if one not in orphans and record.began(one)]
+    orphans = set(recovery.orphans(lake, current))
+    published = [one for one in lake.entries(snapshot.FOLDER) if one not in orphans and run_record.started_at(one)]
     yield from published[-keep.snapshots :]
     yield from (one for one in published if not _is_older(one, now, keep.snapshot_days))
 
@@ -95,13 +94,13 @@ def _sources(lake: Lake, snapshots: set[str]) -> Iterator[str]:
 
 
 def _resumable(lake: Lake, settings: Settings, current: Snapshot) -> set[str]:
-    found: Mapping[Any, LandedScope] = tidy.resumable(lake, timedelta(seconds=settings.resume_within), current)
+    found: Mapping[Any, LandedScope] = recovery.resumable(lake, timedelta(seconds=settings.resume_within), current)
     return {one.run_id for one in found.values()}
 
 
 def _is_older(run_id: str, now: datetime, days: float) -> bool:
     """Whether a run began longer ago than that."""
-    began = record.began(run_id)
+    began = run_record.started_at(run_id)
     return began is not None and now - began > timedelta(days=days)
 
 

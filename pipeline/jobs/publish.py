@@ -7,7 +7,7 @@ from functools import partial
 
 from pipeline.jobs.add_scope import add_scope, carry_forward, is_unchanged
 from pipeline.jobs.events import Event, Observer
-from pipeline.jobs.run_context import Result, conclude
+from pipeline.jobs.run_context import Result, finish_run
 from pipeline.jobs.scope_listing import Listing
 from pipeline.lake import Lake
 from pipeline.lake.run_record import Outcome, RunRecord, now
@@ -52,7 +52,7 @@ def publish(
     if run.outcome is not Outcome.FAILED:
         run.snapshot = run.run_id if new.is_changed or previous is None else previous.id
         observe(Event("published" if new.is_changed else "unchanged", detail=run.snapshot))
-    return conclude(settings, lake, run, new.warning)
+    return finish_run(settings, lake, run, new.warning)
 
 
 def _add(new: SnapshotWriter, scope: Scope, listing: Listing, previous: Snapshot | None) -> None:

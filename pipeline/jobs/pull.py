@@ -7,10 +7,9 @@ from pathlib import Path
 
 from pipeline import landing
 from pipeline.errors import LakeError, UsageError
-from pipeline.lake import Lake, LocalLake, open_lake, run_log, snapshot
-from pipeline.lake import run_record as record
+from pipeline.lake import Lake, LocalLake, open_lake, run_log, run_record, snapshot
 from pipeline.lake.snapshot import Snapshot
-from pipeline.query import database as warehouse
+from pipeline.query import database
 from pipeline.settings import Settings
 
 
@@ -35,7 +34,7 @@ def pull(settings: Settings, folder: Path, snapshot_id: str | None = None) -> Sn
             if pointer is None or pointer.value != wanted.id:
                 target.point(wanted.id, pointer)
             pulled = snapshot.current(target)
-            warehouse.refresh(target.root, snapshot=pulled.folder(), prices=settings.prices)
+            database.refresh(target.root, snapshot=pulled.folder(), prices=settings.prices)
     except OSError as error:
         raise LakeError(f"{target}: {error}. Make room, or name another folder.") from error
     return pulled
@@ -61,8 +60,8 @@ def _is_whole(target: LocalLake, snapshot_id: str) -> bool:
 
 
 def _copy_records(lake: Lake, target: LocalLake) -> None:
-    there = set(target.entries(record.FOLDER))
+    there = set(target.entries(run_record.FOLDER))
     source = run_log.fetch(lake)
     for name in [name for name in run_log.needed(lake) if name not in there]:
-        with target.new_file(f"{record.FOLDER}/{name}") as path:
+        with target.new_file(f"{run_record.FOLDER}/{name}") as path:
             shutil.copyfile(source / name, path)

@@ -9,8 +9,7 @@ from typing import Any
 
 from pipeline import landing
 from pipeline.errors import LakeError
-from pipeline.lake import Lake, run_log, snapshot
-from pipeline.lake import run_record as record
+from pipeline.lake import Lake, run_log, run_record, snapshot
 from pipeline.lake.snapshot import Snapshot
 from pipeline.landing import LandedScope
 from pipeline.model.page import Scope
@@ -19,7 +18,7 @@ LIVING = timedelta(days=1)
 """How old something must be on S3, where no lock tells the dead from the living, before it is taken for left over."""
 
 
-def begin(lake: Lake) -> Snapshot | None:
+def recover(lake: Lake) -> Snapshot | None:
     """Clear what was left, and return the published snapshot; LakeError if it is damaged.
 
     A run that was killed just after it had published gets the record that its snapshot carries; then the records of
@@ -27,8 +26,8 @@ def begin(lake: Lake) -> Snapshot | None:
     """
     lake.sweep()
     published = snapshot.find(lake)
-    if published and "run" in published.manifest and not record.has_published(run_log.read(lake, published.id)):
-        record.write(lake, published.manifest["run"])
+    if published and "run" in published.manifest and not run_record.has_published(run_log.read(lake, published.id)):
+        run_record.write(lake, published.manifest["run"])
     run_log.compact(lake)
     for orphan in orphans(lake, published):
         lake.remove(f"{snapshot.FOLDER}/{orphan}")
@@ -41,13 +40,13 @@ def orphans(lake: Lake, published: Snapshot | None) -> Iterator[str]:
     """Yield the snapshots whose run died, or lost the lake to another, before CURRENT named them."""
     for one in lake.entries(snapshot.FOLDER):
         is_later = _is_later(one, published.id) if published else _is_first(lake, one)
-        if is_later and not record.has_published(run_log.read(lake, one)) and _is_dead(lake, one):
+        if is_later and not run_record.has_published(run_log.read(lake, one)) and _is_dead(lake, one):
             yield one
 
 
 def _is_later(run_id: str, published: str) -> bool:
     """Whether a run began after another, or in the same second: what follows the time in an id is chance."""
-    return run_id != published and run_id[: record.ID_TIME_LENGTH] >= published[: record.ID_TIME_LENGTH]
+    return run_id != published and run_id[: run_record.ID_TIME_LENGTH] >= published[: run_record.ID_TIME_LENGTH]
 
 
 def _is_first(lake: Lake, snapshot_id: str) -> bool:
@@ -60,7 +59,7 @@ def _is_first(lake: Lake, snapshot_id: str) -> bool:
 
 
 def _is_dead(lake: Lake, run_id: str) -> bool:
-    started = record.began(run_id)
+    started = run_record.started_at(run_id)
     return lake.is_local or (started is not None and datetime.now(UTC) - started > LIVING)
 
 
@@ -72,11 +71,11 @@ def resumable(lake: Lake, within: timedelta, published: Snapshot | None) -> dict
     now = datetime.now(UTC)
     records = {found["run_id"]: found for found in run_log.newest_first(lake, now - 2 * LIVING)}
     newest = {scope: source.listed_at for scope, source in published.sources.items()} if published else {}
-    for scope, listed_at in record.listings(records.values()):
+    for scope, listed_at in run_record.listings(records.values()):
         newest[scope] = max(listed_at, newest.get(scope, listed_at))
     found: dict[Scope, LandedScope] = {}
     for run_id in _recent(lake):
-        for one in () if record.has_published(records.get(run_id)) else _landed(lake, run_id):
+        for one in () if run_record.has_published(records.get(run_id)) else _landed(lake, run_id):
             is_young = one.complete and now - within <= one.listed_at <= now
             is_newest = one.scope not in newest or one.listed_at > newest[one.scope]
             if is_young and is_newest and landing.is_sound(one):
@@ -106,7 +105,7 @@ def clear_dead_runs(lake: Lake, living: str, published: Snapshot | None, still_g
 def _recent(lake: Lake) -> list[str]:
     """Return the runs of the last days that have landed pages, oldest first."""
     since = datetime.now(UTC) - 2 * LIVING
-    return [one for one in lake.entries(landing.FOLDER) if (started := record.began(one)) and started > since]
+    return [one for one in lake.entries(landing.FOLDER) if (started := run_record.started_at(one)) and started > since]
 
 
 def _landed(lake: Lake, run_id: str) -> Iterator[LandedScope]:

@@ -28,7 +28,7 @@ def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
     found = landing.landed(lake, run_id)
     run = RunRecord.begin("replay", {"run": run_id})
     with run_context(lake, run):
-        previous = recovery.begin(lake)
+        previous = recovery.recover(lake)
         observe(Event("started", detail=f"replaying {len(found)} landed scopes of run {run_id}"))
         shown = previous.sources if previous else {}
         listings = {landed.scope: partial(_listing, landed, shown.get(landed.scope)) for landed in found}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pipeline.errors import LakeError, UsageError
-from pipeline.jobs.run_context import Result, conclude, run_context
-from pipeline.lake import Lake, open_lake, run_log, snapshot
-from pipeline.lake import run_record as record
+from pipeline.jobs.run_context import Result, finish_run, run_context
+from pipeline.lake import Lake, open_lake, run_log, run_record, snapshot
 from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord, text_of
 from pipeline.lake.snapshot import Snapshot
 from pipeline.settings import Settings
@@ -36,7 +35,7 @@ def rollback(settings: Settings, snapshot_id: str | None) -> Result:
             shown.listed_at = text_of(source.listed_at)
             run.scopes.append(shown)
         run.end(Outcome.COMPLETE)
-        return conclude(settings, lake, run)
+        return finish_run(settings, lake, run)
 
 
 def _whole(lake: Lake, snapshot_id: str) -> Snapshot:
@@ -68,7 +67,7 @@ def _earlier(lake: Lake, current: str | None) -> list[str]:
 
 def _was_published(lake: Lake, snapshot_id: str) -> bool:
     """Whether a record says so; without any record at all, every snapshot may have been."""
-    return not lake.entries(record.FOLDER) or record.has_published(run_log.read(lake, snapshot_id))
+    return not lake.entries(run_record.FOLDER) or run_record.has_published(run_log.read(lake, snapshot_id))
 
 
 def _named(snapshots: list[str]) -> str:

@@ -10,8 +10,7 @@ from pipeline.errors import LakeError, ReklakeError
 from pipeline.lake import Lake, run_log, snapshot
 from pipeline.lake.run_record import Outcome, RunRecord
 from pipeline.lake.snapshot import Snapshot
-from pipeline.query import checks
-from pipeline.query import database as warehouse
+from pipeline.query import checks, database
 from pipeline.query.checks import CheckResult
 from pipeline.settings import Settings
 
@@ -57,14 +56,13 @@ def run_context(lake: Lake, run: RunRecord) -> Iterator[None]:
         ) from error
 
 
-def conclude(settings: Settings, lake: Lake, run: RunRecord, doubt: str | None = None) -> Result:
+def finish_run(settings: Settings, lake: Lake, run: RunRecord, warning: str | None = None) -> Result:
     """Keep the record, rebuild lake.duckdb over what is published now, and run the data checks on it.
 
-    `doubt` is what there is to warn of already.
+    `warning` is one that the result carries unless a later one replaces it.
     """
     found: tuple[CheckResult, ...] = ()
     rows: dict[str, int] = {}
-    warning = doubt
     run.end(run.outcome, run.error)
     try:
         run.write(lake)
@@ -84,6 +82,6 @@ def _check(settings: Settings, lake: Lake, published: Snapshot) -> tuple[CheckRe
     folder = published.folder()
     run_log.fetch(lake)
     if lake.is_local:
-        warehouse.refresh(lake.root, snapshot=folder, prices=settings.prices)
-    with warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, memory=CHECK_MEMORY) as con:
+        database.refresh(lake.root, snapshot=folder, prices=settings.prices)
+    with database.connect(lake.root, snapshot=folder, prices=settings.prices, memory=CHECK_MEMORY) as con:
         return tuple(result for result in checks.run_after_writing(con) if not result.passed)

@@ -42,7 +42,7 @@ def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Resu
     run = RunRecord.begin("sync", _arguments(settings))
     run.left_out = {account.account_id: account.reason for account in planned.left_out}
     with run_context(lake, run), Lister(sessions) as lister:
-        previous = recovery.begin(lake)
+        previous = recovery.recover(lake)
         observe(_started(run, settings, targets, previous, lister))
         listings: dict[Scope, Callable[[], Listing]] = {}
         for scope, listing in _resume(settings, lake, run, previous, targets, observe).items():

@@ -17,7 +17,7 @@ from typing import Any
 
 from pipeline.lake import run_days
 from pipeline.lake.base import Lake
-from pipeline.lake.run_record import FOLDER, SUFFIX, began, parse
+from pipeline.lake.run_record import FOLDER, SUFFIX, parse, started_at
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ def compact(lake: Lake) -> None:
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     for day, found in _days(lake):
         if day < today and not found.is_compacted:
-            documents = [read(lake, run_id) for run_id in found.json if began(run_id)]
+            documents = [read(lake, run_id) for run_id in found.json if started_at(run_id)]
             fitting = [document for document in documents if document and run_days.fits(document)]
             if fitting:
                 lake.write_if_absent(_day_file(day), run_days.file_of(fitting))
@@ -130,7 +130,7 @@ def json_patterns(lake: Lake) -> tuple[str, list[str]]:
         run_id
         for day, found in days
         for run_id in _only_json(lake, day, found)
-        if day <= last or not began(run_id)  # finished late, or no run's id
+        if day <= last or not started_at(run_id)  # finished late, or no run's id
     ]
     return last, [f"{start}*{SUFFIX}" for start in _after(last)] + [f"{escape(run_id)}{SUFFIX}" for run_id in others]
 
@@ -169,7 +169,7 @@ def _compacted(lake: Lake, day: str) -> frozenset[str]:
 
 
 def _day_of(run_id: str) -> str:
-    """Return the day on which a run began, as its file is named."""
+    """Return the day on which a run started_at, as its file is named."""
     return f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
 
 
@@ -178,5 +178,5 @@ def _day_file(day: str) -> str:
 
 
 def _is_since(run_id: str, since: datetime) -> bool:
-    started = began(run_id)
+    started = started_at(run_id)
     return started is not None and started >= since

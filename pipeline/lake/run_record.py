@@ -228,7 +228,7 @@ def listings(documents: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Scope, da
                 yield Scope(listed["region"], listed["account_id"]), datetime.fromisoformat(listed["listed_at"])
 
 
-def began(run_id: str) -> datetime | None:
+def started_at(run_id: str) -> datetime | None:
     """Return when a run began, which its id says; None if it is no run's id."""
     try:
         return datetime.strptime(run_id[:ID_TIME_LENGTH], ID_TIME).replace(tzinfo=UTC)

@@ -64,7 +64,7 @@ def test_what_a_sync_reads_of_records_does_not_grow_with_their_number(serve: Ser
         fetched.clear()
         assert served.sync().record.outcome is Outcome.COMPLETE
         assert not [name for name in fetched if name.endswith(".json") and name < recent]
-        gc.collect(chosen, is_dry=False)
+        gc.collect_garbage(chosen, is_dry=False)
         fetched.clear()
         served.sync()
         assert fetched
