@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline import landing
 from pipeline.errors import LakeError
 from pipeline.jobs import recovery
-from pipeline.lake import Lake, open_lake, run_log, run_record, snapshot
+from pipeline.lake import DATABASE, RAW, SNAPSHOTS, Lake, open_lake, run_log, run_record, snapshot
 from pipeline.lake.snapshot import Snapshot
 from pipeline.landing import LandedScope
 from pipeline.query import database
@@ -55,12 +54,10 @@ def _removals(lake: Lake, settings: Settings, current: Snapshot) -> Iterator[Rem
     keep = settings.retention
     now = datetime.now(UTC)
     snapshots = set(_kept_snapshots(lake, current, keep, now))
-    yield from _rest(
-        lake, snapshot.FOLDER, snapshots, f"not among the newest {keep.snapshots}, {_age(keep.snapshot_days)}"
-    )
-    young = {run_id for run_id in lake.entries(landing.FOLDER) if not _is_older(run_id, now, keep.raw_days)}
+    yield from _rest(lake, SNAPSHOTS, snapshots, f"not among the newest {keep.snapshots}, {_age(keep.snapshot_days)}")
+    young = {run_id for run_id in lake.entries(RAW) if not _is_older(run_id, now, keep.raw_days)}
     landed = {*_sources(lake, snapshots), *young, *_resumable(lake, settings, current)}
-    yield from _rest(lake, landing.FOLDER, landed, f"no snapshot that stays has rows of it, {_age(keep.raw_days)}")
+    yield from _rest(lake, RAW, landed, f"no snapshot that stays has rows of it, {_age(keep.raw_days)}")
     for name in run_log.needless(lake, now - COMPACTED):
         yield Removal(name, lake.size(name), "the record stands in the Parquet file of its day")
 
@@ -75,10 +72,10 @@ def _rest(lake: Lake, folder: str, kept: set[str], reason: str) -> Iterator[Remo
 def _kept_snapshots(lake: Lake, current: Snapshot, keep: Retention, now: datetime) -> Iterator[str]:
     """Yield the snapshots that stay: the current one, what lake.duckdb reads, the newest, the young."""
     yield current.id
-    if lake.is_local and (shown := database.shown_by(lake.root / database.FILE)):
+    if lake.is_local and (shown := database.shown_by(lake.root / DATABASE)):
         yield shown
     orphans = set(recovery.orphans(lake, current))
-    published = [one for one in lake.entries(snapshot.FOLDER) if one not in orphans and run_record.started_at(one)]
+    published = [one for one in lake.entries(SNAPSHOTS) if one not in orphans and run_record.started_at(one)]
     yield from published[-keep.snapshots :]
     yield from (one for one in published if not _is_older(one, now, keep.snapshot_days))
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from pipeline import landing
 from pipeline.errors import LakeError, UsageError
-from pipeline.lake import Lake, LocalLake, open_lake, run_log, run_record, snapshot
+from pipeline.lake import MANIFEST, RAW, RUNS, SNAPSHOTS, Lake, LocalLake, open_lake, run_log, snapshot
 from pipeline.lake.snapshot import Snapshot
 from pipeline.query import database
 from pipeline.settings import Settings
@@ -22,7 +21,7 @@ def pull(settings: Settings, folder: Path, snapshot_id: str | None = None) -> Sn
     lake = open_lake(settings.lake, settings.aws.profile)
     target = LocalLake(folder.expanduser())
     snapshot.check_usable(target)
-    if target.entries(landing.FOLDER):
+    if target.entries(RAW):
         raise UsageError(f"{target}: is a lake that syncs write to. Name another folder to pull into.")
     wanted = snapshot.read(lake, snapshot_id) if snapshot_id else snapshot.current(lake)
     try:
@@ -41,13 +40,13 @@ def pull(settings: Settings, folder: Path, snapshot_id: str | None = None) -> Sn
 
 
 def _copy_snapshot(wanted: Snapshot, target: LocalLake) -> None:
-    if wanted.id in target.entries(snapshot.FOLDER):
+    if wanted.id in target.entries(SNAPSHOTS):
         if _is_whole(target, wanted.id):
             return
-        target.remove(f"{snapshot.FOLDER}/{wanted.id}")
+        target.remove(f"{SNAPSHOTS}/{wanted.id}")
     wanted.verify()
-    with target.new_folder(f"{snapshot.FOLDER}/{wanted.id}") as new:
-        for name in [snapshot.MANIFEST, *wanted.files]:
+    with target.new_folder(f"{SNAPSHOTS}/{wanted.id}") as new:
+        for name in [MANIFEST, *wanted.files]:
             (new.path / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(wanted.folder() / name, new.path / name)
 
@@ -60,8 +59,8 @@ def _is_whole(target: LocalLake, snapshot_id: str) -> bool:
 
 
 def _copy_records(lake: Lake, target: LocalLake) -> None:
-    there = set(target.entries(run_record.FOLDER))
+    there = set(target.entries(RUNS))
     source = run_log.fetch(lake)
     for name in [name for name in run_log.needed(lake) if name not in there]:
-        with target.new_file(f"{run_record.FOLDER}/{name}") as path:
+        with target.new_file(f"{RUNS}/{name}") as path:
             shutil.copyfile(source / name, path)

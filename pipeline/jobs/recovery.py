@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline import landing
 from pipeline.errors import LakeError
-from pipeline.lake import Lake, run_log, run_record, snapshot
+from pipeline.lake import RAW, SNAPSHOTS, Lake, run_log, run_record, snapshot
 from pipeline.lake.snapshot import Snapshot
 from pipeline.landing import LandedScope
 from pipeline.model.page import Scope
@@ -30,7 +30,7 @@ def recover(lake: Lake) -> Snapshot | None:
         run_record.write(lake, published.manifest["run"])
     run_log.compact(lake)
     for orphan in orphans(lake, published):
-        lake.remove(f"{snapshot.FOLDER}/{orphan}")
+        lake.remove(f"{SNAPSHOTS}/{orphan}")
     if published and lake.is_local:  # elsewhere each file is read and verified when it is needed
         published.verify()
     return published
@@ -38,7 +38,7 @@ def recover(lake: Lake) -> Snapshot | None:
 
 def orphans(lake: Lake, published: Snapshot | None) -> Iterator[str]:
     """Yield the snapshots whose run died, or lost the lake to another, before CURRENT named them."""
-    for one in lake.entries(snapshot.FOLDER):
+    for one in lake.entries(SNAPSHOTS):
         is_later = _is_later(one, published.id) if published else _is_first(lake, one)
         if is_later and not run_record.has_published(run_log.read(lake, one)) and _is_dead(lake, one):
             yield one
@@ -105,7 +105,7 @@ def clear_dead_runs(lake: Lake, living: str, published: Snapshot | None, still_g
 def _recent(lake: Lake) -> list[str]:
     """Return the runs of the last days that have landed pages, oldest first."""
     since = datetime.now(UTC) - 2 * LIVING
-    return [one for one in lake.entries(landing.FOLDER) if (started := run_record.started_at(one)) and started > since]
+    return [one for one in lake.entries(RAW) if (started := run_record.started_at(one)) and started > since]
 
 
 def _landed(lake: Lake, run_id: str) -> Iterator[LandedScope]:

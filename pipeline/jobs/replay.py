@@ -11,7 +11,7 @@ from pipeline.jobs.events import Event, Observer
 from pipeline.jobs.publish import publish
 from pipeline.jobs.run_context import Result, run_context
 from pipeline.jobs.scope_listing import Listing
-from pipeline.lake import open_lake, run_log, snapshot
+from pipeline.lake import RAW, open_lake, run_log, snapshot
 from pipeline.lake.run_record import RunRecord, ScopeRecord, has_published
 from pipeline.lake.snapshot import Source
 from pipeline.landing import LandedScope
@@ -46,7 +46,7 @@ def replayable(settings: Settings) -> list[str]:
     shown = {scope: source.listed_at for scope, source in published.sources.items()} if published else {}
     found = [
         run_id
-        for run_id in lake.entries(landing.FOLDER)
+        for run_id in lake.entries(RAW)
         if ((record := run_log.read(lake, run_id)) is None or has_published(record))
         and any(
             landed.complete and landed.listed_at >= shown.get(landed.scope, landed.listed_at)

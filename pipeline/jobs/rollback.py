@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.errors import LakeError, UsageError
 from pipeline.jobs.run_context import Result, finish_run, run_context
-from pipeline.lake import Lake, open_lake, run_log, run_record, snapshot
+from pipeline.lake import RUNS, SNAPSHOTS, Lake, open_lake, run_log, run_record, snapshot
 from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord, text_of
 from pipeline.lake.snapshot import Snapshot
 from pipeline.settings import Settings
@@ -18,7 +18,7 @@ def rollback(settings: Settings, snapshot_id: str | None) -> Result:
     """
     lake = open_lake(settings.lake, settings.aws.profile)
     snapshot.check_exists(lake)
-    if snapshot_id is not None and snapshot_id not in lake.entries(snapshot.FOLDER):
+    if snapshot_id is not None and snapshot_id not in lake.entries(SNAPSHOTS):
         known = _named(_earlier(lake, None)[:5])
         raise UsageError(f"{lake}: there is no snapshot {snapshot_id}. Newest first: {known}.")
     run = RunRecord.begin("rollback", {"snapshot": snapshot_id})
@@ -60,14 +60,14 @@ def _last_whole(lake: Lake, current: str | None) -> Snapshot:
 
 def _earlier(lake: Lake, current: str | None) -> list[str]:
     """Return the snapshots that were published before the current one, newest first."""
-    names = [one for one in lake.entries(snapshot.FOLDER) if one != current and _was_published(lake, one)]
-    is_there = current in lake.entries(snapshot.FOLDER)
+    names = [one for one in lake.entries(SNAPSHOTS) if one != current and _was_published(lake, one)]
+    is_there = current in lake.entries(SNAPSHOTS)
     return [one for one in reversed(names) if not is_there or one < str(current)]
 
 
 def _was_published(lake: Lake, snapshot_id: str) -> bool:
     """Whether a record says so; without any record at all, every snapshot may have been."""
-    return not lake.entries(run_record.FOLDER) or run_record.has_published(run_log.read(lake, snapshot_id))
+    return not lake.entries(RUNS) or run_record.has_published(run_log.read(lake, snapshot_id))
 
 
 def _named(snapshots: list[str]) -> str:

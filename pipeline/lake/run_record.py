@@ -17,11 +17,11 @@ from enum import StrEnum
 from typing import Any
 
 from pipeline.errors import ReklakeError, ScopeError
-from pipeline.lake import Lake
+from pipeline.lake import RUNS, Lake
 from pipeline.lake.installed import software
 from pipeline.model.page import Scope
 
-FOLDER, SUFFIX = "runs", ".json"
+SUFFIX = ".json"
 CHECKSUM = "checksum"
 """The member of a written record that holds the checksum of the others."""
 ID_TIME, ID_TIME_LENGTH = "%Y%m%dT%H%M%SZ", 16
@@ -177,7 +177,7 @@ class RunRecord:
 def write(lake: Lake, document: Mapping[str, Any]) -> None:
     """Keep a record's document under runs/, with its checksum."""
     text = json.dumps({**document, CHECKSUM: checksum(document)}, indent=2) + "\n"
-    lake.write_text(f"{FOLDER}/{document['run_id']}{SUFFIX}", text)
+    lake.write_text(f"{RUNS}/{document['run_id']}{SUFFIX}", text)
 
 
 def parse(content: bytes) -> dict[str, Any] | None:

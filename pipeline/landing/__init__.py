@@ -2,8 +2,6 @@
 
 from pipeline.landing.compare import holds_the_same
 from pipeline.landing.files import (
-    FOLDER,
-    NEVER,
     LandedScope,
     folder,
     is_sound,
@@ -12,13 +10,10 @@ from pipeline.landing.files import (
     scopes_of,
     take_over,
 )
-from pipeline.landing.reader import HEAD_COLUMNS, Pages
+from pipeline.landing.reader import Pages
 from pipeline.landing.writer import Writer, land
 
 __all__ = [
-    "FOLDER",
-    "HEAD_COLUMNS",
-    "NEVER",
     "LandedScope",
     "Pages",
     "Writer",

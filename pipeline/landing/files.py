@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import LakeError
-from pipeline.lake import Lake
+from pipeline.lake import RAW, Lake
 from pipeline.model.page import Scope
 
-FOLDER, SUFFIX = "raw", ".parquet"
+SUFFIX = ".parquet"
 OUTCOME = b"reklake.outcome"
 LISTED_DETAILS = b"reklake.details"
 """Metadata: the details (model.operations.DETAILS) that were asked about every resource, divided by commas."""
@@ -65,7 +65,7 @@ class LandedScope:
 
 def folder(run_id: str) -> str:
     """Where a run's pages lie in the lake."""
-    return f"{FOLDER}/{run_id}"
+    return f"{RAW}/{run_id}"
 
 
 def landed(lake: Lake, run_id: str) -> list[LandedScope]:
@@ -73,7 +73,7 @@ def landed(lake: Lake, run_id: str) -> list[LandedScope]:
     is_name = Path(run_id).name == run_id  # it becomes part of a path
     scopes = scopes_of(lake, run_id) if is_name else []
     if not scopes:
-        runs = lake.entries(FOLDER)[::-1]
+        runs = lake.entries(RAW)[::-1]
         raise LakeError(
             f"{lake}: no landed pages of run {run_id!r}. "
             + (f"Landed runs, newest first: {', '.join(runs[:5])}." if runs else "No run has landed pages here.")

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import BusyError, LakeError
-from pipeline.lake import POINTER, Lake, NewFolder, sha256
-from pipeline.lake.snapshot import FOLDER, FORMAT, HISTORY, MANIFEST, REMEDY, Snapshot, Source, is_published
+from pipeline.lake import MANIFEST, POINTER, SNAPSHOTS, Lake, NewFolder, sha256
+from pipeline.lake.snapshot import FORMAT, HISTORY, REMEDY, Snapshot, Source, is_published
 from pipeline.load import temporal
 from pipeline.load.sorted_file import SortedReader, SortedWriter
 from pipeline.model import TABLES, Table, columns, declaration, history_of, with_validity
@@ -138,7 +138,7 @@ class SnapshotWriter:
         entry = {"file": name, "rows": file.rows, "bytes": file.path.stat().st_size, "sha256": sha256(file.path)}
         if self.previous and self.previous.files.get(name) == entry:
             file.path.unlink()
-            self._folder.link(f"{FOLDER}/{self.previous.id}/{name}", name)
+            self._folder.link(f"{SNAPSHOTS}/{self.previous.id}/{name}", name)
         return entry
 
     def _differs(self, tables: Mapping[str, Any], history: Mapping[str, Any]) -> bool:
@@ -252,7 +252,7 @@ def new_snapshot(lake: Lake, snapshot_id: str, previous: Snapshot | None) -> Ite
     Not sealed, or nothing changed: no folder is left and CURRENT stays. BusyError if CURRENT has moved since
     `previous` was found.
     """
-    name = f"{FOLDER}/{snapshot_id}"
+    name = f"{SNAPSHOTS}/{snapshot_id}"
     with lake.new_folder(name) as folder:
         writer = SnapshotWriter(folder, snapshot_id, previous)
         try:
