@@ -142,7 +142,7 @@ def batches(projects: Sequence[str], pages: Counter[str]) -> Iterator[Batch]:
 
 def _merge_listings(writer: ScopeWriter, pages: LandedPages) -> _Found:
     """Merge projects, then versions batch by batch."""
-    projects = flatten(DESCRIBE_PROJECTS, writer.scope, pages.of(DESCRIBE_PROJECTS), gone=pages.effective.gone)
+    projects = flatten(DESCRIBE_PROJECTS, writer.scope, pages.of(DESCRIBE_PROJECTS), deleted=pages.effective.deleted)
     found = _Found(projects.problems)
     _merge_listing(writer, projects, found, until=None)
     for batch in batches(projects.arns.to_pylist(), pages.version_pages()):

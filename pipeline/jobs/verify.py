@@ -60,7 +60,7 @@ def verify(lake: Lake) -> Report:
 def _verify_scope(published: Snapshot, landed: LandedScope, report: Report) -> None:
     pages = LandedPages(landed)
     rows = _rows(published, landed, DESCRIBE_PROJECTS)
-    _compare(DESCRIBE_PROJECTS, landed, pages.of(DESCRIBE_PROJECTS), rows, pages.effective.gone, report)
+    _compare(DESCRIBE_PROJECTS, landed, pages.of(DESCRIBE_PROJECTS), rows, pages.effective.deleted, report)
     existing = [row["project_arn"] for row in rows["projects"]]
     for batch in batches(existing, pages.version_pages()):
         rows = _rows(published, landed, DESCRIBE_PROJECT_VERSIONS, batch.projects)
@@ -114,7 +114,7 @@ def _compare(
     landed: LandedScope,
     pages: list[RawPage],
     rows: dict[str, list[dict[str, Any]]],
-    gone: frozenset[str],
+    deleted: frozenset[str],
     report: Report,
 ) -> None:
     """Compare the pages' descriptions with the rows'; of one that stands on two pages, the later."""
@@ -128,7 +128,7 @@ def _compare(
         for key, description in described(page):
             if key is None:
                 report.differences.append(f"{where}: {description}")
-            elif key[0] not in gone:
+            elif key[0] not in deleted:
                 listed[key] = where, description
     report.descriptions += len(listed)
     for key, (where, description) in listed.items():

@@ -19,7 +19,7 @@ from pipeline.model.page import Scope
 FORMAT = 4
 """Of the layout. Only this one is read: earlier ones were never released."""
 HISTORY = "history"
-"""The folder of a snapshot that holds the states that have ended. The manifest and DuckDB's schema use this name too."""
+"""The folder of a snapshot that holds the states that have ended; the manifest and a DuckDB schema use it too."""
 LAKE_ENTRIES = FOLDERS | {POINTER, DATABASE}
 REMEDY = "`reklake doctor` says what is damaged, and `reklake rollback` returns to the last snapshot that is whole"
 
