@@ -13,7 +13,7 @@ HTTP_ERROR = 400
 
 @dataclass(frozen=True, slots=True)
 class PageHead:
-    """A landed page without its body: enough to decide whether it counts. Fields as in RawPage."""
+    """A landed page without its body: enough to decide whether it counts. The fields are those of RawPage."""
 
     operation: str
     project_arn: str
@@ -49,7 +49,7 @@ class EffectivePages:
 
 
 def effective_pages(heads: Iterable[PageHead]) -> EffectivePages:
-    """Decide from the heads of all of a scope's landed pages, in any order."""
+    """Decide which pages count, from the heads of all of a scope's landed pages in any order."""
     listings: dict[tuple[str, str], int] = {}
     vanished: set[tuple[str, str]] = set()
     for head in heads:
