@@ -1,4 +1,4 @@
-"""Bring a snapshot down: a lake of its own in a local folder, with all that queries need, verified on the way."""
+"""Copy a snapshot to a local folder: a lake of its own with all that queries need, verified on the way."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pipeline.settings import Settings
 def pull(settings: Settings, folder: Path, snapshot_id: str | None = None) -> Snapshot:
     """Copy a snapshot (None: the published one) and the run records into the folder, and make it current there.
 
-    What is there already is not copied again. UsageError if the folder holds something else, or a lake that syncs
-    write to; LakeError if the snapshot is damaged or cannot be fetched; BusyError if the folder's lake is in use.
+    Files that are already there are not copied again. UsageError if the folder holds something else, or a lake that
+    syncs write to; LakeError if the snapshot is damaged or cannot be fetched; BusyError if the folder's lake is in use.
     """
     lake = open_lake(settings.lake, settings.aws.profile)
     target = LocalLake(folder.expanduser())
@@ -41,7 +41,7 @@ def pull(settings: Settings, folder: Path, snapshot_id: str | None = None) -> Sn
 
 def _copy_snapshot(wanted: Snapshot, target: LocalLake) -> None:
     if wanted.id in target.entries(SNAPSHOTS):
-        if _is_whole(target, wanted.id):
+        if _is_intact(target, wanted.id):
             return
         target.remove(f"{SNAPSHOTS}/{wanted.id}")
     wanted.verify()
@@ -51,7 +51,7 @@ def _copy_snapshot(wanted: Snapshot, target: LocalLake) -> None:
             shutil.copyfile(wanted.folder() / name, new.path / name)
 
 
-def _is_whole(target: LocalLake, snapshot_id: str) -> bool:
+def _is_intact(target: LocalLake, snapshot_id: str) -> bool:
     try:
         return not snapshot.read(target, snapshot_id).damage()
     except LakeError:

@@ -1,4 +1,4 @@
-"""What every run has around it: the lake to itself, a record however it ends, lake.duckdb and the data checks after."""
+"""What surrounds every run: the lake's lock, a run record however it ends, then lake.duckdb and the data checks."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pipeline.query.checks import CheckResult
 from pipeline.settings import Settings
 
 CHECK_MEMORY = "96MB"
-"""What the data checks may take; DuckDB's own limit is most of the machine."""
+"""Memory for the data checks. DuckDB's default limit is most of the machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run came to.
+    """The outcome of a run.
 
-    `rows` are those published now, by table; `is_published` says whether this run made them so; `checks` are those
-    that found something; `warning` is what went wrong after publishing.
+    `rows` counts the published rows by table. `is_published` says whether this run published them. `checks` are those
+    that found rows. `warning` says what went wrong after publishing.
     """
 
     record: RunRecord
@@ -35,9 +35,9 @@ class Result:
 
 @contextmanager
 def run_context(lake: Lake, run: RunRecord) -> Iterator[None]:
-    """Be the lake's one writer, and see to it that a run which ends in an error, or is stopped, leaves a record.
+    """Hold the lake's lock for the block. A run that ends in an error, or is stopped, leaves a record.
 
-    If it is stopped when it has published, the next sync writes the record: the snapshot carries it.
+    If it is stopped after publishing, the next sync writes its record, which the snapshot carries.
     """
     try:
         with lake.locked(run.run_id):
@@ -51,15 +51,14 @@ def run_context(lake: Lake, run: RunRecord) -> Iterator[None]:
                 raise
     except OSError as error:
         raise LakeError(
-            f"{lake}: {error}. Make room, or give the right to write there, and run again; what was published is as it "
-            "was."
+            f"{lake}: {error}. Make room, or allow writing there, and run again; what was published is unchanged."
         ) from error
 
 
 def finish_run(settings: Settings, lake: Lake, run: RunRecord, warning: str | None = None) -> Result:
-    """Keep the record, rebuild lake.duckdb over what is published now, and run the data checks on it.
+    """Write the record, bring lake.duckdb up to date with the published snapshot, and run the data checks.
 
-    `warning` is one that the result carries unless a later one replaces it.
+    The result carries `warning`, unless something else goes wrong here.
     """
     found: tuple[CheckResult, ...] = ()
     rows: dict[str, int] = {}
@@ -73,7 +72,8 @@ def finish_run(settings: Settings, lake: Lake, run: RunRecord, warning: str | No
     except (ReklakeError, OSError) as error:
         if run.snapshot is None:
             raise
-        warning = f"the run's record or lake.duckdb is not up to date: {error}"  # it still shows the snapshot before
+        # lake.duckdb still shows the previous snapshot
+        warning = f"the run's record or lake.duckdb is not up to date: {error}"
     return Result(run, rows, run.snapshot == run.run_id, found, warning)
 
 
