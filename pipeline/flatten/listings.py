@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +15,6 @@ from pipeline.flatten.members import Members, nested_items
 from pipeline.flatten.response_schema import EXTRA_MEMBER, Answer, answer
 from pipeline.model import REQUESTED, Column, Origin, Table, table
 from pipeline.model.arn import fact
-from pipeline.model.order import in_key_order
 from pipeline.model.page import RawPage, Scope
 
 MICROSECONDS = 1e6
@@ -78,7 +78,7 @@ def flatten(operation: str, scope: Scope, pages: Sequence[RawPage], *, deleted: 
     ordered = sorted(pages, key=lambda page: (page.project_arn, page.page_number))
     found = fast_json.read(ordered, expected, scope)
     arns = found.items[expected.key]
-    order = in_key_order(pa.table({expected.key: arns}), [expected.key])
+    order = _in_key_order(pa.table({expected.key: arns}), [expected.key])
     if deleted:
         order = order.filter(pc.invert(pc.is_in(arns.take(order), pa.array(sorted(deleted), pa.string()))))
     page_of = found.page_index.take(order)
@@ -111,7 +111,7 @@ def _table(table: Table, rows: _Rows, scope: Scope) -> pa.Table:
     columns = [_column(column, rows, scope) for column in table.columns]
     flat = pa.table(columns, schema=table.schema)
     if table.is_nested and table.column(table.key[0]).origin is Origin.MEMBER:
-        return flat.take(in_key_order(flat, table.key))
+        return flat.take(_in_key_order(flat, table.key))
     return flat
 
 
@@ -145,3 +145,13 @@ def typed(values: pa.Array, kind: pa.DataType) -> pa.Array:
     fraction = pc.round(pc.multiply(pc.subtract(values, seconds), MICROSECONDS))
     whole = pc.multiply(pc.cast(seconds, pa.int64()), int(MICROSECONDS))
     return pc.cast(pc.add(whole, pc.cast(fraction, pa.int64())), kind)
+
+
+def _in_key_order(rows: pa.Table, key: Sequence[str]) -> pa.Array:
+    """Return the indices that put rows in key order; of rows with equal keys only the last."""
+    order = pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in key])  # stable, so the last stays last
+    if len(order) < 2:  # noqa: PLR2004  # a single row has no neighbour
+        return order
+    ranked = [rows.column(name).take(order) for name in key]
+    differs = reduce(pc.or_, (pc.not_equal(column[:-1], column[1:]) for column in ranked))
+    return order.filter(pa.concat_arrays([*differs.chunks, pa.array([True])]))

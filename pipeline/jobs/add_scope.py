@@ -22,7 +22,7 @@ from pipeline.lake.run_record import ScopeRecord, text_of
 from pipeline.lake.snapshot import DetailSource, Snapshot, Source
 from pipeline.landing import LandedScope
 from pipeline.load.snapshot_writer import ScopeWriter, SnapshotWriter, about, unseen
-from pipeline.model import declaration, table, tables_of_detail
+from pipeline.model import declaration_digest, table, tables_of_detail
 from pipeline.model.arn import name_prefix
 from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
 
@@ -39,7 +39,7 @@ def is_unchanged(landed: LandedScope, previous: Snapshot | None) -> bool:
     source = previous.sources.get(landed.scope) if previous else None
     if previous is None or source is None or not source.whole or source.is_lenient:
         return False
-    if (source.declaration, source.reklake) != (declaration(), version("reklake")):
+    if (source.declaration, source.reklake) != (declaration_digest(), version("reklake")):
         return False
     if source.runs != {source.run_id} or not all(detail.whole for detail in source.details.values()):
         return False
@@ -62,7 +62,7 @@ def add_scope(new: SnapshotWriter, landed: LandedScope, record: ScopeRecord) -> 
         writer.source = Source(
             run_id=landed.run_id,
             listed_at=writer.listed_at,
-            declaration=declaration(),
+            declaration=declaration_digest(),
             reklake=version("reklake"),
             whole=not found.problems,
             is_lenient=found.is_lenient,

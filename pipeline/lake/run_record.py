@@ -153,11 +153,6 @@ class RunRecord:
         finally:
             self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - started, 6)
 
-    def move(self, seconds: float, stage: str, other: str) -> None:
-        """Count seconds of one stage as those of another, such as those that it waited for it."""
-        for name, change in ((stage, -seconds), (other, seconds)):
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + change, 6)
-
     def end(self, outcome: Outcome, error: str | None = None) -> None:
         """Close the record."""
         self.outcome, self.error, self.ended_at = outcome, error, now()

@@ -98,11 +98,6 @@ class Snapshot:
     pointer: Pointer | None = None
     _verified: set[str] = field(default_factory=set, compare=False, repr=False)
 
-    @property
-    def created_at(self) -> datetime:
-        """When it was written."""
-        return datetime.fromisoformat(self.manifest["created_at"])
-
     @cached_property
     def sources(self) -> dict[Scope, Source]:
         """Where each scope's rows come from."""

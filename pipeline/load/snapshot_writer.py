@@ -18,7 +18,7 @@ from pipeline.lake import MANIFEST, POINTER, SNAPSHOTS, Lake, NewFolder, sha256
 from pipeline.lake.snapshot import FORMAT, HISTORY, REMEDY, Snapshot, Source, is_published
 from pipeline.load import temporal
 from pipeline.load.sorted_file import SortedReader, SortedWriter
-from pipeline.model import TABLES, Table, columns, declaration, history_of, with_validity
+from pipeline.model import TABLES, Table, declaration_digest, declared_columns, history_of, with_validity
 from pipeline.model.page import Scope
 
 Keep = Callable[[pa.Table], pa.Array]
@@ -119,7 +119,7 @@ class SnapshotWriter:
 
     def _compared(self, before: Source | None) -> dict[str, list[str]]:
         """Return the columns of each table in which a difference from the scope's previous rows is a change."""
-        if before is None or self.previous is None or before.declaration == declaration():
+        if before is None or self.previous is None or before.declaration == declaration_digest():
             return {declared.name: list(declared.names) for declared in TABLES}
         return {
             declared.name: temporal.compared_columns(declared, self.previous.columns(before.declaration, declared.name))
@@ -129,7 +129,7 @@ class SnapshotWriter:
     def _declarations(self) -> dict[str, dict[str, list[str]]]:
         """Return the columns of every declaration that rows of a scope were flattened with."""
         before = self.previous.manifest["declarations"] if self.previous else {}
-        known = {**before, declaration(): columns()}
+        known = {**before, declaration_digest(): declared_columns()}
         return {digest: known[digest] for digest in sorted({source.declaration for source in self._sources.values()})}
 
     def _entry(self, file: SortedWriter) -> dict[str, Any]:

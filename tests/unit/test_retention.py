@@ -18,7 +18,7 @@ from pipeline.lake import LocalLake, run_log, run_record, snapshot
 from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord
 from pipeline.lake.snapshot import Source
 from pipeline.load.snapshot_writer import new_snapshot
-from pipeline.model import TABLES, declaration, table
+from pipeline.model import TABLES, declaration_digest, table
 from pipeline.model.page import RawPage, Scope
 from pipeline.query import database
 from pipeline.settings import Prices, Retention, Settings
@@ -50,7 +50,7 @@ def ran(lake: LocalLake, days: float, status: str | None, *scopes: Scope, failed
                     rows.merge(
                         declared.name, projects if declared.name == "projects" else declared.schema.empty_table()
                     )
-                rows.source = Source(one, at, declaration(), "0.1.0")
+                rows.source = Source(one, at, declaration_digest(), "0.1.0")
             seen = ScopeRecord(scope.account_id, scope.region)
             seen.outcome, seen.listed_at = Outcome.COMPLETE, run_record.text_of(at)
             run.scopes.append(seen)
