@@ -23,7 +23,6 @@ def flatten(file: str, folder: str) -> float:
     from pipeline.feed import Arrived
     from pipeline.pieces import flatten_scope
 
-    from pipeline.lake import memory
     from pipeline.load.sorted_file import TableFile
     from pipeline.model import table
     from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS
@@ -37,7 +36,6 @@ def flatten(file: str, folder: str) -> float:
             yield Arrived(page, is_last=number == ends[arn])
 
     ends = {arn: number for arn, number, _ in pages.read(file)}  # a listing knows which page is its last
-    memory.choose_allocators()  # as a sync does
     started, seen = time.perf_counter(), datetime(2026, 1, 1, tzinfo=UTC)
     files = [TableFile(table(name), Path(folder, f"{name}.parquet")) for name in ("project_versions", "version_assets")]
     for flat, settled in flatten_scope(Scope(pages.REGION, pages.ACCOUNT), arrivals(), ()):

@@ -12,7 +12,7 @@ from pipeline.extract import probe
 from pipeline.jobs import gc as retention
 from pipeline.jobs import recovery as tidy
 from pipeline.jobs import software
-from pipeline.lake import Lake, open_lake, run_log, snapshot
+from pipeline.lake import DATABASE, RUNS, SNAPSHOTS, Lake, open_lake, run_log, snapshot
 from pipeline.lake import run_record as record
 from pipeline.lake.snapshot import Snapshot
 from pipeline.model.finding import Finding, Level, parted
@@ -82,10 +82,10 @@ def _pointer(lake: Lake) -> Generator[Finding, None, Snapshot | None]:
 
 def _snapshots(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
     """Read every file of every snapshot, and compare it with its manifest."""
-    for one in lake.entries(snapshot.FOLDER):
+    for one in lake.entries(SNAPSHOTS):
         is_current = current is not None and one == current.id
         level = Level.FAIL if is_current else Level.WARN
-        mend = "reklake rollback" if is_current else f"remove {snapshot.FOLDER}/{one}: it cannot be returned to"
+        mend = "reklake rollback" if is_current else f"remove {SNAPSHOTS}/{one}: it cannot be returned to"
         try:
             found = snapshot.read(lake, one)
             damage = found.damage()
@@ -123,7 +123,7 @@ def _records(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
         yield Finding(
             Level.WARN,
             "run records",
-            f"{record.FOLDER}/{run_id}{record.SUFFIX} is no run record",
+            f"{RUNS}/{run_id}{record.SUFFIX} is no run record",
             "remove it; `runs` lacks that run",
         )
     if current and "run" in current.manifest and not record.has_published(run_log.read(lake, current.id)):
@@ -157,7 +157,7 @@ def quota_used(document: Mapping[str, Any], rate: float) -> Finding:
 
 
 def _retention(settings: Settings) -> Iterator[Finding]:
-    removals = retention.collect(settings, is_dry=True)
+    removals = retention.collect_garbage(settings, is_dry=True)
     if removals:
         freed = sum(one.bytes for one in removals)
         said = f"{len(removals):,} things are past their time, {freed:,} bytes"
@@ -167,7 +167,7 @@ def _retention(settings: Settings) -> Iterator[Finding]:
 
 
 def _leftovers(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
-    names = [*lake.leftovers(), *(f"{snapshot.FOLDER}/{one}" for one in tidy.orphans(lake, current))]
+    names = [*lake.leftovers(), *(f"{SNAPSHOTS}/{one}" for one in tidy.orphans(lake, current))]
     if names:
         yield Finding(Level.WARN, "leftovers", f"of writers that died: {', '.join(names)}", "reklake sync clears them")
     else:
@@ -175,15 +175,15 @@ def _leftovers(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
 
 
 def _database(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
-    path = lake.root / warehouse.FILE
+    path = lake.root / DATABASE
     if current is None:
         return
     shown = warehouse.shown_by(path) if path.exists() else None
     if shown == current.id:
-        yield Finding(Level.OK, warehouse.FILE, f"shows snapshot {shown}")
+        yield Finding(Level.OK, DATABASE, f"shows snapshot {shown}")
     else:
         what = f"shows snapshot {shown}" if shown else "cannot be opened" if path.exists() else "is not there"
-        yield Finding(Level.WARN, warehouse.FILE, f"{what}, not {current.id}", "reklake sync builds it again")
+        yield Finding(Level.WARN, DATABASE, f"{what}, not {current.id}", "reklake sync builds it again")
 
 
 def _space(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
