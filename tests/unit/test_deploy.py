@@ -146,6 +146,8 @@ def test_every_exit_code_is_explained():
 
 
 def test_every_kind_of_error_has_its_remedy():
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "pipeline").rglob("*.py"))
+    assert set(re.findall(r'\bkind="([a-z_]+)"', code)) == set(SCOPE_ERRORS)
     section = OPERATIONS.partition("### Scopes that fail")[2].partition("\n##")[0]
     rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
     assert {kind for row in rows for kind in re.findall(r"\w+", row)} == set(SCOPE_ERRORS)
