@@ -52,12 +52,14 @@ def main() -> None:
         try:
             with tempfile.TemporaryDirectory(dir=chosen.scratch) as scratch:
                 outcomes[name] = SUITES[name](sizes, Path(scratch))
-        except RuntimeError as error:  # a command failed; the other suites have their figures all the same
+        except (RuntimeError, ValueError) as error:  # a command failed, or exports differ; the other suites go on
             print(error, file=sys.stderr)
             outcomes[name] = Outcome([], note=f"The suite {name} failed: it has no figures.")
         print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
     print(f"\n{runs_table(outcomes.values())}\n\n{figures_table(outcomes.values())}")
-    if not (chosen.quick or chosen.only):
+    if chosen.quick:
+        print("\nThe limits are meant for full sizes (without --quick).")
+    elif not chosen.only:
         found = {name: asdict(outcome) for name, outcome in outcomes.items()}
         document = {"machine": facts, "sizes": asdict(sizes), "suites": found}
         RESULTS.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
