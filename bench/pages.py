@@ -115,7 +115,7 @@ def version(rng: random.Random, number: int, sync_number: int) -> dict[str, Any]
     def given(kind: str) -> dict[str, Any]:
         """Three versions in a row share the manifests they were given."""
         manifest = {"Bucket": f"datasets-{REGION}", "Name": f"{PROJECT}/{kind}-{number // 3:06}.manifest"}
-        manifest["Version"] = "second" if has_changed else "first"
+        manifest["Version"] = "second" if has_changed and kind == "training" else "first"
         return {"Assets": [{"GroundTruthManifest": {"S3Object": manifest}}]}
 
     described: dict[str, Any] = {

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -111,3 +112,9 @@ def test_the_page_says_which_figures_are_within_their_limits():
     assert "| startup failed. |  |  | **NO** |" in page
     assert "| reklake sync | 2.00 | 1.50 | 300 | 1 |" in page
     assert "- Memory: 1 GiB" in page
+
+
+def test_one_file_imports_the_product():
+    files = [*BENCH.glob("*.py"), *BENCH.glob("peers/*.py")]
+    found = [path.name for path in files if re.search(r"^\s*(from|import) pipeline\b", path.read_text(), re.MULTILINE)]
+    assert found == ["product.py"]
