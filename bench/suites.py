@@ -205,7 +205,7 @@ def _compared(
     for _ in range(rounds):
         for name, run in ways.items():
             taken[name].append(run(_empty(folders[name])))
-    note = f"{what.capitalize()}: {equal.same(folders)}."
+    note = f"Equal exports: {equal.same(folders)}."
     figures = []
     for name, limit in zip((PLAIN, DLT), limits, strict=True):
         ratios = [peer["seconds"] / ours["seconds"] for peer, ours in zip(taken[name], taken[OURS], strict=True)]
