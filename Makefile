@@ -60,10 +60,10 @@ lock:  ## write every lock again (needs uv)
 docs: $(READY)  ## write docs/tables.md from the declarations
 	$(BIN)/reklake tables --format markdown > docs/tables.md
 
-bench: $(READY)  ## measure speed and memory against other tools, for docs/performance.md (over an hour)
+bench: $(READY)  ## speed and memory beside their limits: bench/results.json and docs/performance.md (about 20 minutes)
 	$(BIN)/python bench/run.py
 
-bench-quick: $(READY)  ## the same at small sizes (minutes); leaves docs/performance.md alone
+bench-quick: $(READY)  ## the same with small sizes (about 2 minutes); writes nothing
 	$(BIN)/python bench/run.py --quick
 
 clean:
