@@ -17,17 +17,7 @@ if TYPE_CHECKING:
     from pipeline.jobs.plan import Expected, Forecast
     from pipeline.model.finding import Finding
 
-PLAN_COLUMNS = (
-    "account_id",
-    "region",
-    "role_arn",
-    "profile",
-    "calls",
-    "seconds",
-    "projects",
-    "versions",
-    "listed_at",
-)
+PLAN_COLUMNS = ("account_id", "region", "role_arn", "profile", "calls", "seconds", "projects", "versions", "listed_at")
 FINDING_COLUMNS = ("level", "subject", "finding", "remedy")
 COLORS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -37,8 +27,8 @@ def plan(flags: Flags, form: AsFormat = Format.table) -> None:
     """Show which accounts and regions a sync would query and how many calls it would make.
 
     Lists nothing and writes nothing; it only asks STS and Organizations for the accounts. Each row is an account and
-    region, with the calls of its last complete listing (empty if none is known) and the shortest time in seconds that
-    the quota allows. The totals go to stderr.
+    region, with the calls of the listing that its published rows come from (empty if there are none) and the shortest
+    time in seconds that the quota allows. The totals go to stderr.
 
     Examples:
 
@@ -64,29 +54,22 @@ def totals(expected: Forecast, rate: float) -> list[str]:
     if expected.unknown:
         never = "none was" if expected.unknown == len(scopes) else f"{expected.unknown:,} never"
         lines[0] += f"; {never} listed before"
+    bound = "at least" if expected.is_low else "about"
     if expected.slowest:
         lines.append(
-            f"{expected.calls_bound} {counted(expected.calls, 'call')}; at {rate:g} a second for each operation, "
-            f"account and region the shortest time is {expected.seconds_bound} {span(expected.slowest.seconds or 0)} "
-            f"({expected.slowest.target.scope})"
+            f"{bound} {counted(expected.calls, 'call')}; at {rate:g} a second for each operation, account and region "
+            f"the shortest time is {bound} {span(expected.slowest.seconds or 0)} ({expected.slowest.target.scope})"
         )
     lines += [f"account {left_out.account_id} is left out: {left_out.reason}" for left_out in expected.left_out]
     return lines
 
 
 def _plan_row(found: Expected) -> tuple[object, ...]:
-    scope, caller = found.target.scope, found.target.caller
-    return (
-        scope.account_id,
-        scope.region,
-        caller.role_arn,
-        caller.profile,
-        found.calls,
-        found.seconds,
-        found.projects,
-        found.versions,
-        found.listed_at,
-    )
+    from pipeline.lake.run_record import text_of
+
+    scope, caller, last = found.target.scope, found.target.caller, found.last
+    listing = (last.projects, last.versions, text_of(last.listed_at)) if last else (None, None, None)
+    return (scope.account_id, scope.region, caller.role_arn, caller.profile, found.calls, found.seconds, *listing)
 
 
 @with_aws_options
