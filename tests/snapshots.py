@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pipeline.lake import Lake, snapshot
 from pipeline.lake.snapshot import Snapshot, Source
 from pipeline.load.snapshot_writer import new_snapshot, unseen
-from pipeline.model import TABLES, declaration, history_of, table
+from pipeline.model import TABLES, declaration_digest, history_of, table
 from pipeline.model.page import Scope
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -54,7 +54,7 @@ def publish(
                     rows = rows_of(scope, declared.name, listed[scope].get(declared.name, ()))
                     seen = rows.column(declared.parent_key).combine_chunks()
                     writer.merge(declared.name, rows, keep=None if is_whole else unseen(declared, seen))
-                writer.source = Source(run or name, writer.listed_at, declaration(), "0", whole=is_whole)
+                writer.source = Source(run or name, writer.listed_at, declaration_digest(), "0", whole=is_whole)
         new.seal(created_at=at.isoformat(), software={"reklake": "0"}, run=lambda: {"run_id": name})
 
 

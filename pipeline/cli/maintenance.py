@@ -87,11 +87,11 @@ def gc(
         reklake gc --keep 5 --older-than 14d --delete
     """
     from pipeline import settings
-    from pipeline.jobs.gc import collect
+    from pipeline.jobs.gc import collect_garbage
 
     days = duration(older_than, "--older-than") / timedelta(days=1) if older_than else None
     chosen = settings.load(lake=lake, config=config).with_retention(snapshots=keep, days=days)
-    removals = collect(chosen, is_dry=not delete)
+    removals = collect_garbage(chosen, is_dry=not delete)
     rows = [(removal.name, removal.bytes, removal.reason) for removal in removals]
     write(table_of(("name", "bytes", "reason"), rows), form)
     total = f"{len(removals):,} {'deleted' if delete else 'to delete'}, {size(sum(row[1] for row in rows))}"

@@ -1,7 +1,7 @@
-"""The answers of details (model.operations.DETAILS) to their declared tables, row by row in plain Python: they are few.
+"""Pages of details (model.operations.DETAILS) to the declared tables, row by row in plain Python: there are few.
 
-The same rules as for descriptions: what no column declares or holds goes to `extra` and is counted, and of a row that
-stands on two pages the later counts.
+The rules are those of the listings: members that no column declares or can hold go to `extra` and are counted, and a
+row on two pages is taken from the later one.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from pipeline.model.page import RawPage, Scope
 
 
 def flatten_detail(operation: str, scope: Scope, pages: Sequence[RawPage]) -> Flat:
-    """Flatten pages of a detail's operation; pure, and independent of the order the pages arrived in."""
-    shape = answer(operation)
-    table = shape.root
+    """Flatten pages of a detail's operation. Pure, and independent of the order of the pages."""
+    expected = answer(operation)
+    table = expected.root
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
     problems: list[PageError] = []
     unknown = 0
     for page in sorted(pages, key=lambda page: (page.resource_arn, page.page_number)):
-        read = CleanPage(b"")
+        cleaned = CleanPage(b"")
         try:
             items = _items(lenient_json.result(page.body, table.result_key), table)
         except UnreadableError as error:
             problems.append(_problem(page, scope, str(error)))
             continue
         for index, item in enumerate(items):
-            if unfit := _unfit(item, table, page):
-                problems.append(_problem(page, scope, f"item {index} of {table.result_key} {unfit}"))
+            if reason := _why_no_row(item, table, page):
+                problems.append(_problem(page, scope, f"item {index} of {table.result_key} {reason}"))
                 continue
-            row = _row(table, lenient_json.split_item(item, shape.shape, read), page, scope)
+            row = _row(table, lenient_json.split_item(item, expected.shape, cleaned), page, scope)
             rows[tuple(row[name] for name in table.key)] = row
-        unknown += read.unknown
+        unknown += cleaned.unknown
     columns = [_column(column, [rows[key] for key in sorted(rows)]) for column in table.columns]
     return Flat(
         operation,
@@ -53,25 +53,25 @@ def flatten_detail(operation: str, scope: Scope, pages: Sequence[RawPage]) -> Fl
 
 
 def _items(result: Any, table: Table) -> list[Any]:
-    """Return the result as a list of items; UnreadableError if it is nothing of the kind."""
+    """Return the result as a list of items; UnreadableError if it is of another kind."""
     if table.result is Result.LIST and isinstance(result, list):
         return result
     if table.result is Result.OBJECT and isinstance(result, dict):
         return [result]
     if table.result is Result.ENTRIES and isinstance(result, dict):
         return [{"key": key, "value": value} for key, value in result.items()]
-    named = "a list" if table.result is Result.LIST else "an object"
-    raise UnreadableError(f"{table.result_key} is {lenient_json.kind_of(result)}, not {named}")
+    wanted = "a list" if table.result is Result.LIST else "an object"
+    raise UnreadableError(f"{table.result_key} is {lenient_json.kind_of(result)}, not {wanted}")
 
 
-def _unfit(item: Any, table: Table, page: RawPage) -> str:
-    """Say why an item cannot be a row; "" if it can. A row needs its key, and its project is the one asked about."""
+def _why_no_row(item: Any, table: Table, page: RawPage) -> str:
+    """Say why an item cannot be a row; "" if it can. A row needs its key, and the project that was asked about."""
     if not isinstance(item, dict):
         return f"is {lenient_json.kind_of(item)}, not an object"
     for column in table.of(Origin.MEMBER):
         value = item.get(column.path)
         if column.name in table.key and not (isinstance(value, str) and lenient_json.is_utf8(value)):
-            return f"has no {column.path} that is a text"
+            return f"has no {column.path} that is text"
         if column.name == "project_arn" and value != page.project_arn:
             return f"is about another project, {value!r}"
     return ""
@@ -106,6 +106,6 @@ def _column(column: Column, rows: Sequence[dict[str, Any]]) -> pa.Array:
 
 def _problem(page: RawPage, scope: Scope, reason: str) -> PageError:
     return PageError(
-        f"{page.describe(scope)}: {reason}. The page is kept in the landing as it came, and the last rows of this kind "
-        "stay. Sync again; if it stays, report it with that page."
+        f"{page.describe(scope)}: {reason}. The raw page is kept, and the previous rows of this kind stay. Sync again; "
+        "if the error stays, report it with that page."
     )

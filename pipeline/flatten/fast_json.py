@@ -1,4 +1,4 @@
-"""From page bodies to one array of items: pyarrow's JSON reader, and the lenient one for batches that it refuses."""
+"""Page bodies to one array of items, by pyarrow's JSON reader; batches that it refuses go to the lenient reader."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from pipeline.flatten.response_schema import Answer
 from pipeline.model.page import RawPage, Scope
 
 BATCH_PAGES = 20
-"""Pages read at a time, about 6 MB: as fast as 10, a third faster than 1 or 100."""
+"""Pages per call of the reader, about 6 MB: a third faster than 1 or 100."""
 
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """The items of some pages, and for each item the index of the page it stood on.
+    """The items of some pages, and for each item the index of its page.
 
-    `unknown` counts the members that went to EXTRA_MEMBER. `is_lenient` says that a batch went to the lenient reader.
+    `unknown` counts the members that went to EXTRA_MEMBER. `is_lenient` says whether the lenient reader had to read a
+    batch.
     """
 
     items: Members
@@ -35,7 +36,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """One list of items a page, and what came of reading them."""
+    """A list of items for each page of a batch, and the problems found."""
 
     lists: pa.ListArray
     problems: tuple[PageError, ...] = ()
@@ -59,7 +60,7 @@ def read(pages: Sequence[RawPage], answer: Answer, scope: Scope) -> Items:
 
 
 def _read_batch(pages: Sequence[RawPage], answer: Answer, scope: Scope) -> _Batch:
-    """Read pages fast if they hold only declared members with fitting values; with care if there is anything else."""
+    """Read pages fast if they hold only declared members with fitting values; leniently otherwise."""
     try:
         lists = _read_json([page.body for page in pages], answer)
         is_whole = len(lists) == len(pages) and not lists.null_count
@@ -71,7 +72,7 @@ def _read_batch(pages: Sequence[RawPage], answer: Answer, scope: Scope) -> _Batc
 
 
 def _read_leniently(pages: Sequence[RawPage], answer: Answer, scope: Scope) -> _Batch:
-    """Rewrite pages one by one, then read them; a page that cannot be read is an empty one and a problem."""
+    """Rewrite pages one by one, then read them. A page that cannot be read counts as empty and is a problem."""
     bodies: list[bytes] = []
     problems: list[PageError] = []
     unknown = 0
@@ -88,12 +89,12 @@ def _read_leniently(pages: Sequence[RawPage], answer: Answer, scope: Scope) -> _
 
 
 def _read_json(bodies: Sequence[bytes], answer: Answer) -> pa.ListArray:
-    """Run pyarrow.json over bodies joined by newlines; one list a body."""
+    """Run pyarrow.json over the bodies, one a line. Return a list of items for each."""
     lines = b"\n".join(body.replace(b"\n", b" ").replace(b"\r", b" ") for body in bodies)
     table = pj.read_json(
         pa.BufferReader(lines),
         read_options=pj.ReadOptions(use_threads=False, block_size=len(lines) + 1),
-        # "ignore" would drop undeclared members unseen, "infer" fails on some of them (lists of nulls)
+        # "ignore" would drop undeclared members silently, and "infer" fails on some of them (lists of nulls)
         parse_options=pj.ParseOptions(explicit_schema=answer.schema, unexpected_field_behavior="error"),
     )
     lists = table.column(answer.result_key)
@@ -102,6 +103,6 @@ def _read_json(bodies: Sequence[bytes], answer: Answer) -> pa.ListArray:
 
 def _problem(page: RawPage, scope: Scope, reason: str) -> PageError:
     return PageError(
-        f"{page.describe(scope)}: {reason}. The page is kept in the landing as it came; its other items are in "
-        "the tables. Sync again; if it stays, report it with that page."
+        f"{page.describe(scope)}: {reason}. The raw page is kept, and its other items are in the tables. Sync again; "
+        "if the error stays, report it with that page."
     )

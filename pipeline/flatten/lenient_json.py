@@ -1,8 +1,7 @@
-"""The careful way to read one page: what fits the declared shape stays, everything else goes to `extra`.
+"""The lenient reader: members that fit the declared shape stay, all others go to `extra`.
 
-The fast reader rejects a whole batch for one odd value, and drops members that nobody declared. This module
-takes such pages one at a time and rewrites them into pages the fast reader accepts, so that there is only one
-way from JSON to columns.
+The fast reader rejects a whole batch for a single odd value or undeclared member. This module rewrites such pages into
+pages that the fast reader accepts, so there is only one way from JSON to columns.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from pipeline.flatten.response_schema import EXTRA_MEMBER, Answer, ListNode, Str
 
 MIN_SECONDS = -62_135_596_800
 MAX_SECONDS = 253_402_300_799
-"""Year 1 to year 9999: what calendars of readers (Python's, Arrow's, DuckDB's) agree on."""
+"""Year 1 to year 9999: instants that Python, Arrow and DuckDB can all show."""
 
 _NOTHING = object()
 
@@ -31,8 +30,8 @@ class UnreadableError(ValueError):
 class CleanPage:
     """A page rewritten so that the fast reader accepts it.
 
-    `body` holds only declared members and EXTRA_MEMBER; `unknown` counts the members moved to extra; `problems`
-    says what had to be left out, a sentence each.
+    `body` holds only declared members and EXTRA_MEMBER. `unknown` counts the members moved to extra. `problems` has a
+    sentence for each item that had to be left out.
     """
 
     body: bytes
@@ -41,7 +40,7 @@ class CleanPage:
 
 
 def clean(body: bytes, answer: Answer) -> CleanPage:
-    """Rewrite a page; UnreadableError if it is no answer of this operation at all."""
+    """Rewrite a page; UnreadableError if it is no answer of this operation."""
     listed = decode(body, answer)
     page = CleanPage(b"")
     items = []
@@ -50,7 +49,7 @@ def clean(body: bytes, answer: Answer) -> CleanPage:
             page.problems.append(f"item {index} of {answer.result_key} has no {answer.key}")
             continue
         items.append(split_item(item, answer.shape, page))
-    page.body = dumped({answer.result_key: items}).encode()
+    page.body = to_json({answer.result_key: items}).encode()
     return page
 
 
@@ -65,10 +64,10 @@ def decode(body: bytes, answer: Answer) -> list[Any]:
 def result(body: bytes, result_key: str) -> Any:
     """Parse a page and return what its result key holds; UnreadableError if it is no such page.
 
-    A number beyond the range of double stays as its text. Of a member given twice the last counts, as in botocore.
+    A number beyond the range of double becomes its text. If a member stands twice, the last counts, as in botocore.
     """
     try:
-        page = parsed(body)
+        page = parse_json(body)
     except (ValueError, RecursionError) as error:
         raise UnreadableError(f"the body is not JSON in UTF-8: {error}") from error
     if not isinstance(page, dict):
@@ -78,13 +77,13 @@ def result(body: bytes, result_key: str) -> Any:
     return page[result_key]
 
 
-def parsed(text: bytes) -> Any:
-    """Parse JSON, numbers exact; ValueError or RecursionError if it is none."""
+def parse_json(text: bytes) -> Any:
+    """Parse JSON; ValueError or RecursionError if it is none."""
     return _DECODER.decode(text.decode("utf-8"))
 
 
-def fits(value: Any, kind: pa.DataType) -> Any:  # noqa: PLR0911  # one return a type
-    """Return the value as its declared type holds it without loss, or the marker that it does not."""
+def fitting_value(value: Any, kind: pa.DataType) -> Any:  # noqa: PLR0911  # one return a type
+    """Return the value as its declared type holds it without loss; _NOTHING if it cannot."""
     if pa.types.is_string(kind):
         return value if isinstance(value, str) and is_utf8(value) else _NOTHING
     if pa.types.is_boolean(kind):
@@ -94,31 +93,30 @@ def fits(value: Any, kind: pa.DataType) -> Any:  # noqa: PLR0911  # one return a
     if pa.types.is_timestamp(kind):
         return value if MIN_SECONDS <= value <= MAX_SECONDS else _NOTHING
     if pa.types.is_integer(kind):
-        low, high = (-(2**63), 2**63 - 1) if pa.types.is_signed_integer(kind) else (0, 2**64 - 1)
-        return int(value) if value == int(value) and low <= value <= high else _NOTHING
+        return int(value) if value == int(value) and -(2**63) <= value < 2**63 else _NOTHING
     if isinstance(value, float):
         return value
     return float(value) if abs(value) <= 2**1023 and float(value) == value else _NOTHING
 
 
 def split_item(item: Any, shape: StructNode, page: CleanPage) -> dict[str, Any]:
-    """Split a row's item; what is undeclared becomes JSON text in EXTRA_MEMBER."""
+    """Return a row's item with its declared members; the others become JSON text in EXTRA_MEMBER."""
     kept, rest = _split(item, shape, page)
     row: dict[str, Any] = kept if isinstance(kept, dict) else {}
     if rest is not _NOTHING:
-        row[EXTRA_MEMBER] = dumped(rest)
+        row[EXTRA_MEMBER] = to_json(rest)
     return row
 
 
 def _split(value: Any, node: StructNode | ListNode | pa.DataType, page: CleanPage) -> tuple[Any, Any]:
-    """Return (what fits, what does not): either may be missing."""
+    """Return what fits the declared shape (or None) and what does not (or _NOTHING)."""
     if value is None:
         return None, _NOTHING
     if isinstance(node, dict):
         return _split_object(value, node, page) if isinstance(value, dict) else _misfit(value, page)
     if isinstance(node, ListNode):
         return _split_list(value, node, page) if isinstance(value, list) else _misfit(value, page)
-    fitting = fits(value, node)
+    fitting = fitting_value(value, node)
     return _misfit(value, page) if fitting is _NOTHING else (fitting, _NOTHING)
 
 
@@ -138,7 +136,7 @@ def _split_object(value: dict[str, Any], node: StructNode, page: CleanPage) -> t
 
 
 def _split_list(value: list[Any], node: ListNode, page: CleanPage) -> tuple[Any, Any]:
-    """Split the items of a nested list; those that their table's key cannot hold stay with the parent."""
+    """Split the items of a nested list. Items without a key of their own stay in the parent's extra."""
     if node.key is None:
         return [split_item(item, node.item, page) for item in value], _NOTHING
     kept: list[Any] = []
@@ -163,14 +161,14 @@ def _misfit(value: Any, page: CleanPage) -> tuple[Any, Any]:
     return None, value
 
 
-def dumped(value: Any) -> str:
-    """Write JSON that is valid UTF-8: readable text, escapes only where a string is no valid Unicode."""
+def to_json(value: Any) -> str:
+    """Write JSON that is valid UTF-8. Only strings that are no valid Unicode are escaped."""
     text = _ENCODER.encode(value)
     return text if is_utf8(text) else _ASCII_ENCODER.encode(value)
 
 
 def is_utf8(text: str) -> bool:
-    """Whether the text is valid Unicode: half surrogates can be written in JSON, but stand for no character."""
+    """Whether the text is valid Unicode. JSON can hold lone surrogates, which stand for no character."""
     try:
         text.encode()
     except UnicodeEncodeError:

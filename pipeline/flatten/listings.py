@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import PageError
-from pipeline.flatten.fast_json import read
+from pipeline.flatten import fast_json
 from pipeline.flatten.members import Members, nested_items
 from pipeline.flatten.response_schema import EXTRA_MEMBER, Answer, answer
 from pipeline.model import REQUESTED, Column, Origin, Table, table
 from pipeline.model.arn import fact
-from pipeline.model.order import in_key_order
 from pipeline.model.page import RawPage, Scope
 
 MICROSECONDS = 1e6
@@ -22,10 +22,10 @@ MICROSECONDS = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """Some pages of one operation as tables: by name, each in its declared schema, sorted by key, each key once.
+    """Some pages of one operation as tables by name: each in its declared schema, sorted by key, each key once.
 
-    `unknown` counts the members that went to `extra`; `problems` names the pages that could not be read whole.
-    `is_lenient` says that the fast reader refused a page, so that the careful one read it.
+    `unknown` counts the members that went to `extra`. `problems` names the pages that could not be read whole.
+    `is_lenient` says whether the lenient reader had to read a page.
     """
 
     operation: str
@@ -40,21 +40,15 @@ class Flat:
         root = answer(self.operation).root
         return self.tables[root.name].column(root.key[0]).combine_chunks()
 
-    @property
-    def resources(self) -> list[pa.Array]:
-        """The ARNs of what a detail can be asked about: projects and their datasets, or versions."""
-        keys = {name: table(name).key for name in self.tables}
-        return [self.tables[name].column(key[0]).combine_chunks() for name, key in keys.items() if len(key) == 1]
-
     def only(self, arns: pa.Array) -> Flat:
-        """Return it with the rows about these ARNs only: the first columns of the tables' keys."""
+        """Return only the rows about these ARNs. They stand in the first column of each table's key."""
         tables = {
             name: rows.filter(pc.is_in(rows.column(table(name).key[0]), arns)) for name, rows in self.tables.items()
         }
         return replace(self, tables=tables)
 
     def without(self, arns: pa.Array) -> Flat:
-        """Return it without the descriptions of these ARNs, and without what is nested in them."""
+        """Return the rows without the descriptions of these ARNs and without what is nested in them."""
         tables = {
             name: rows.filter(pc.invert(pc.is_in(rows.column(table(name).parent_key), arns)))
             for name, rows in self.tables.items()
@@ -64,34 +58,29 @@ class Flat:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The rows of one table before they are columns.
+    """The rows of one table before they are columns: an item each, and what they get from outside their items.
 
-    `requested` has what each row's page was asked for, by its name in RawPage. Rows of a nested table have more:
-    `descriptions` are those that their items stand in, `parents` has each row's position among them, `labels` says in
-    which of the table's lists a row stands, and `places` at which place.
+    `context` holds the latter by origin and path of the column: what the page was asked for and, for a nested table,
+    members of the description that the item stands in, which of the declared lists it stands in, and at which place.
     """
 
     items: Members
-    requested: Mapping[str, pa.Array]
-    descriptions: Members | None = None
-    parents: pa.Array | None = None
-    labels: Mapping[str, pa.Array] = field(default_factory=dict)
-    places: pa.Array | None = None
+    context: Mapping[tuple[Origin, str], pa.Array]
 
 
-def flatten(operation: str, scope: Scope, pages: Sequence[RawPage], *, gone: Collection[str] = frozenset()) -> Flat:
-    """Flatten pages of one operation and scope; pure, and independent of the order the pages arrived in.
+def flatten(operation: str, scope: Scope, pages: Sequence[RawPage], *, deleted: Collection[str] = frozenset()) -> Flat:
+    """Flatten pages of one operation and scope. Pure, and independent of the order of the pages.
 
-    Of an item that stands on two pages the later page's counts: it was seen last. Items whose ARN is in `gone`
-    (projects that vanished during the run) are left out.
+    An item on two pages is taken from the later one. Items whose ARN is in `deleted` (projects that were deleted while
+    the scope was listed) are left out.
     """
     expected = answer(operation)
     ordered = sorted(pages, key=lambda page: (page.project_arn, page.page_number))
-    found = read(ordered, expected, scope)
+    found = fast_json.read(ordered, expected, scope)
     arns = found.items[expected.key]
-    order = in_key_order(pa.table({expected.key: arns}), [expected.key])
-    if gone:
-        order = order.filter(pc.invert(pc.is_in(arns.take(order), pa.array(sorted(gone), pa.string()))))
+    order = _in_key_order(pa.table({expected.key: arns}), [expected.key])
+    if deleted:
+        order = order.filter(pc.invert(pc.is_in(arns.take(order), pa.array(sorted(deleted), pa.string()))))
     page_of = found.page_index.take(order)
     requested = {
         name: pa.array([getattr(page, name) for page in ordered], pa.string()).take(page_of) for name in REQUESTED
@@ -102,16 +91,19 @@ def flatten(operation: str, scope: Scope, pages: Sequence[RawPage], *, gone: Col
 
 def _tables(expected: Answer, items: Members, requested: Mapping[str, pa.Array], scope: Scope) -> dict[str, pa.Table]:
     """Return the table of the descriptions, which are in key order, and the tables nested in them."""
-    tables = {expected.root.name: _table(expected.root, _Rows(items, requested), scope)}
+    context = {(Origin.REQUEST, name): values for name, values in requested.items()}
+    tables = {expected.root.name: _table(expected.root, _Rows(items, context), scope)}
     for declared in expected.nested:
         nested = nested_items(items, tuple(listed.path for listed in declared.items))
-        labels = {
-            column.path: pa.array([listed.labels[column.path] for listed in declared.items]).take(nested.lists)
-            for column in declared.of(Origin.LIST)
-        }
-        asked = {name: values.take(nested.parents) for name, values in requested.items()}
-        rows = _Rows(nested.items, asked, items, nested.parents, labels, nested.places)
-        tables[declared.name] = _table(declared, rows, scope)
+        context = {(Origin.REQUEST, name): values.take(nested.parents) for name, values in requested.items()}
+        for column in declared.of(Origin.PARENT):
+            context[column.origin, column.path] = typed(items[column.path].take(nested.parents), column.type)
+        for column in declared.of(Origin.LIST):
+            labels = pa.array([listed.labels[column.path] for listed in declared.items])
+            context[column.origin, column.path] = labels.take(nested.lists)
+        for column in declared.of(Origin.INDEX):
+            context[column.origin, column.path] = pc.cast(nested.places, column.type)
+        tables[declared.name] = _table(declared, _Rows(nested.items, context), scope)
     return tables
 
 
@@ -119,40 +111,33 @@ def _table(table: Table, rows: _Rows, scope: Scope) -> pa.Table:
     columns = [_column(column, rows, scope) for column in table.columns]
     flat = pa.table(columns, schema=table.schema)
     if table.is_nested and table.column(table.key[0]).origin is Origin.MEMBER:
-        return flat.take(in_key_order(flat, table.key))
+        return flat.take(_in_key_order(flat, table.key))
     return flat
 
 
-def _column(column: Column, rows: _Rows, scope: Scope) -> pa.Array:  # noqa: PLR0911  # one return an origin
+def _column(column: Column, rows: _Rows, scope: Scope) -> pa.Array:
     match column.origin:
         case Origin.SCOPE:
             return pa.repeat(pa.scalar(getattr(scope, column.path), column.type), len(rows.items))
-        case Origin.REQUEST:
-            return rows.requested[column.path]
         case Origin.MEMBER:
             return typed(rows.items[column.path], column.type)
-        case Origin.PARENT:
-            assert rows.descriptions is not None  # noqa: S101  # only nested tables declare such a column
-            return typed(rows.descriptions[column.path].take(rows.parents), column.type)
-        case Origin.ARN:
-            member, _, name = column.path.partition("#")
-            arns = rows.requested[member] if member in rows.requested else rows.items[member]
-            return pa.array([fact(arn, name) for arn in arns.to_pylist()], column.type)
-        case Origin.LIST:
-            return rows.labels[column.path]
-        case Origin.INDEX:
-            return pc.cast(rows.places, column.type)
         case Origin.COUNT:
             return pc.cast(rows.items.lengths(column.path), column.type)
+        case Origin.ARN:
+            member, _, name = column.path.partition("#")
+            arns = rows.context[Origin.REQUEST, member] if member in REQUESTED else rows.items[member]
+            return pa.array([fact(arn, name) for arn in arns.to_pylist()], column.type)
         case Origin.UNKNOWN:
             return rows.items[EXTRA_MEMBER]
+        case _:
+            return rows.context[column.origin, column.path]
 
 
 def typed(values: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Give JSON numbers of epoch seconds their instant, to the nearest microsecond; leave the rest.
+    """Turn epoch seconds into instants, to the nearest microsecond; return values of other types as they are.
 
-    Seconds and fraction are rounded apart: the product of a whole timestamp and 1e6 has a precision of a quarter
-    microsecond only, and would round some the wrong way.
+    Seconds and their fraction are rounded separately. Their product with 1e6 is only precise to a quarter of a
+    microsecond, so some would round the wrong way.
     """
     if not pa.types.is_timestamp(kind):
         return values
@@ -160,3 +145,13 @@ def typed(values: pa.Array, kind: pa.DataType) -> pa.Array:
     fraction = pc.round(pc.multiply(pc.subtract(values, seconds), MICROSECONDS))
     whole = pc.multiply(pc.cast(seconds, pa.int64()), int(MICROSECONDS))
     return pc.cast(pc.add(whole, pc.cast(fraction, pa.int64())), kind)
+
+
+def _in_key_order(rows: pa.Table, key: Sequence[str]) -> pa.Array:
+    """Return the indices that put rows in key order; of rows with equal keys only the last."""
+    order = pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in key])  # stable, so the last stays last
+    if len(order) < 2:  # noqa: PLR2004  # a single row has no neighbour
+        return order
+    ranked = [rows.column(name).take(order) for name in key]
+    differs = reduce(pc.or_, (pc.not_equal(column[:-1], column[1:]) for column in ranked))
+    return order.filter(pa.concat_arrays([*differs.chunks, pa.array([True])]))

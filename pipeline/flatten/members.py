@@ -1,4 +1,4 @@
-"""Members of JSON items by their dotted paths, as Arrow arrays: what the columns of tables are made of."""
+"""Members of JSON items by their dotted paths, as Arrow arrays. The columns of the tables are made of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 
 class Members:
-    """The members of an array of structs, nested ones too. Each struct is taken apart once."""
+    """The members of an array of structs, nested ones too. Each struct is flattened once."""
 
     def __init__(self, items: pa.StructArray) -> None:
         self.items = items
@@ -21,8 +21,8 @@ class Members:
     def __getitem__(self, path: str) -> pa.Array:
         """Return a member of each item, null where the item or an object on the path has none.
 
-        Instants are numbers of epoch seconds, as in JSON. KeyError if the path is not declared.
-        `pyarrow.compute.struct_field` does the same, but looks at all that is nested in an item at every call.
+        Instants are epoch seconds, as in JSON. KeyError if the path is not declared.
+        `pyarrow.compute.struct_field` does the same, but visits everything that is nested in an item at every call.
         """
         if path not in self._found:
             parent, _, _ = path.rpartition(".")
@@ -32,11 +32,11 @@ class Members:
         return self._found[path]
 
     def lengths(self, path: str) -> pa.Array:
-        """Return how many items a list in each item has: 0 where there is none."""
+        """Return the length of a list in each item, 0 where there is none."""
         return pc.fill_null(pc.list_value_length(self[path]), 0)
 
     def take(self, at: pa.Array) -> Members:
-        """Return the items at some positions, in their order."""
+        """Return the items at these positions, in the order of the positions."""
         return Members(self.items.take(at))
 
 
@@ -44,8 +44,8 @@ class Members:
 class NestedItems:
     """The items of lists inside descriptions, in order: by description, then by list, then by place in the list.
 
-    `parents` has the position of each item's description, `lists` the number of the list it stands in, `places` its
-    0-based place there; all have one whole number an item.
+    For each item, `parents` has the position of its description, `lists` the number of its list (the place of the
+    list's path in `paths`) and `places` its 0-based place there, all int64.
     """
 
     items: Members

@@ -1,7 +1,7 @@
-"""The way back from rows to the API's descriptions, and the form in which two descriptions are compared.
+"""Rows back to the API's descriptions, and the form in which two descriptions are compared.
 
-Row by row and in plain Python on purpose: it shares nothing with the vectorised way there but the declared
-tables, so that an error in one shows in the other.
+Row by row and in plain Python on purpose: this module shares only the declared tables with the vectorised flattener,
+so an error in either shows.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pipeline.model import TABLES, Column, Origin, Result, Table
 from pipeline.model.page import RawPage
 
 Key: TypeAlias = tuple[str, ...]
-"""What tells a description, or a detail's row, from the others of its table."""
+"""The key of a description, or of a detail's row, in its table."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YEAR_ONE, YEAR_TEN_THOUSAND = -62_135_596_800, 253_402_300_800
-"""Epoch seconds between which a timestamp can be an instant."""
+"""The range of epoch seconds that can be an instant."""
 
 
 def tables_of(operation: str) -> tuple[Table, tuple[Table, ...]]:
@@ -39,9 +39,9 @@ def decode(body: bytes) -> Any:
 
 
 def described(page: RawPage) -> Iterator[tuple[Key | None, Any]]:
-    """Yield a page's items by the keys of their rows; None and a sentence for what is none.
+    """Yield a page's items, each with its key; None and a sentence for what cannot be an item.
 
-    An entry of an object is an item with `key` and `value`.
+    If the result is an object of entries, each entry is an item with `key` and `value`.
     """
     root, _ = tables_of(page.operation)
     try:
@@ -84,8 +84,8 @@ def rebuild(operation: str, rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> 
 def canonical(operation: str, description: Any) -> str:
     """Return the form in which a description from the API or from `rebuild` is compared.
 
-    Absent, null, {} and [] are equal; numbers are equal by value; timestamps are whole microseconds; the order of
-    items that have keys of their own does not count.
+    Absent, null, {} and [] are equal. Numbers are equal by value. Timestamps are whole microseconds. The order of items
+    that have keys of their own does not matter.
     """
     root, nested = tables_of(operation)
     listed = {items.path: table for table in nested for items in table.items}
@@ -93,12 +93,12 @@ def canonical(operation: str, description: Any) -> str:
 
 
 def differences(operation: str, description: Any, rebuilt: Any) -> list[str]:
-    """Name the members in which they differ, with both values; empty if they are equal."""
+    """Name the members that differ, with both values; empty if none does."""
     if canonical(operation, description) == canonical(operation, rebuilt):
         return []
     root, nested = tables_of(operation)
     listed = {items.path: table for table in nested for items in table.items}
-    ours, theirs = (_pruned(one, "", root, listed) or {} for one in (rebuilt, description))
+    ours, theirs = (_pruned(value, "", root, listed) or {} for value in (rebuilt, description))
     return [
         f"{name} is {_text(theirs.get(name))} on the page and {_text(ours.get(name))} in the tables"
         for name in sorted({*ours, *theirs})
@@ -107,7 +107,7 @@ def differences(operation: str, description: Any, rebuilt: Any) -> list[str]:
 
 
 class _Instant(int):
-    """Microseconds since the epoch, as a table gives them; told apart from a number in extra."""
+    """Microseconds since the epoch from a timestamp column; a type of its own, so that no number in extra equals it."""
 
 
 def _item(table: Table, row: Mapping[str, Any]) -> Any:
@@ -137,7 +137,7 @@ def _merged(item: Any, extra: Any) -> Any:
 
 
 def _pruned(value: Any, path: str, table: Table, listed: Mapping[str, Table]) -> Any:
-    """Return the value without its empty members, None if nothing is left; `path` is where it stands."""
+    """Return the value at `path` without its empty members; None if nothing is left."""
     if isinstance(value, dict):
         kept = {name: _pruned(member, f"{path}.{name}".lstrip("."), table, listed) for name, member in value.items()}
         return {name: member for name, member in kept.items() if member is not None} or None

@@ -1,4 +1,4 @@
-"""What an operation's answer looks like, derived from the declared tables: the schema its JSON is read with."""
+"""The shape of each operation's answer, derived from the declared tables: the schema that its JSON is read with."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pyarrow as pa
 from pipeline.model import TABLES, Origin, Table
 
 EXTRA_MEMBER = "reklake:extra"
-"""A member of our own, beside the API's, that carries an item's undeclared members through the JSON reader."""
+"""A member that we add to an item. It carries the item's undeclared members through the JSON reader."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListNode:
-    """A list whose items are rows of another table; `key` is the member that must tell them apart, if any."""
+    """A list whose items are rows of another table. `key` is the member that holds their key, None if none does."""
 
     item: StructNode
     key: str | None
@@ -36,7 +36,7 @@ class Answer:
     nested: tuple[Table, ...]
     shape: StructNode
     key: str
-    """The member of an item that holds its ARN; an item without it cannot be told from others."""
+    """The member of an item that holds its ARN, which is its key."""
     item_type: pa.StructType
     """The Arrow type of one item, EXTRA_MEMBER included."""
 
@@ -48,7 +48,7 @@ class Answer:
 
 @cache
 def answer(operation: str) -> Answer:
-    """Return the shape of that operation's answer; KeyError if no table is declared for it."""
+    """Return the shape of the operation's answer; KeyError if no table is declared for it."""
     tables = [table for table in TABLES if table.operation == operation]
     if not tables:
         raise KeyError(operation)
@@ -72,8 +72,8 @@ def _list_node(table: Table) -> ListNode:
     shape: StructNode = {EXTRA_MEMBER: pa.string()}
     for column in table.of(Origin.MEMBER):
         _put(shape, column.path, column.type)
-    own_key = [table.column(name) for name in table.key if table.column(name).origin is Origin.MEMBER]
-    return ListNode(shape, own_key[0].path if own_key else None)
+    keys = [table.column(name) for name in table.key if table.column(name).origin is Origin.MEMBER]
+    return ListNode(shape, keys[0].path if keys else None)
 
 
 def _put(shape: StructNode, path: str, leaf: ListNode | pa.DataType) -> None:

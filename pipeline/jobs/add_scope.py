@@ -1,7 +1,7 @@
-"""One landed scope into a snapshot: the one path from landed pages to rows, for a sync, a resumed run and a replay.
+"""The path from one landed scope to rows of a snapshot, for a sync, a resumed listing and a replay alike.
 
-Pages are read back project by project in key order, some whole projects at a time, flattened and merged with the rows
-of the snapshot before. Memory follows the largest project, not the scope.
+Pages are read in batches of whole projects in key order, flattened, and merged with the previous rows. Memory follows
+the largest project, not the scope.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from pipeline.lake.run_record import ScopeRecord, text_of
 from pipeline.lake.snapshot import DetailSource, Snapshot, Source
 from pipeline.landing import LandedScope
 from pipeline.load.snapshot_writer import ScopeWriter, SnapshotWriter, about, unseen
-from pipeline.model import declaration, table, tables_of_detail
+from pipeline.model import declaration_digest, table, tables_of_detail
 from pipeline.model.arn import name_prefix
 from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
 
 BATCH_PAGES = 20
-"""Pages of a batch, about 6 MB of bodies; more only where one project has more."""
+"""Pages per batch, about 6 MB of bodies. A batch has more only if a single project has more."""
 
 
 def is_unchanged(landed: LandedScope, previous: Snapshot | None) -> bool:
-    """Whether the published rows of the scope are what its landed pages would give, so that they can stay.
+    """Whether the landed pages would give the same rows as are published, so that those can be carried forward.
 
-    The pages must be those of the listing that the published rows come from, asked with the same details, whole, read
-    by the fast reader, and flattened by this version into the tables as they are declared now.
+    The pages must equal those that the published rows come from, with the same details, complete in both runs, read by
+    the fast reader, and flattened by this version into the tables as they are declared now.
     """
     source = previous.sources.get(landed.scope) if previous else None
     if previous is None or source is None or not source.whole or source.is_lenient:
         return False
-    if (source.declaration, source.reklake) != (declaration(), version("reklake")):
+    if (source.declaration, source.reklake) != (declaration_digest(), version("reklake")):
         return False
     if source.runs != {source.run_id} or not all(detail.whole for detail in source.details.values()):
         return False
     try:
         before = landing.scope_file(previous.lake, source.run_id, landed.scope)
-        return source.details.keys() == before.details and landing.holds_the_same(landed, before)
-    except LakeError:  # its pages were removed, or are damaged
+        return source.details.keys() == before.details and landing.are_equal(landed, before)
+    except LakeError:  # the previous pages were removed, or are damaged
         return False
 
 
 def add_scope(new: SnapshotWriter, landed: LandedScope, record: ScopeRecord) -> None:
-    """Flatten a scope that was listed to its end, merge it, and note what came of it in its record.
+    """Flatten and merge a scope that was listed to its end, and complete its record.
 
     Descriptions that could not be read keep their previous rows, and the scope counts as failed.
     """
@@ -62,7 +62,7 @@ def add_scope(new: SnapshotWriter, landed: LandedScope, record: ScopeRecord) -> 
         writer.source = Source(
             run_id=landed.run_id,
             listed_at=writer.listed_at,
-            declaration=declaration(),
+            declaration=declaration_digest(),
             reklake=version("reklake"),
             whole=not found.problems,
             is_lenient=found.is_lenient,
@@ -83,7 +83,7 @@ def add_scope(new: SnapshotWriter, landed: LandedScope, record: ScopeRecord) -> 
 
 
 def carry_forward(new: SnapshotWriter, landed: LandedScope, record: ScopeRecord) -> None:
-    """Keep the rows of a scope whose listing is equal to the one that they come from."""
+    """Keep the rows of a scope whose landed pages are unchanged, and complete its record."""
     source = new.carry_forward(landed.scope)
     if source:
         record.projects, record.versions = source.projects, source.versions
@@ -92,10 +92,10 @@ def carry_forward(new: SnapshotWriter, landed: LandedScope, record: ScopeRecord)
 
 @dataclass
 class _Found:
-    """What the pages of a scope came to so far.
+    """What was found on the pages of a scope so far.
 
-    `resources` are the ARNs of the projects, datasets and versions that exist: on a page, or kept because a page could
-    not be read (`kept`).
+    `resources` has the ARNs of the projects, datasets and versions on pages that could be read. `kept` has the ARNs of
+    previous rows that stay because a page could not be read.
     """
 
     problems: tuple[PageError, ...]
@@ -111,9 +111,10 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Whole projects that are flattened together, and the range of keys that their versions stand in.
+    """Projects that are flattened together, and the range of keys of their versions.
 
-    The range begins where the last one ended (`since`, None: no lower end) and ends below `until` (None: no end).
+    The range begins at `since`, where the previous one ended (None: no lower end), and ends before `until` (None: no
+    upper end).
     """
 
     projects: tuple[str, ...]
@@ -122,10 +123,10 @@ class Batch:
 
 
 def batches(projects: Sequence[str], pages: Counter[str]) -> Iterator[Batch]:
-    """Yield batches of about BATCH_PAGES pages in key order; at least one, and together they cover all keys.
+    """Yield at least one batch of about BATCH_PAGES pages, in key order. Their ranges cover all keys.
 
-    A batch ends between two names: a project that was deleted and made again has two ARNs with one name, and the ARNs
-    of their versions do not tell which is which.
+    A batch ends between two project names. A project that was deleted and made again has two ARNs with the same name,
+    and its versions' ARNs do not say which of the two they belong to.
     """
     by_name: dict[str, list[str]] = {}
     for arn in projects:
@@ -142,45 +143,45 @@ def batches(projects: Sequence[str], pages: Counter[str]) -> Iterator[Batch]:
 
 def _merge_listings(writer: ScopeWriter, pages: LandedPages) -> _Found:
     """Merge projects, then versions batch by batch."""
-    projects = flatten(DESCRIBE_PROJECTS, writer.scope, pages.of(DESCRIBE_PROJECTS), gone=pages.effective.gone)
+    projects = flatten(DESCRIBE_PROJECTS, writer.scope, pages.of(DESCRIBE_PROJECTS), deleted=pages.effective.deleted)
     found = _Found(projects.problems)
     _merge_listing(writer, projects, found, until=None)
     for batch in batches(projects.arns.to_pylist(), pages.version_pages()):
         listed = pages.of(DESCRIBE_PROJECT_VERSIONS, batch.projects)
         versions = flatten(DESCRIBE_PROJECT_VERSIONS, writer.scope, listed)
         found.problems += versions.problems
-        versions = _without_strangers(versions, batch, found)
+        versions = _within_range(versions, batch, found)
         _merge_listing(writer, versions, found, until=batch.until)
     return found
 
 
-def _without_strangers(versions: Flat, batch: Batch, found: _Found) -> Flat:
-    """Return the versions whose ARN lies in the batch's range; another names none of the batch's projects."""
+def _within_range(versions: Flat, batch: Batch, found: _Found) -> Flat:
+    """Return the versions whose ARN lies in the batch's range. Any other ARN names none of the batch's projects."""
     arns = versions.arns
     is_inside = pa.repeat(True, len(arns))
     if batch.since is not None:
         is_inside = pc.and_(is_inside, pc.greater_equal(arns, batch.since))
     if batch.until is not None:
         is_inside = pc.and_(is_inside, pc.less(arns, batch.until))
-    strangers = arns.filter(pc.invert(is_inside))
-    if not len(strangers):
+    outside = arns.filter(pc.invert(is_inside))
+    if not len(outside):
         return versions
     found.problems += tuple(
         PageError(
-            f"{arn}: was listed for a project that its ARN does not name, and is left out. Its page is kept in the "
-            "landing as it came. Sync again; if it stays, report it with that page."
+            f"{arn}: was listed for a project that its ARN does not name, and is left out. The raw page is kept. Sync "
+            "again; if the error stays, report it with that page."
         )
-        for arn in strangers.to_pylist()
+        for arn in outside.to_pylist()
     )
-    return versions.without(strangers)
+    return versions.without(outside)
 
 
 def _merge_listing(writer: ScopeWriter, flat: Flat, found: _Found, *, until: str | None) -> None:
-    """Merge what was flattened of a listing; where pages could not be read, descriptions not seen stay as they were."""
+    """Merge the tables of a listing. If a page could not be read, previous descriptions that were not seen stay."""
     for name, rows in flat.tables.items():
         keep = unseen(table(name), flat.arns) if found.problems else None
         kept, _ = writer.merge(name, rows, until=until, keep=keep)
-        if len(table(name).key) == 1:  # what a detail can be asked about
+        if len(table(name).key) == 1:  # a table of resources, which details are about
             found.resources.append(rows.column(table(name).key[0]).combine_chunks())
             found.kept.append(kept.column(table(name).key[0]).combine_chunks())
     found.projects += flat.tables["projects"].num_rows if "projects" in flat.tables else 0
@@ -190,9 +191,10 @@ def _merge_listing(writer: ScopeWriter, flat: Flat, found: _Found, *, until: str
 
 
 def _merge_details(writer: ScopeWriter, pages: LandedPages, landed: LandedScope, found: _Found) -> dict[str, PageError]:
-    """Merge the rows of each detail, and return the details with a page that could not be read.
+    """Merge the rows of each detail, and return an error for each with a page that could not be read.
 
-    A detail that was not asked whole, or could not be read, keeps its previous rows about what still exists.
+    A detail that was not listed completely, or could not be read, keeps its previous rows about resources that still
+    exist.
     """
     seen, kept = pa.concat_arrays(found.resources), pa.concat_arrays(found.kept)
     failed: dict[str, PageError] = {}

@@ -11,7 +11,7 @@ from pipeline.errors import BusyError, LakeError, UsageError
 from pipeline.extract import probe
 from pipeline.jobs import gc, recovery
 from pipeline.jobs.units import counted, size
-from pipeline.lake import Lake, open_lake, run_log, run_record, snapshot
+from pipeline.lake import DATABASE, RUNS, SNAPSHOTS, Lake, open_lake, run_log, run_record, snapshot
 from pipeline.lake.installed import software
 from pipeline.lake.snapshot import Snapshot
 from pipeline.model.finding import Finding, fail, ok, parted, warn
@@ -75,7 +75,7 @@ def _lake(settings: Settings, *, fix: bool) -> Iterator[Finding]:
 
 def _snapshots(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
     """Read every file of every snapshot, and compare it with its checksum."""
-    names = lake.entries(snapshot.FOLDER)
+    names = lake.entries(SNAPSHOTS)
     intact = 0
     for name in names:
         try:
@@ -87,7 +87,7 @@ def _snapshots(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
         elif current and name == current.id:
             yield fail(f"snapshot {name}", damage, "reklake rollback")
         else:
-            yield warn(f"snapshot {name}", damage, f"remove {snapshot.FOLDER}/{name}: nothing can return to it")
+            yield warn(f"snapshot {name}", damage, f"remove {SNAPSHOTS}/{name}: nothing can return to it")
     if intact:
         yield ok("snapshots", f"{intact:,} of {len(names):,} are as they were written")
 
@@ -112,7 +112,7 @@ def _run_records(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
     files = [name for name in run_log.needed(lake) if name.endswith(run_record.SUFFIX)]
     unreadable = [name for name in files if run_log.read(lake, name.removesuffix(run_record.SUFFIX)) is None]
     for name in unreadable:
-        message = f"{run_record.FOLDER}/{name} is no run record"
+        message = f"{RUNS}/{name} is no run record"
         yield warn("run records", message, "remove it; `runs` lacks that run")
     if current and "run" in current.manifest and not run_record.has_published(run_log.read(lake, current.id)):
         yield warn("run records", f"run {current.id} was killed before it wrote its record", "reklake sync")
@@ -147,14 +147,14 @@ def quota_used(run: Mapping[str, Any], rate: float) -> Finding:
 
 
 def _leftovers(lake: Lake, current: Snapshot | None) -> Finding:
-    orphans = [f"{snapshot.FOLDER}/{name}" for name in recovery.orphans(lake, current)]
+    orphans = [f"{SNAPSHOTS}/{name}" for name in recovery.orphans(lake, current)]
     if names := [*lake.leftovers(), *orphans]:
         return warn("leftovers", f"of writers that died: {', '.join(names)}", "reklake sync clears them")
     return ok("leftovers", "none")
 
 
 def _retention(settings: Settings) -> Finding:
-    if removals := gc.collect(settings, is_dry=True):
+    if removals := gc.collect_garbage(settings, is_dry=True):
         freed = size(sum(removal.bytes for removal in removals))
         return warn("retention", f"{len(removals):,} to delete, {freed}", "reklake gc --delete")
     return ok("retention", "nothing is past its time")
@@ -164,16 +164,16 @@ def _database(lake: Lake, current: Snapshot, settings: Settings, *, fix: bool) -
     """Compare lake.duckdb with what it should define; with `fix` rebuild it, as the lake's one writer."""
     try:
         if database.is_current(lake.root, snapshot=current.folder(), prices=settings.prices):
-            return ok(database.FILE, f"shows snapshot {current.id}")
+            return ok(DATABASE, f"shows snapshot {current.id}")
         if not fix:
             message = f"does not define what it should over snapshot {current.id}"
-            return warn(database.FILE, message, "`reklake doctor --fix` rebuilds it, and so does every sync")
+            return warn(DATABASE, message, "`reklake doctor --fix` rebuilds it, and so does every sync")
         with lake.locked("doctor"):
             published = snapshot.current(lake)
             database.refresh(lake.root, snapshot=published.folder(), prices=settings.prices)
-        return ok(database.FILE, f"rebuilt: it did not define what it should over snapshot {published.id}")
+        return ok(DATABASE, f"rebuilt: it did not define what it should over snapshot {published.id}")
     except (LakeError, BusyError) as error:
-        return warn(database.FILE, *parted(str(error)))
+        return warn(DATABASE, *parted(str(error)))
 
 
 def _space(lake: Lake, current: Snapshot) -> Finding:

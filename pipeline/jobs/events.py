@@ -1,4 +1,4 @@
-"""What is worth showing of a run while it is under way."""
+"""What a run reports while it is under way."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pipeline.model.page import Scope
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something worth showing while a run is under way.
+    """Something that happened in a run.
 
-    `name` is one of started, resumed, page, scope, flattening, published, unchanged; `scope` is the scope it is about,
-    if any; `detail` is what there is to say of it, `facts` are the same for machines. `is_whole` tells of an ended
-    scope that it was listed to its end. `outlook` comes with started.
+    `name` is one of started, resumed, page, scope, flattening, published, unchanged. `scope` is the scope it is about,
+    if any. `detail` is a message for people, `facts` are the same for machines. `is_whole` says, when a scope has
+    ended, whether it was listed to its end. `outlook` comes with started.
     """
 
     name: str
@@ -28,10 +28,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a sync is about to do, and how to see how far it has come.
+    """What a sync is about to do, for a progress display.
 
-    `calls` are those that each scope took when it was last listed to its end; scopes without are new. `rate` is in
-    calls a second.
+    `calls` has the calls that each scope took when it was last listed to its end; new scopes are not in it. `rate` is
+    in calls a second. `read` returns how far the listings have come.
     """
 
     scopes: int

@@ -19,7 +19,7 @@ from pipeline.flatten.rebuild import decode, described
 from pipeline.jobs.landed_pages import LandedPages
 from pipeline.lake import open_lake, snapshot
 from pipeline.lake.snapshot import REMEDY, Snapshot, Source
-from pipeline.landing.files import name_of
+from pipeline.landing.files import file_name
 from pipeline.load.sorted_file import in_schema
 from pipeline.model import TABLES, VALID_FROM, VALID_TO, Table, history_of, table, with_validity
 from pipeline.model.arn import name_prefix, resource_type
@@ -120,7 +120,7 @@ def explain(settings: Settings, arn: str) -> Explanation:
             continue
         for page, description in pages:
             at = page.page_number, page.observed_at, page.request_id
-            found.pages.append(PageFound(name_of(run_id, scope), run_id, operation, *at, description))
+            found.pages.append(PageFound(file_name(run_id, scope), run_id, operation, *at, description))
         flattened |= _flattened(operation, scope, [page for page, _ in pages], landed, arn)
     for declared in TABLES:
         now = _read(published, with_validity(declared), arn)
@@ -166,7 +166,7 @@ def _flattened(
     if operation in DETAILS.values():
         flat = flatten_detail(operation, scope, pages)
     else:
-        flat = flatten(operation, scope, pages, gone=landed.effective.gone)
+        flat = flatten(operation, scope, pages, deleted=landed.effective.deleted)
     return {
         name: rows.filter(pc.equal(rows.column(table(name).key[0]), arn)).to_pylist()
         for name, rows in flat.tables.items()

@@ -13,7 +13,7 @@ from pipeline.model.page import RawPage
 
 
 class LandedPages:
-    """A landed scope, read by operation and project. Bodies are read when they are asked for."""
+    """The pages of a landed scope that count, by operation and project. Bodies are read when they are asked for."""
 
     def __init__(self, landed: LandedScope) -> None:
         """LakeError if the file cannot be read."""
@@ -27,7 +27,7 @@ class LandedPages:
                 self._positions[head.operation][head.project_arn].append(position)
 
     def of(self, operation: str, projects: Iterable[str] | None = None) -> list[RawPage]:
-        """Return the pages of an operation that count, of all projects or of some."""
+        """Return the pages of an operation that count, of all projects or of these."""
         by_project = self._positions[operation]
         wanted = by_project.keys() if projects is None else by_project.keys() & set(projects)
         return list(self._file.at(sorted(position for project in wanted for position in by_project[project])))

@@ -1,4 +1,4 @@
-"""Listings into the next snapshot, scope by scope in key order, and the snapshot to readers."""
+"""Merges listings into the next snapshot, scope by scope in key order, and publishes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 
 from pipeline.jobs.add_scope import add_scope, carry_forward, is_unchanged
 from pipeline.jobs.events import Event, Observer
-from pipeline.jobs.run_context import Result, conclude
+from pipeline.jobs.run_context import Result, finish_run
 from pipeline.jobs.scope_listing import Listing
 from pipeline.lake import Lake
 from pipeline.lake.run_record import Outcome, RunRecord, now
@@ -27,10 +27,10 @@ def publish(
     *,
     strict: bool = False,
 ) -> Result:
-    """Write the new snapshot, swap the pointer, and bring lake.duckdb up to date.
+    """Write the new snapshot, move CURRENT, and bring lake.duckdb up to date.
 
-    `listings` waits for each scope's listing; others may still be under way meanwhile. A scope that is not among them
-    keeps its rows.
+    `listings` has a call for each scope that waits for its listing; others may still be under way. A scope without
+    one keeps its rows.
     """
     with new_snapshot(lake, run.run_id, previous) as new:
         for scope in sorted(listings.keys() | (previous.sources.keys() if previous else set())):
@@ -52,7 +52,7 @@ def publish(
     if run.outcome is not Outcome.FAILED:
         run.snapshot = run.run_id if new.is_changed or previous is None else previous.id
         observe(Event("published" if new.is_changed else "unchanged", detail=run.snapshot))
-    return conclude(settings, lake, run, new.warning)
+    return finish_run(settings, lake, run, new.warning)
 
 
 def _add(new: SnapshotWriter, scope: Scope, listing: Listing, previous: Snapshot | None) -> None:
@@ -65,14 +65,14 @@ def _add(new: SnapshotWriter, scope: Scope, listing: Listing, previous: Snapshot
 
 
 def _outcome(run: RunRecord) -> Outcome:
-    """Complete, partial, or failed: nothing to publish because no scope was listed to its end."""
-    whole = all(scope.outcome is Outcome.COMPLETE for scope in run.scopes)
-    if whole and not any(detail.outcome is Outcome.FAILED for scope in run.scopes for detail in scope.details):
+    """Return complete, partial, or, if no scope was listed to its end, failed."""
+    is_complete = all(scope.outcome is Outcome.COMPLETE for scope in run.scopes)
+    if is_complete and not any(detail.outcome is Outcome.FAILED for scope in run.scopes for detail in scope.details):
         return Outcome.COMPLETE
-    listed = any(scope.outcome is Outcome.COMPLETE or scope.versions or scope.projects for scope in run.scopes)
-    return Outcome.PARTIAL if listed else Outcome.FAILED
+    has_rows = any(scope.outcome is Outcome.COMPLETE or scope.versions or scope.projects for scope in run.scopes)
+    return Outcome.PARTIAL if has_rows else Outcome.FAILED
 
 
 def _as_published(run: RunRecord) -> dict[str, object]:
-    """Return the record for the snapshot to carry: should the run be killed just after publishing, it has no other."""
+    """Return the record that the snapshot carries, for a run that is killed between publishing and writing its own."""
     return {**run.document, "snapshot": run.run_id}

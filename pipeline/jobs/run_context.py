@@ -1,4 +1,4 @@
-"""What every run has around it: the lake to itself, a record however it ends, lake.duckdb and the data checks after."""
+"""What surrounds every run: the lake's lock, a run record however it ends, then lake.duckdb and the data checks."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from pipeline.errors import LakeError, ReklakeError
 from pipeline.lake import Lake, run_log, snapshot
 from pipeline.lake.run_record import Outcome, RunRecord
 from pipeline.lake.snapshot import Snapshot
-from pipeline.query import checks
-from pipeline.query import database as warehouse
+from pipeline.query import checks, database
 from pipeline.query.checks import CheckResult
 from pipeline.settings import Settings
 
 CHECK_MEMORY = "96MB"
-"""What the data checks may take; DuckDB's own limit is most of the machine."""
+"""Memory for the data checks. DuckDB's default limit is most of the machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run came to.
+    """The outcome of a run.
 
-    `rows` are those published now, by table; `is_published` says whether this run made them so; `checks` are those
-    that found something; `warning` is what went wrong after publishing.
+    `rows` counts the published rows by table. `is_published` says whether this run published them. `checks` are those
+    that found rows. `warning` says what went wrong after publishing.
     """
 
     record: RunRecord
@@ -36,9 +35,9 @@ class Result:
 
 @contextmanager
 def run_context(lake: Lake, run: RunRecord) -> Iterator[None]:
-    """Be the lake's one writer, and see to it that a run which ends in an error, or is stopped, leaves a record.
+    """Hold the lake's lock for the block. A run that ends in an error, or is stopped, leaves a record.
 
-    If it is stopped when it has published, the next sync writes the record: the snapshot carries it.
+    If it is stopped after publishing, the next sync writes its record, which the snapshot carries.
     """
     try:
         with lake.locked(run.run_id):
@@ -52,19 +51,17 @@ def run_context(lake: Lake, run: RunRecord) -> Iterator[None]:
                 raise
     except OSError as error:
         raise LakeError(
-            f"{lake}: {error}. Make room, or give the right to write there, and run again; what was published is as it "
-            "was."
+            f"{lake}: {error}. Make room, or allow writing there, and run again; what was published is unchanged."
         ) from error
 
 
-def conclude(settings: Settings, lake: Lake, run: RunRecord, doubt: str | None = None) -> Result:
-    """Keep the record, rebuild lake.duckdb over what is published now, and run the data checks on it.
+def finish_run(settings: Settings, lake: Lake, run: RunRecord, warning: str | None = None) -> Result:
+    """Write the record, bring lake.duckdb up to date with the published snapshot, and run the data checks.
 
-    `doubt` is what there is to warn of already.
+    The result carries `warning`, unless something else goes wrong here.
     """
     found: tuple[CheckResult, ...] = ()
     rows: dict[str, int] = {}
-    warning = doubt
     run.end(run.outcome, run.error)
     try:
         run.write(lake)
@@ -75,7 +72,8 @@ def conclude(settings: Settings, lake: Lake, run: RunRecord, doubt: str | None =
     except (ReklakeError, OSError) as error:
         if run.snapshot is None:
             raise
-        warning = f"the run's record or lake.duckdb is not up to date: {error}"  # it still shows the snapshot before
+        # lake.duckdb still shows the previous snapshot
+        warning = f"the run's record or lake.duckdb is not up to date: {error}"
     return Result(run, rows, run.snapshot == run.run_id, found, warning)
 
 
@@ -84,6 +82,6 @@ def _check(settings: Settings, lake: Lake, published: Snapshot) -> tuple[CheckRe
     folder = published.folder()
     run_log.fetch(lake)
     if lake.is_local:
-        warehouse.refresh(lake.root, snapshot=folder, prices=settings.prices)
-    with warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, memory=CHECK_MEMORY) as con:
+        database.refresh(lake.root, snapshot=folder, prices=settings.prices)
+    with database.connect(lake.root, snapshot=folder, prices=settings.prices, memory=CHECK_MEMORY) as con:
         return tuple(result for result in checks.run_after_writing(con) if not result.passed)

@@ -1,4 +1,4 @@
-"""One scope on its way from AWS: its pages go into the landing, how it went goes into its record."""
+"""The listing of one scope: its pages are landed, and its record says how it went."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pipeline.model.page import RawPage, Scope
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What came of listing a scope: its landed pages, None if it was not listed to its end, and the record of it."""
+    """The result of listing a scope: its landed pages (None: it was not listed to its end) and its record."""
 
     landed: LandedScope | None
     record: ScopeRecord
 
     @classmethod
     def resumed(cls, landed: LandedScope, from_run: str | None = None) -> Listing:
-        """Take pages that an earlier run landed whole."""
+        """Return the listing whose pages an earlier run has landed completely."""
         record = ScopeRecord.of(landed.scope)
         record.outcome = Outcome.COMPLETE
         record.resumed_from = from_run
@@ -33,7 +33,7 @@ class Listing:
 
 
 class ScopeListing:
-    """Takes the pages of one scope while it is listed. Called by the lister."""
+    """Receives the pages of one scope from the lister, and lands them."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class ScopeListing:
         *,
         are_details_named: bool,
     ) -> None:
-        """`are_details_named` says whether the details were asked for by name: their failure then counts."""
+        """`are_details_named` says whether the settings name the details: if so, a denied one counts as failed."""
         self._lake = lake
         self._run_id = run_id
         self._observe = observe
@@ -54,7 +54,7 @@ class ScopeListing:
         self._file: landing.Writer | None = None
 
     def begin(self) -> None:
-        """Open the landed file: the first call is about to be made."""
+        """Open the landed file, before the first call."""
         self._record.started_at = now()
         self._file = self._open.enter_context(landing.land(self._lake, self._run_id, self._record.scope))
 
@@ -66,7 +66,7 @@ class ScopeListing:
         self._observe(Event("page", self._record.scope))
 
     def end(self, listed: Listed) -> None:
-        """Finish the landed file, and note how the listing went."""
+        """Finish the landed file, and record how the listing went."""
         record = self._record
         record.details = (
             [self._detail(name, error) for name, error in listed.details.items()] if not listed.error else []
@@ -84,7 +84,7 @@ class ScopeListing:
         record.retries, record.throttles = listed.counters.retries, listed.counters.throttles
 
     def store(self) -> Listing:
-        """Put the landed file in its place, which may take a while on S3, and return what came of the listing."""
+        """Store the landed file under its name, which may take a while on S3, and return the listing."""
         record = self._record
         self._open.close()
         self._observe(_ended(record))
@@ -109,5 +109,5 @@ def _ended(record: ScopeRecord) -> Event:
         **{detail.detail: str(detail.outcome) for detail in record.details},
         **{f"{detail.detail}_error": detail.error for detail in record.details if detail.error},
     }
-    said = record.error or f"{record.outcome}, {record.pages} pages"
-    return Event("scope", record.scope, said, is_whole=record.outcome is Outcome.COMPLETE, facts=facts)
+    message = record.error or f"{record.outcome}, {record.pages} pages"
+    return Event("scope", record.scope, message, is_whole=record.outcome is Outcome.COMPLETE, facts=facts)

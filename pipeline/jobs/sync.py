@@ -15,7 +15,7 @@ from pipeline.jobs.events import Event, Observer, Outlook
 from pipeline.jobs.publish import publish
 from pipeline.jobs.run_context import Result, run_context
 from pipeline.jobs.scope_listing import Listing, ScopeListing
-from pipeline.lake import Lake, memory, open_lake, snapshot
+from pipeline.lake import Lake, open_lake, snapshot
 from pipeline.lake.run_record import RunRecord
 from pipeline.lake.snapshot import Snapshot
 from pipeline.model.operations import DEFAULT_DETAILS
@@ -24,15 +24,15 @@ from pipeline.settings import Settings
 
 
 def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Result:
-    """List every scope, publish what was found, and keep what could not be listed as it was.
+    """List every scope and publish what was found. Scopes that could not be listed keep their previous rows.
 
-    With `strict`, nothing is published unless all of it was listed; the next sync then need not ask again for what was.
+    With `strict`, nothing is published unless every scope was listed to its end; the next sync then resumes from the
+    scopes that were.
 
-    Raises UsageError before any scope is asked or anything is written if the settings cannot be carried out,
-    BusyError if another writer has the lake, and FatalError if the lake cannot be read or written. Failed scopes raise
-    nothing: they are in the record.
+    Raises UsageError, before anything is asked or written, if the settings cannot be carried out; BusyError if another
+    writer has the lake; FatalError if the lake cannot be read or written. Failed scopes raise nothing: the record
+    has them.
     """
-    memory.choose_allocators()
     lake = open_lake(settings.lake, settings.aws.profile)
     snapshot.check_usable(lake)
     if holder := lake.holder():
@@ -43,11 +43,11 @@ def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Resu
     run = RunRecord.begin("sync", _arguments(settings))
     run.left_out = {account.account_id: account.reason for account in planned.left_out}
     with run_context(lake, run), Lister(sessions) as lister:
-        previous = recovery.begin(lake)
+        previous = recovery.recover(lake)
         observe(_started(run, settings, targets, previous, lister))
         listings: dict[Scope, Callable[[], Listing]] = {}
         for scope, listing in _resume(settings, lake, run, previous, targets, observe).items():
-            listings[scope] = partial(_itself, listing)
+            listings[scope] = partial(_known, listing)
         for target in targets:
             if target.scope not in listings:
                 pages = ScopeListing(
@@ -69,7 +69,7 @@ def _resume(
     targets: Sequence[Target],
     observe: Observer,
 ) -> dict[Scope, Listing]:
-    """Take over what runs have listed and did not live to publish, and clear the rest of what they left."""
+    """Take over what dead runs have listed but not published, and clear the rest of what they left."""
     details = set(DEFAULT_DETAILS if settings.aws.details is None else settings.aws.details)
     within = timedelta(seconds=settings.resume_within)
     resumable = {
@@ -79,28 +79,30 @@ def _resume(
     }
     resumed: dict[Scope, Listing] = {}
     for scope in [target.scope for target in targets if target.scope in resumable]:
-        left = resumable.pop(scope)
-        resumed[scope] = Listing.resumed(landing.take_over(lake, left, run.run_id), left.run_id)
-        observe(Event("resumed", scope, f"not asked again: listed at {left.listed_at:%FT%TZ} by run {left.run_id}"))
+        found = resumable.pop(scope)
+        resumed[scope] = Listing.resumed(landing.take_over(lake, found, run.run_id), found.run_id)
+        message = f"not listed again: run {found.run_id} listed it at {found.listed_at:%FT%TZ}"
+        observe(Event("resumed", scope, message))
     recovery.clear_dead_runs(lake, run.run_id, previous, resumable.values())
     return resumed
 
 
-def _itself(listing: Listing) -> Listing:
+def _known(listing: Listing) -> Listing:
+    """Return a resumed listing where `publish` would wait for one that is under way."""
     return listing
 
 
 def _started(
     run: RunRecord, settings: Settings, targets: Sequence[Target], previous: Snapshot | None, lister: Lister
 ) -> Event:
-    said = f"{len(targets)} scope{'s' if len(targets) != 1 else ''}, run {run.run_id}"
+    message = f"{len(targets)} scope{'s' if len(targets) != 1 else ''}, run {run.run_id}"
     expected = {scope: source.pages for scope, source in previous.sources.items()} if previous else {}
     outlook = Outlook(len(targets), expected, settings.aws.rate, lister.reading)
-    return Event("started", None, said, facts={"scopes": len(targets), "run_id": run.run_id}, outlook=outlook)
+    return Event("started", None, message, facts={"scopes": len(targets), "run_id": run.run_id}, outlook=outlook)
 
 
 def _arguments(settings: Settings) -> dict[str, object]:
-    """Return what the run was asked to do; nothing secret is among the settings (an external id is none, but near)."""
+    """Return the settings of the run for its record, without the external id, which is close to a secret."""
     aws = asdict(settings.aws)
-    wanted = {name: aws[name] for name in aws.keys() - {"said", "external_id"}}
+    wanted = {name: aws[name] for name in aws.keys() - {"external_id"}}
     return {"lake": settings.lake, **dict(sorted(wanted.items())), "resume_within": settings.resume_within}

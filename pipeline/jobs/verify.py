@@ -1,4 +1,4 @@
-"""Compare the published tables with the landed pages that their rows came on, description by description."""
+"""Compares the published tables with the landed pages that they were made from, description by description."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJEC
 from pipeline.model.page import RawPage
 
 RESOURCES = ("projects", "datasets", "project_versions")
-"""The tables of what details are asked about."""
+"""The tables of the resources that details are about."""
 
 
 @dataclass(slots=True)
 class Report:
-    """What was compared, and every difference, a sentence each.
+    """What was compared, and a sentence for every difference.
 
-    `is_whole` says of the scope being compared that all its rows came on its pages.
+    `is_whole` says whether all rows of the scope being compared came from its pages.
     """
 
     pages: int = 0
@@ -40,7 +40,7 @@ class Report:
 
 
 def verify(lake: Lake) -> Report:
-    """Compare everything that is published; LakeError if there is nothing, or a landed or published file is missing."""
+    """Compare everything that is published; LakeError if nothing is, or a landed or published file is missing."""
     published = snapshot.current(lake)
     report = Report()
     for scope, source in published.sources.items():
@@ -48,19 +48,19 @@ def verify(lake: Lake) -> Report:
         landed = landing.scope_file(lake, source.run_id, scope)
         _verify_scope(published, landed, report)
         for detail in DETAILS:
-            came_on = source.details.get(detail)
-            report.is_whole = came_on is None or came_on.whole
-            if came_on and came_on.run_id != landed.run_id:
-                _verify_detail(published, landing.scope_file(lake, came_on.run_id, scope), detail, report)
+            origin = source.details.get(detail)
+            report.is_whole = origin is None or origin.whole
+            if origin and origin.run_id != landed.run_id:
+                _verify_detail(published, landing.scope_file(lake, origin.run_id, scope), detail, report)
             elif all(published.has(declared.name) for declared in tables_of_detail(detail)):
-                _verify_detail(published, landed, detail, report, was_listed=came_on is not None)
+                _verify_detail(published, landed, detail, report, was_listed=origin is not None)
     return report
 
 
 def _verify_scope(published: Snapshot, landed: LandedScope, report: Report) -> None:
     pages = LandedPages(landed)
     rows = _rows(published, landed, DESCRIBE_PROJECTS)
-    _compare(DESCRIBE_PROJECTS, landed, pages.of(DESCRIBE_PROJECTS), rows, pages.effective.gone, report)
+    _compare(DESCRIBE_PROJECTS, landed, pages.of(DESCRIBE_PROJECTS), rows, pages.effective.deleted, report)
     existing = [row["project_arn"] for row in rows["projects"]]
     for batch in batches(existing, pages.version_pages()):
         rows = _rows(published, landed, DESCRIBE_PROJECT_VERSIONS, batch.projects)
@@ -71,9 +71,9 @@ def _verify_scope(published: Snapshot, landed: LandedScope, report: Report) -> N
 def _verify_detail(
     published: Snapshot, landed: LandedScope, detail: str, report: Report, *, was_listed: bool = True
 ) -> None:
-    """Compare a detail's rows with the pages that they came on, as far as they are about what is still there.
+    """Compare a detail's rows about existing resources with the pages that they came from.
 
-    Those may be pages of an earlier run than the scope's; without any that `was_listed` there should be no row.
+    Those may be pages of an earlier run than the scope's. If the detail was never listed, there should be no rows.
     """
     operation = DETAILS[detail]
     existing = {
@@ -114,10 +114,10 @@ def _compare(
     landed: LandedScope,
     pages: list[RawPage],
     rows: dict[str, list[dict[str, Any]]],
-    gone: frozenset[str],
+    deleted: frozenset[str],
     report: Report,
 ) -> None:
-    """Compare the pages' descriptions with the rows'; of one that stands on two pages, the later."""
+    """Compare the descriptions on the pages with those of the rows. If one is on two pages, the later counts."""
     root = tables_of(operation)[0]
     tabled = {tuple(row[name] for name in root.key) for row in rows[root.name]}
     rebuilt = rebuild(operation, rows)
@@ -128,7 +128,7 @@ def _compare(
         for key, description in described(page):
             if key is None:
                 report.differences.append(f"{where}: {description}")
-            elif key[0] not in gone:
+            elif key[0] not in deleted:
                 listed[key] = where, description
     report.descriptions += len(listed)
     for key, (where, description) in listed.items():

@@ -1,7 +1,35 @@
 """Where a lake's files are kept: they appear whole or not at all, in a local folder or under an S3 prefix."""
 
-from pipeline.lake.base import POINTER, Facts, Lake, NewFolder, Pointer, sha256
+from pipeline.lake.base import (
+    DATABASE,
+    FOLDERS,
+    MANIFEST,
+    POINTER,
+    RAW,
+    RUNS,
+    SNAPSHOTS,
+    Facts,
+    Lake,
+    NewFolder,
+    Pointer,
+    sha256,
+)
 from pipeline.lake.local import LocalLake
 from pipeline.lake.opening import open_lake
 
-__all__ = ["POINTER", "Facts", "Lake", "LocalLake", "NewFolder", "Pointer", "open_lake", "sha256"]
+__all__ = [
+    "DATABASE",
+    "FOLDERS",
+    "MANIFEST",
+    "POINTER",
+    "RAW",
+    "RUNS",
+    "SNAPSHOTS",
+    "Facts",
+    "Lake",
+    "LocalLake",
+    "NewFolder",
+    "Pointer",
+    "open_lake",
+    "sha256",
+]

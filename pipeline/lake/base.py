@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 POINTER = "CURRENT"
-"""The one file that changes; every other is written once and never again."""
+"""The file that names the published snapshot. It changes; every other file that a snapshot needs is written once."""
 SNAPSHOTS, RAW, RUNS, EVIDENCE = "snapshots", "raw", "runs", "evidence"
 FOLDERS = frozenset({SNAPSHOTS, RAW, RUNS, EVIDENCE})
-"""The lake's own folders; others may have folders of theirs beside them."""
+"""The lake's own folders. Users may keep other folders beside them."""
+DATABASE = "lake.duckdb"
+"""The DuckDB file with views over the published snapshot; in local lakes only."""
+MANIFEST = "manifest.json"
+"""The file of a snapshot's folder that says what else is in it."""
 HASH_CHUNK = 1 << 20
 
 

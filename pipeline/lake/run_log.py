@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.lake import run_days
-from pipeline.lake.base import Lake
-from pipeline.lake.run_record import FOLDER, SUFFIX, began, parse
+from pipeline.lake.base import RUNS, Lake
+from pipeline.lake.run_record import SUFFIX, parse, started_at
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ def read(lake: Lake, run_id: str) -> dict[str, Any] | None:
     if Path(run_id).name != run_id:  # it becomes part of a path
         return None
     try:
-        return parse(lake.read(f"{FOLDER}/{run_id}{SUFFIX}"))
+        return parse(lake.read(f"{RUNS}/{run_id}{SUFFIX}"))
     except OSError:
         pass
     try:
@@ -75,13 +75,13 @@ def compact(lake: Lake) -> None:
 
     Where storage has no locks, the first of two writers makes the file.
     """
-    names = lake.entries(FOLDER)
+    names = lake.entries(RUNS)
     if run_days.NONE not in names:
-        lake.write_if_absent(f"{FOLDER}/{run_days.NONE}", run_days.file_of([]))
+        lake.write_if_absent(f"{RUNS}/{run_days.NONE}", run_days.file_of([]))
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     for day, found in _days(lake):
         if day < today and not found.is_compacted:
-            documents = [read(lake, run_id) for run_id in found.json if began(run_id)]
+            documents = [read(lake, run_id) for run_id in found.json if started_at(run_id)]
             fitting = [document for document in documents if document and run_days.fits(document)]
             if fitting:
                 lake.write_if_absent(_day_file(day), run_days.file_of(fitting))
@@ -95,7 +95,7 @@ def needless(lake: Lake, made_before: datetime) -> Iterator[str]:
             path = lake.fetch(_day_file(day))
             facts = run_days.facts(path)
             if facts.made_at < made_before and run_days.is_intact(path):
-                yield from (f"{FOLDER}/{run_id}{SUFFIX}" for run_id in found.json if run_id in facts.run_ids)
+                yield from (f"{RUNS}/{run_id}{SUFFIX}" for run_id in found.json if run_id in facts.run_ids)
 
 
 def needed(lake: Lake) -> list[str]:
@@ -111,9 +111,9 @@ def needed(lake: Lake) -> list[str]:
 def fetch(lake: Lake) -> Path:
     """Return the folder on this machine that holds the run records; it may hold some twice."""
     if lake.is_local:
-        return lake.root / FOLDER
-    lake.fetch_folder(FOLDER, lambda name: name.endswith(run_days.SUFFIX))
-    return lake.fetch_folder(FOLDER, set(needed(lake)).__contains__)
+        return lake.root / RUNS
+    lake.fetch_folder(RUNS, lambda name: name.endswith(run_days.SUFFIX))
+    return lake.fetch_folder(RUNS, set(needed(lake)).__contains__)
 
 
 def json_patterns(lake: Lake) -> tuple[str, list[str]]:
@@ -130,7 +130,7 @@ def json_patterns(lake: Lake) -> tuple[str, list[str]]:
         run_id
         for day, found in days
         for run_id in _only_json(lake, day, found)
-        if day <= last or not began(run_id)  # finished late, or no run's id
+        if day <= last or not started_at(run_id)  # finished late, or no run's id
     ]
     return last, [f"{start}*{SUFFIX}" for start in _after(last)] + [f"{escape(run_id)}{SUFFIX}" for run_id in others]
 
@@ -146,7 +146,7 @@ def _after(day: str) -> Iterator[str]:
 def _days(lake: Lake, since: datetime | None = None) -> list[tuple[str, _Day]]:
     """Return the days that have records, latest first; those before an instant are left out."""
     days = defaultdict[str, _Day](_Day)
-    for name in lake.entries(FOLDER):
+    for name in lake.entries(RUNS):
         stem, _, suffix = name.rpartition(".")
         if f".{suffix}" == SUFFIX:
             days[_day_of(stem)].json.append(stem)
@@ -169,14 +169,14 @@ def _compacted(lake: Lake, day: str) -> frozenset[str]:
 
 
 def _day_of(run_id: str) -> str:
-    """Return the day on which a run began, as its file is named."""
+    """Return the day on which a run started_at, as its file is named."""
     return f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
 
 
 def _day_file(day: str) -> str:
-    return f"{FOLDER}/{day}{run_days.SUFFIX}"
+    return f"{RUNS}/{day}{run_days.SUFFIX}"
 
 
 def _is_since(run_id: str, since: datetime) -> bool:
-    started = began(run_id)
+    started = started_at(run_id)
     return started is not None and started >= since

@@ -17,11 +17,11 @@ from enum import StrEnum
 from typing import Any
 
 from pipeline.errors import ReklakeError, ScopeError
-from pipeline.lake import Lake
+from pipeline.lake import RUNS, Lake
 from pipeline.lake.installed import software
 from pipeline.model.page import Scope
 
-FOLDER, SUFFIX = "runs", ".json"
+SUFFIX = ".json"
 CHECKSUM = "checksum"
 """The member of a written record that holds the checksum of the others."""
 ID_TIME, ID_TIME_LENGTH = "%Y%m%dT%H%M%SZ", 16
@@ -153,11 +153,6 @@ class RunRecord:
         finally:
             self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - started, 6)
 
-    def move(self, seconds: float, stage: str, other: str) -> None:
-        """Count seconds of one stage as those of another, such as those that it waited for it."""
-        for name, change in ((stage, -seconds), (other, seconds)):
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + change, 6)
-
     def end(self, outcome: Outcome, error: str | None = None) -> None:
         """Close the record."""
         self.outcome, self.error, self.ended_at = outcome, error, now()
@@ -177,7 +172,7 @@ class RunRecord:
 def write(lake: Lake, document: Mapping[str, Any]) -> None:
     """Keep a record's document under runs/, with its checksum."""
     text = json.dumps({**document, CHECKSUM: checksum(document)}, indent=2) + "\n"
-    lake.write_text(f"{FOLDER}/{document['run_id']}{SUFFIX}", text)
+    lake.write_text(f"{RUNS}/{document['run_id']}{SUFFIX}", text)
 
 
 def parse(content: bytes) -> dict[str, Any] | None:
@@ -228,7 +223,7 @@ def listings(documents: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Scope, da
                 yield Scope(listed["region"], listed["account_id"]), datetime.fromisoformat(listed["listed_at"])
 
 
-def began(run_id: str) -> datetime | None:
+def started_at(run_id: str) -> datetime | None:
     """Return when a run began, which its id says; None if it is no run's id."""
     try:
         return datetime.strptime(run_id[:ID_TIME_LENGTH], ID_TIME).replace(tzinfo=UTC)

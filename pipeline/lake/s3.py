@@ -12,12 +12,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from pipeline.errors import BusyError, LakeError, ReklakeError
-from pipeline.lake.base import FOLDERS, POINTER, SNAPSHOTS, Facts, Lake, NewFolder, Pointer
+from pipeline.lake.base import FOLDERS, MANIFEST, POINTER, SNAPSHOTS, Facts, Lake, NewFolder, Pointer
 from pipeline.lake.bucket import THREADS, Bucket, Upload
 from pipeline.lake.mirror import Mirror, check_name, discard
 
-MANIFEST = "manifest.json"
-"""Uploaded last and deleted first: a snapshot's folder is whole when it has one."""
 ABANDONED = timedelta(days=1)
 """Age at which an incomplete upload counts as left by a writer that died."""
 CONFLICT_ATTEMPTS, CONFLICT_DELAY = 6, 0.05

@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import LakeError, UsageError
-from pipeline.lake import POINTER, Lake, Pointer, sha256
+from pipeline.lake import DATABASE, FOLDERS, MANIFEST, POINTER, SNAPSHOTS, Lake, Pointer, sha256
 from pipeline.lake.run_record import text_of
 from pipeline.model.page import Scope
 
 FORMAT = 4
 """Of the layout. Only this one is read: earlier ones were never released."""
 HISTORY = "history"
-"""The folder of a snapshot with the states that have ended."""
-FOLDER = "snapshots"
-MANIFEST = "manifest.json"
-LAKE_ENTRIES = frozenset({POINTER, FOLDER, "raw", "runs", "evidence", "lake.duckdb"})
+"""The folder of a snapshot that holds the states that have ended; the manifest and a DuckDB schema use it too."""
+LAKE_ENTRIES = FOLDERS | {POINTER, DATABASE}
 REMEDY = "`reklake doctor` says what is damaged, and `reklake rollback` returns to the last snapshot that is whole"
 
 
@@ -100,11 +98,6 @@ class Snapshot:
     pointer: Pointer | None = None
     _verified: set[str] = field(default_factory=set, compare=False, repr=False)
 
-    @property
-    def created_at(self) -> datetime:
-        """When it was written."""
-        return datetime.fromisoformat(self.manifest["created_at"])
-
     @cached_property
     def sources(self) -> dict[Scope, Source]:
         """Where each scope's rows come from."""
@@ -160,7 +153,7 @@ class Snapshot:
         found = []
         for name, wanted in self.files.items():
             try:
-                facts = self.lake.facts(f"{FOLDER}/{self.id}/{name}")
+                facts = self.lake.facts(f"{SNAPSHOTS}/{self.id}/{name}")
             except FileNotFoundError:
                 found.append(f"{name} is missing")
                 continue
@@ -170,8 +163,8 @@ class Snapshot:
 
     def folder(self) -> Path:
         """Return a folder on this machine with all its files; LakeError if one is missing."""
-        here = self.lake.fetch_folder(f"{FOLDER}/{self.id}")  # side by side, where they come from elsewhere
-        self.lake.fetch_folder(f"{FOLDER}/{self.id}/{HISTORY}")
+        here = self.lake.fetch_folder(f"{SNAPSHOTS}/{self.id}")  # side by side, where they come from elsewhere
+        self.lake.fetch_folder(f"{SNAPSHOTS}/{self.id}/{HISTORY}")
         for name in [MANIFEST, *self.files]:
             self.path(name)
         return here
@@ -179,7 +172,7 @@ class Snapshot:
     def _verify(self, name: str, path: Path) -> None:
         if name not in self._verified:
             if not self._is_intact(name, path):
-                self.lake.forget(f"{FOLDER}/{self.id}/{name}")  # it may be the mirror that is damaged
+                self.lake.forget(f"{SNAPSHOTS}/{self.id}/{name}")  # it may be the mirror that is damaged
                 path = self.path(name)
             if not self._is_intact(name, path):
                 raise LakeError(f"{self.lake}: snapshot {self.id}: {name} is not as it was written; {REMEDY}.")
@@ -192,7 +185,7 @@ class Snapshot:
     def path(self, name: str) -> Path:
         """Return a path on this machine to a file, named as in `files`; LakeError if it is missing."""
         try:
-            return self.lake.fetch(f"{FOLDER}/{self.id}/{name}")
+            return self.lake.fetch(f"{SNAPSHOTS}/{self.id}/{name}")
         except FileNotFoundError as error:
             raise LakeError(f"{self.lake}: snapshot {self.id}: {name} is missing; {REMEDY}.") from error
 
@@ -219,7 +212,7 @@ def read(lake: Lake, snapshot_id: str, pointer: Pointer | None = None) -> Snapsh
     if not snapshot_id or Path(snapshot_id).name != snapshot_id:  # it becomes part of a path
         raise LakeError(f"{where}, which is no name of a snapshot; {REMEDY}.")
     try:
-        manifest = json.loads(lake.read(f"{FOLDER}/{snapshot_id}/{MANIFEST}"))
+        manifest = json.loads(lake.read(f"{SNAPSHOTS}/{snapshot_id}/{MANIFEST}"))
         missing = {"format"} - manifest.keys()
     except (OSError, ValueError, AttributeError) as error:
         raise LakeError(f"{where}, whose manifest cannot be read: {error}; {REMEDY}.") from error

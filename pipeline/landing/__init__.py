@@ -1,32 +1,27 @@
-"""Raw pages in and out: one zstd Parquet file a scope, bodies byte for byte."""
+"""Raw pages, written and read: one zstd Parquet file a scope, bodies byte for byte."""
 
-from pipeline.landing.compare import holds_the_same
+from pipeline.landing.compare import are_equal
 from pipeline.landing.files import (
-    FOLDER,
-    NEVER,
     LandedScope,
     folder,
-    is_sound,
-    landed,
+    is_readable,
+    landed_scopes,
     scope_file,
     scopes_of,
     take_over,
 )
-from pipeline.landing.reader import HEAD_COLUMNS, Pages
+from pipeline.landing.reader import Pages
 from pipeline.landing.writer import Writer, land
 
 __all__ = [
-    "FOLDER",
-    "HEAD_COLUMNS",
-    "NEVER",
     "LandedScope",
     "Pages",
     "Writer",
+    "are_equal",
     "folder",
-    "holds_the_same",
-    "is_sound",
+    "is_readable",
     "land",
-    "landed",
+    "landed_scopes",
     "scope_file",
     "scopes_of",
     "take_over",

@@ -1,4 +1,4 @@
-"""Whether two landed files of one scope hold the same: equal digests at equal places."""
+"""Compares two landed files of one scope: they are equal if they have equal digests at equal places."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pipeline.landing.reader import Pages
 from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
 
 Place: TypeAlias = tuple[str, str, str, int]
-"""Operation, project, resource and number of a page. An answer of DescribeDataset does not name its dataset."""
+"""Operation, project, resource and page number. The resource counts because DescribeDataset does not repeat it."""
 
 
-def holds_the_same(landed: LandedScope, before: LandedScope) -> bool:
-    """Whether both scopes were listed with the same details, and every page is equal to the one at its place.
+def are_equal(landed: LandedScope, before: LandedScope) -> bool:
+    """Whether both files have the same details, and every page equals the page at its place in the other file.
 
-    Not if a listing began again, a project vanished or a page has no digest: then more than the pages counts.
-    LakeError if a file cannot be read.
+    False if a listing began again, a project vanished or a page has no digest: then digests do not tell. LakeError if a
+    file cannot be read.
     """
     if landed.details != before.details:
         return False
@@ -25,7 +25,7 @@ def holds_the_same(landed: LandedScope, before: LandedScope) -> bool:
 
 
 def _pages(landed: LandedScope) -> dict[Place, bytes] | None:
-    """Return the digest of each page of the listings and the details that are whole; None if one has none."""
+    """Return the digest of each page of the listings and complete details; None if digests do not tell."""
     wanted = {DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS, *(DETAILS[name] for name in landed.details)}
     pages: dict[Place, bytes] = {}
     for page in Pages(landed.path).heads("digest"):

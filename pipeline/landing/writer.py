@@ -1,4 +1,4 @@
-"""Raw pages into a landed file, in the order they come; few of them are in memory."""
+"""Writes raw pages to a landed file in order of arrival, a row group at a time."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.lake import Lake
-from pipeline.landing.files import COMPLETE, FAILED, LISTED_DETAILS, OUTCOME, SCHEMA, name_of
+from pipeline.landing.files import COMPLETE, FAILED, LISTED_DETAILS, OUTCOME, SCHEMA, file_name
 from pipeline.model.page import RawPage, Scope
 
 ROW_GROUP_BYTES = 1 << 20
-"""Bodies of a row group: what each scope under way holds in memory, and what a reader must take in at a time."""
+"""Size of a row group's bodies: what each scope under way holds in memory, and what a reader reads at a time."""
 _DISTINCT = frozenset({"observed_at", "request_id", "body", "digest"})
 """Columns whose values are all different."""
 
 
 class Writer:
-    """Takes one scope's pages in the order they come.
+    """Writes one scope's pages in order of arrival.
 
-    Whoever adds the pages says whether they are all there: of the scope (`is_whole`), and of which details (`details`).
+    The caller sets `is_whole` to whether the scope was listed to its end, and adds to `details` those that were listed
+    for every resource.
     """
 
     def __init__(self, path: Path, scope: Scope) -> None:
@@ -37,14 +38,14 @@ class Writer:
         self._is_closed = False
 
     def add(self, page: RawPage) -> None:
-        """Keep a page; write a row group when it is full."""
+        """Add a page; write the row group when it is full."""
         self._pages.append(page)
         self._bytes += len(page.body)
         if self._bytes >= ROW_GROUP_BYTES:
             self._write()
 
     def close(self) -> None:
-        """Write the rest, and how the listing ended; without effect when that is done."""
+        """Write the rest and how the listing ended. A second call does nothing."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -56,12 +57,12 @@ class Writer:
         file.close()
 
     def abandon(self) -> None:
-        """Let go of the file after an error, which is known: it is why the file is let go of."""
+        """Close the file after an error. Further errors are ignored: the first is raised by the caller."""
         with suppress(Exception):
             self._opened().close()
 
     def _opened(self) -> pq.ParquetWriter:
-        """Return the file. Most scopes need it at their end only, so few are open at once."""
+        """Return the file, opened at first use: most scopes fill less than a row group, so few files are open."""
         if self._file is None:
             self._file = pq.ParquetWriter(
                 self._path,
@@ -85,17 +86,17 @@ class Writer:
 
 @contextmanager
 def land(lake: Lake, run_id: str, scope: Scope) -> Iterator[Writer]:
-    """Open the scope's landed file; it appears when the block ends.
+    """Open the scope's landed file, which appears when the block ends.
 
-    If the block raises, the pages that came are kept all the same, marked as those of a failed scope.
+    If the block raises, the pages so far are kept and marked as those of a failed scope.
     """
-    with lake.new_file(name_of(run_id, scope)) as path:
+    with lake.new_file(file_name(run_id, scope)) as path:
         failure: Exception | None = None
         writer = Writer(path, scope)
         try:
             try:
                 yield writer
-            except Exception as error:  # noqa: BLE001  # raised again below, once the file is whole
+            except Exception as error:  # noqa: BLE001  # raised below, once the file is complete
                 failure = error
                 writer.is_whole = False
             writer.close()

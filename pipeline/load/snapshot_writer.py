@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import BusyError, LakeError
-from pipeline.lake import POINTER, Lake, NewFolder, sha256
-from pipeline.lake.snapshot import FOLDER, FORMAT, HISTORY, MANIFEST, REMEDY, Snapshot, Source, is_published
+from pipeline.lake import MANIFEST, POINTER, SNAPSHOTS, Lake, NewFolder, sha256
+from pipeline.lake.snapshot import FORMAT, HISTORY, REMEDY, Snapshot, Source, is_published
 from pipeline.load import temporal
 from pipeline.load.sorted_file import SortedReader, SortedWriter
-from pipeline.model import TABLES, Table, columns, declaration, history_of, with_validity
+from pipeline.model import TABLES, Table, declaration_digest, declared_columns, history_of, with_validity
 from pipeline.model.page import Scope
 
 Keep = Callable[[pa.Table], pa.Array]
@@ -119,7 +119,7 @@ class SnapshotWriter:
 
     def _compared(self, before: Source | None) -> dict[str, list[str]]:
         """Return the columns of each table in which a difference from the scope's previous rows is a change."""
-        if before is None or self.previous is None or before.declaration == declaration():
+        if before is None or self.previous is None or before.declaration == declaration_digest():
             return {declared.name: list(declared.names) for declared in TABLES}
         return {
             declared.name: temporal.compared_columns(declared, self.previous.columns(before.declaration, declared.name))
@@ -129,7 +129,7 @@ class SnapshotWriter:
     def _declarations(self) -> dict[str, dict[str, list[str]]]:
         """Return the columns of every declaration that rows of a scope were flattened with."""
         before = self.previous.manifest["declarations"] if self.previous else {}
-        known = {**before, declaration(): columns()}
+        known = {**before, declaration_digest(): declared_columns()}
         return {digest: known[digest] for digest in sorted({source.declaration for source in self._sources.values()})}
 
     def _entry(self, file: SortedWriter) -> dict[str, Any]:
@@ -138,7 +138,7 @@ class SnapshotWriter:
         entry = {"file": name, "rows": file.rows, "bytes": file.path.stat().st_size, "sha256": sha256(file.path)}
         if self.previous and self.previous.files.get(name) == entry:
             file.path.unlink()
-            self._folder.link(f"{FOLDER}/{self.previous.id}/{name}", name)
+            self._folder.link(f"{SNAPSHOTS}/{self.previous.id}/{name}", name)
         return entry
 
     def _differs(self, tables: Mapping[str, Any], history: Mapping[str, Any]) -> bool:
@@ -252,7 +252,7 @@ def new_snapshot(lake: Lake, snapshot_id: str, previous: Snapshot | None) -> Ite
     Not sealed, or nothing changed: no folder is left and CURRENT stays. BusyError if CURRENT has moved since
     `previous` was found.
     """
-    name = f"{FOLDER}/{snapshot_id}"
+    name = f"{SNAPSHOTS}/{snapshot_id}"
     with lake.new_folder(name) as folder:
         writer = SnapshotWriter(folder, snapshot_id, previous)
         try:

@@ -1,10 +1,16 @@
 """What the data is: declared tables, and the ARNs that hold names found nowhere else."""
 
-from pipeline.model.declaration import columns, declaration
 from pipeline.model.history import VALID_FROM, VALID_TO, VALIDITY, history_of, with_validity
 from pipeline.model.operations import Result
 from pipeline.model.schema import REQUESTED, Column, Items, Origin, Parent, Table
-from pipeline.model.tables import IGNORED, TABLES, table, tables_of_detail
+from pipeline.model.tables import (
+    IGNORED,
+    TABLES,
+    declaration_digest,
+    declared_columns,
+    table,
+    tables_of_detail,
+)
 
 __all__ = [
     "IGNORED",
@@ -19,8 +25,8 @@ __all__ = [
     "Parent",
     "Result",
     "Table",
-    "columns",
-    "declaration",
+    "declaration_digest",
+    "declared_columns",
     "history_of",
     "table",
     "tables_of_detail",

@@ -1,19 +1,14 @@
-"""A page as it came: what extract yields, landing keeps and flatten reads."""
+"""A raw page: extract yields it, landing stores it, flatten reads it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import msgspec
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Scope:
-    """One account in one region: the unit that is listed, and that is complete or is not."""
+    """One account in one region: the unit that is listed, to its end or not."""
 
     region: str
     account_id: str
@@ -24,16 +19,14 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class RawPage:
-    """One answer of one listing, body byte for byte.
+    """One answer of a listing, its body byte for byte.
 
-    `project_arn` is "" for DescribeProjects. `resource_arn` is the ARN that a detail asks about (a dataset, project or
-    version), "" for the two listings; `project_arn` is then the project it belongs to.
-    `listing` counts from 1 and grows when a listing had to start
-    again (an expired token): only the pages of the last listing count. `page_number` counts from 1 within it.
-    `http_status` is 200, or 400 for the ResourceNotFoundException of a project (or resource) that vanished meanwhile.
-    `digest` is the SHA-256 of what is listed on it, byte for byte: all but the token, which AWS makes anew for each
-    listing. Empty where it was not taken. `texts` are the pieces of the body that describe one thing each, if whoever
-    took it has found them.
+    `project_arn` is "" for DescribeProjects. `resource_arn` is the ARN that a detail was listed for (a dataset, project
+    or version), "" in the two listings; `project_arn` is then the project that it belongs to. `listing` counts from 1
+    and grows when a listing had to begin again because its token expired: only the pages of the last listing count.
+    `page_number` counts from 1 within a listing. `http_status` is 200, or 400 for the ResourceNotFoundException of a
+    project or resource that has vanished. `digest` is the SHA-256 of the page's items, byte for byte, without the
+    token, which differs in each listing; empty if it was not taken.
     """
 
     operation: str
@@ -46,7 +39,6 @@ class RawPage:
     body: bytes
     resource_arn: str = ""
     digest: bytes = b""
-    texts: Sequence[msgspec.Raw] = field(default=(), compare=False, repr=False)
 
     def describe(self, scope: Scope) -> str:
         """Say which page this is, for messages."""

@@ -5,6 +5,8 @@ Those of the two listings stand here, those of what is asked about each resource
 
 from __future__ import annotations
 
+from functools import cache
+from hashlib import sha256
 from types import MappingProxyType
 
 from pipeline.model.columns import (
@@ -343,3 +345,14 @@ def table(name: str) -> Table:
 def tables_of_detail(detail: str) -> tuple[Table, ...]:
     """Return the tables that a detail fills; the first column of their keys is the resource's ARN."""
     return tuple(candidate for candidate in TABLES if candidate.operation == DETAILS[detail])
+
+
+@cache
+def declaration_digest() -> str:
+    """Return a SHA-256 that changes with anything that is declared of the tables: names, types, paths, words."""
+    return sha256(repr(TABLES).encode()).hexdigest()
+
+
+def declared_columns() -> dict[str, list[str]]:
+    """Return the names of the declared columns of each table."""
+    return {candidate.name: list(candidate.names) for candidate in TABLES}

@@ -15,20 +15,19 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipeline.errors import LakeError
-from pipeline.lake import LocalLake
+from pipeline.lake import DATABASE, SNAPSHOTS, LocalLake
 from pipeline.query import guard, views
 from pipeline.query.views import literal
 
 if TYPE_CHECKING:
     from pipeline.settings import Prices
 
-FILE = "lake.duckdb"
 STORAGE_VERSION = "v1.0.0"
 """The file format of `lake.duckdb`: the oldest stable one, so that older clients open it too."""
 REMEMBER_FOOTERS = "set parquet_metadata_cache = true"
 """A view names other views, and each its file: its footer is read once, not at each mention. Files never change."""
 
-_SNAPSHOT = re.compile(r"/snapshots/([^/']+)/projects\.parquet")
+_SNAPSHOT = re.compile(rf"/{SNAPSHOTS}/([^/']+)/projects\.parquet")
 _DEFINED = """
     select schema_name, view_name as name, sql, comment
     from duckdb_views()
@@ -57,10 +56,10 @@ def refresh(lake: Path, *, snapshot: Path, prices: Prices) -> bool:
     client left is removed first: DuckDB would apply it to the new file. Raises LakeError as `views.statements` does,
     and when the file cannot be written.
     """
-    path = lake / FILE
+    path = lake / DATABASE
     statements = [*views.statements(lake, snapshot=snapshot, prices=prices)]
     try:
-        with LocalLake(lake).new_file(FILE) as beside:
+        with LocalLake(lake).new_file(DATABASE) as beside:
             _build(beside, statements)
             if _is_same(path, beside):
                 raise _Unchanged  # noqa: TRY301
@@ -81,9 +80,9 @@ def is_current(lake: Path, *, snapshot: Path, prices: Prices) -> bool:
     somebody changed it. Raises LakeError as `views.statements` does.
     """
     with TemporaryDirectory() as folder:
-        built = Path(folder) / FILE
+        built = Path(folder) / DATABASE
         _build(built, views.statements(lake, snapshot=snapshot, prices=prices))
-        return _is_same(lake / FILE, built)
+        return _is_same(lake / DATABASE, built)
 
 
 def shown_by(path: Path) -> str | None:

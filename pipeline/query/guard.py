@@ -18,9 +18,11 @@ from uuid import uuid4
 import duckdb
 
 from pipeline.errors import UsageError
+from pipeline.lake import DATABASE, POINTER, RAW, RUNS, SNAPSHOTS
+from pipeline.lake.local import LOCK
 
-PUBLISHED = frozenset({"current", "snapshots", "raw", "runs", "lake.duckdb", "lake.duckdb.wal", ".lock"})
-"""What reklake itself keeps at the top of a lake's folder, in small letters."""
+PUBLISHED = frozenset(name.casefold() for name in (POINTER, SNAPSHOTS, RAW, RUNS, DATABASE, f"{DATABASE}.wal", LOCK))
+"""What reklake itself keeps at the top of a lake's folder, in lower case."""
 
 _QUESTIONS = frozenset({"SELECT", "MULTI"})
 """Statement types that only answer; MULTI is how DuckDB 2 parses a top-level PIVOT."""

@@ -9,8 +9,7 @@ from typing import Any
 import duckdb
 
 from pipeline.errors import LakeError
-from pipeline.lake import LocalLake, run_days, run_log
-from pipeline.lake.run_record import FOLDER
+from pipeline.lake import RUNS, LocalLake, run_days, run_log
 from pipeline.query import sqlfiles
 
 VIEWS = frozenset({"run_files", "run_rows", "runs", "run_scopes", "run_details", "scopes", "listings"})
@@ -22,11 +21,11 @@ def values(lake: Path, location: str) -> dict[str, str]:
     `$runs` is the folder of the records, `$run_records` the JSON files to read, and `$last_day` the last day that has a
     Parquet file. LakeError if such a file is damaged, or if there is not even the empty one.
     """
-    if not (lake / FOLDER / run_days.NONE).exists():
-        raise LakeError(f"{lake}: {FOLDER}/{run_days.NONE} is missing; `reklake sync` writes it again")
+    if not (lake / RUNS / run_days.NONE).exists():
+        raise LakeError(f"{lake}: {RUNS}/{run_days.NONE} is missing; `reklake sync` writes it again")
     last_day, patterns = run_log.json_patterns(LocalLake(lake))
-    files = ", ".join(f"{location} || {_literal(f'/{FOLDER}/{pattern}')}" for pattern in patterns)
-    return {"runs": f"{location} || '/{FOLDER}'", "run_records": f"[{files}]", "last_day": _literal(last_day)}
+    files = ", ".join(f"{location} || {_literal(f'/{RUNS}/{pattern}')}" for pattern in patterns)
+    return {"runs": f"{location} || '/{RUNS}'", "run_records": f"[{files}]", "last_day": _literal(last_day)}
 
 
 def ask(lake: Path, query: str, *, memory: str) -> list[tuple[Any, ...]]:

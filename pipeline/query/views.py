@@ -18,15 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import LakeError
-from pipeline.lake.snapshot import MANIFEST
+from pipeline.lake import MANIFEST
+from pipeline.lake.snapshot import HISTORY
 from pipeline.model import TABLES, VALID_FROM, VALID_TO, Table, history_of, with_validity
 from pipeline.query import run_views, sqlfiles, states
 
 if TYPE_CHECKING:
     from pipeline.settings import Prices
 
-HISTORY = "history"
-"""The folder of a snapshot that holds the states that have ended, and the schema with every state of each row."""
 AS_OF = "as_of"
 """The schema of the macros that give a table as it stood at an instant."""
 MARTS = "marts"

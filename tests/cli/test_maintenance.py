@@ -16,7 +16,7 @@ from pipeline import settings
 from pipeline.emulator import Emulator, StaticWorld
 from pipeline.jobs import sync as run
 from pipeline.lake import LocalLake, snapshot
-from pipeline.query import database as warehouse
+from pipeline.query import database
 from tests.service.worlds import ACCOUNT, project, version
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -51,7 +51,7 @@ def lake(prepared: Path, tmp_path: Path) -> Path:
     prices = settings.Prices()
     found = snapshot.current(LocalLake(tmp_path / "lake"))
     # its views name files by absolute path
-    warehouse.refresh(tmp_path / "lake", snapshot=found.folder(), prices=prices)
+    database.refresh(tmp_path / "lake", snapshot=found.folder(), prices=prices)
     return tmp_path / "lake"
 
 

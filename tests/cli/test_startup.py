@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.emulator import Emulator
-from pipeline.query import database as warehouse
+from pipeline.query import database
 from pipeline.settings import Prices
 from tests.sql import lakes
 
@@ -30,7 +30,7 @@ finally:
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("startup") / "lake"
     snapshot = lakes.make(folder, {"projects": [{"project_name": "p"}]}, [lakes.run_record()])
-    warehouse.refresh(folder, snapshot=snapshot, prices=Prices())
+    database.refresh(folder, snapshot=snapshot, prices=Prices())
     return folder
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pipeline.lake import LocalLake, snapshot
 from pipeline.lake.snapshot import Source
 from pipeline.load.snapshot_writer import new_snapshot
-from pipeline.model import TABLES, declaration, history_of, table, with_validity
+from pipeline.model import TABLES, declaration_digest, history_of, table, with_validity
 from pipeline.model.page import Scope
 from tests.snapshots import rows_of, states_of
 
@@ -89,7 +89,7 @@ def publish(lake: LocalLake, number: int, cut: list[str], seen: tuple[Any, ...])
                         key = declared.key[0]
                         within = [r for r in rows if (not low or r[key] >= low) and (not high or r[key] < high)]
                         writer.merge(declared.name, rows_of(scope, declared.name, within), until=high)
-                writer.source = Source(run, writer.listed_at, declaration(), "0")
+                writer.source = Source(run, writer.listed_at, declaration_digest(), "0")
         new.seal(created_at=at.isoformat(), software={}, run=dict)
     return at
 

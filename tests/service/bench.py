@@ -16,8 +16,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from pipeline.emulator import Emulator, StaticWorld
-from pipeline.lake import LocalLake, run_log, snapshot
-from pipeline.lake import run_record as record
+from pipeline.lake import LocalLake, run_log, run_record, snapshot
 from pipeline.model import TABLES
 from tests.service.killing import ROOT, Workshop, workshop
 from tests.service.worlds import ACCOUNT, project, version
@@ -112,7 +111,7 @@ def shown(lake: Path) -> list[tuple[Any, ...]] | None:
 def left_over(lake: Path) -> list[str]:
     """What a sync that has ended well should not have left: half-written files, and what no record explains."""
     records = {document["run_id"]: document for document in run_log.newest_first(LocalLake(lake))}
-    published = {run_id for run_id, one in records.items() if record.has_published(one)}
+    published = {run_id for run_id, one in records.items() if run_record.has_published(one)}
     hidden = [path for path in lake.rglob("*") if path.name.startswith(".") and path.name not in KEPT]
     snapshots = [path for path in (lake / "snapshots").iterdir() if path.name not in published]
     raw = [path for path in (lake / "raw").iterdir() if path.name not in records]

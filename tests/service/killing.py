@@ -258,7 +258,7 @@ def _as_duckdb(error: OSError) -> Exception:
 def _intercept_duckdb(steps: Steps) -> None:
     import duckdb
 
-    from pipeline.query import database as warehouse
+    from pipeline.query import database
 
     class Watched:
         def connect(self, *arguments: Any, **options: Any) -> _Building:
@@ -267,7 +267,7 @@ def _intercept_duckdb(steps: Steps) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(duckdb, name)
 
-    warehouse.duckdb = Watched()  # type: ignore[assignment]
+    database.duckdb = Watched()  # type: ignore[assignment]
 
 
 def _make_light() -> None:
@@ -275,8 +275,7 @@ def _make_light() -> None:
     import duckdb
 
     from pipeline.jobs import sync as run
-    from pipeline.query import checks, sqlfiles
-    from pipeline.query import database as warehouse
+    from pipeline.query import checks, database, sqlfiles
     from pipeline.query import views as definitions
 
     connect = duckdb.connect
@@ -290,7 +289,7 @@ def _make_light() -> None:
     sqlfiles.read = fewer
     definitions._comments = lambda *_: iter(())
     checks.run_after_writing = lambda *_, **__: ()
-    warehouse.connect = lambda *_, **__: contextlib.nullcontext()
+    database.connect = lambda *_, **__: contextlib.nullcontext()
     run.plan = functools.cache(run.plan)  # asks STS and makes sessions: in the parent, once
 
 

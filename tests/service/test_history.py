@@ -20,8 +20,7 @@ from pipeline.jobs.rollback import rollback
 from pipeline.lake import LocalLake, run_log, snapshot
 from pipeline.lake.run_record import Outcome
 from pipeline.model import TABLES
-from pipeline.query import checks
-from pipeline.query import database as warehouse
+from pipeline.query import checks, database
 from pipeline.settings import Prices
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, project, rows, version, world
@@ -78,7 +77,7 @@ def told(lake: Path, table: str = "project_versions") -> list[dict[str, Any]]:
 
 def failing_checks(lake: Path) -> list[str]:
     folder = snapshot.current(LocalLake(lake)).folder()
-    with warehouse.connect(lake, snapshot=folder, prices=Prices()) as con:
+    with database.connect(lake, snapshot=folder, prices=Prices()) as con:
         return [one.name for one in checks.run(con) if one.severity == "error" and not one.passed]
 
 

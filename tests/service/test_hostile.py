@@ -28,8 +28,7 @@ from pipeline.lake import LocalLake, snapshot
 from pipeline.lake.run_record import Outcome
 from pipeline.model import TABLES
 from pipeline.model.page import Scope
-from pipeline.query import answers as queries
-from pipeline.query import database as warehouse
+from pipeline.query import answers, database
 from pipeline.query.result import Result
 from pipeline.query.sqlfiles import read
 from tests.service.worlds import ACCOUNT, REGION, project, rows, version
@@ -134,9 +133,9 @@ def raw(text: str) -> set[str]:
 def every_answer(place: Path) -> Iterator[tuple[str, Result]]:
     prices = settings.Prices()
     folder = snapshot.current(LocalLake(place / "lake")).folder()
-    with warehouse.connect(place / "lake", snapshot=folder, prices=prices) as con:
+    with database.connect(place / "lake", snapshot=folder, prices=prices) as con:
         for name in EVERY_VIEW:
-            (result,) = queries.run(con, queries.parse(con, f"from {name}"))
+            (result,) = answers.run(con, answers.parse(con, f"from {name}"))
             yield name, result
 
 

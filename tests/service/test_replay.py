@@ -18,7 +18,7 @@ from pipeline.jobs.rollback import rollback
 from pipeline.jobs.verify import verify
 from pipeline.lake import LocalLake, snapshot
 from pipeline.lake.run_record import Outcome
-from pipeline.landing import landed
+from pipeline.landing import landed_scopes
 from tests.service.conftest import Served
 from tests.service.worlds import names, project, two_by_two, version, version_names, world
 
@@ -71,7 +71,7 @@ def test_a_replay_does_not_go_back_and_a_rollback_makes_its_scopes_stale(serve: 
 def test_replaying_a_failed_scope_does_not_publish_its_pages(serve: Serve):
     served = serve(world(cats=250), faults=[Fault("access_denied", operation=VERSIONS, page=2)])
     failed = served.sync()
-    (one,) = landed(LocalLake(served.lake), failed.record.run_id)
+    (one,) = landed_scopes(LocalLake(served.lake), failed.record.run_id)
     assert not one.complete
     again = replay.replay(settings.load(lake=str(served.lake), environment={}), failed.record.run_id, lambda _: None)
     assert again.record.outcome is Outcome.FAILED

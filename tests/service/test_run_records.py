@@ -14,7 +14,7 @@ import pytest
 
 from pipeline import settings
 from pipeline.jobs import gc
-from pipeline.lake import Lake, LocalLake, open_lake, run_log, snapshot
+from pipeline.lake import DATABASE, Lake, LocalLake, open_lake, run_log, snapshot
 from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord, text_of
 from pipeline.query import database, run_views
 from pipeline.settings import Prices
@@ -64,7 +64,7 @@ def test_what_a_sync_reads_of_records_does_not_grow_with_their_number(serve: Ser
         fetched.clear()
         assert served.sync().record.outcome is Outcome.COMPLETE
         assert not [name for name in fetched if name.endswith(".json") and name < recent]
-        gc.collect(chosen, is_dry=False)
+        gc.collect_garbage(chosen, is_dry=False)
         fetched.clear()
         served.sync()
         assert fetched
@@ -124,7 +124,7 @@ def test_readers_of_a_folder_count_right_while_records_are_compacted(tmp_path: P
     database.refresh(lake.root, snapshot=folder, prices=Prices())
 
     def count() -> tuple[int, int]:
-        with duckdb.connect(str(lake.root / database.FILE), read_only=True) as con:
+        with duckdb.connect(str(lake.root / DATABASE), read_only=True) as con:
             ((runs, rows),) = con.sql(COUNT).fetchall()
         return runs, rows
 

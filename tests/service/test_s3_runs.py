@@ -21,14 +21,14 @@ from pipeline.emulator import Fault
 from pipeline.errors import BusyError, LakeError
 from pipeline.jobs import doctor
 from pipeline.jobs import sync as run
-from pipeline.jobs.gc import collect
+from pipeline.jobs.gc import collect_garbage
 from pipeline.jobs.pull import pull
 from pipeline.jobs.rollback import rollback
 from pipeline.jobs.verify import verify
 from pipeline.lake import Lake, LocalLake, open_lake, run_log, snapshot
 from pipeline.lake.local import LOCK
 from pipeline.lake.run_record import Outcome
-from pipeline.query import database as warehouse
+from pipeline.query import database
 from pipeline.settings import Prices, Retention, Settings
 from tests.service.conftest import Served
 from tests.service.s3_proxy import Proxy, proxy_to, shorten_waits
@@ -98,7 +98,7 @@ def test_a_lake_in_s3_is_like_any_other(serve: Serve, s3: tuple[str, Proxy], tmp
     assert versions(pulled) == names(4)
     kinds = [document["kind"] for document in run_log.newest_first(pulled)]
     assert kinds == ["sync", "rollback", "sync", "sync", "sync"]
-    gone = collect(chosen(lake).with_retention(snapshots=1, days=0), is_dry=False)
+    gone = collect_garbage(chosen(lake).with_retention(snapshots=1, days=0), is_dry=False)
     assert {removed.name.split("/")[0] for removed in gone} >= {"snapshots", "raw"}
     assert versions(open_lake(lake)) == names(4)
     assert verify(open_lake(lake)).differences == []
@@ -203,7 +203,7 @@ def test_a_lake_that_denies_is_one_clear_error(serve: Serve, s3: tuple[str, Prox
 def opened(lake: str) -> Any:
     """The lake as `reklake sql` opens it, over the mirror."""
     store = open_lake(lake)
-    return warehouse.connect(store.root, snapshot=snapshot.current(store).folder(), prices=Prices())
+    return database.connect(store.root, snapshot=snapshot.current(store).folder(), prices=Prices())
 
 
 def test_a_history_that_its_table_tells_is_read_from_any_mirror(
@@ -262,4 +262,4 @@ def test_the_mirror_of_a_lake_is_no_lake_to_write_to(serve: Serve, s3: tuple[str
     assert not store.is_local
     assert not (store.root / LOCK).exists()
     assert not (store.root / "lake.duckdb").exists()
-    assert collect(Settings(lake, retention=Retention()), is_dry=True) == []
+    assert collect_garbage(Settings(lake, retention=Retention()), is_dry=True) == []

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from pipeline.errors import LakeError
+from pipeline.lake import DATABASE
 from pipeline.model import TABLES
 from pipeline.query import checks, database, sqlfiles
 from pipeline.query.sqlfiles import ON_DEMAND
@@ -30,7 +31,7 @@ def con(tmp_path_factory):
     lake = tmp_path_factory.mktemp("lake")
     snapshot = lakes.make(lake)
     database.refresh(lake, snapshot=snapshot, prices=Prices())
-    with duckdb.connect(lake / database.FILE, read_only=True) as con:
+    with duckdb.connect(lake / DATABASE, read_only=True) as con:
         yield con
 
 

@@ -13,15 +13,14 @@ import pytest
 
 from pipeline import landing
 from pipeline.errors import BusyError, LakeError
-from pipeline.jobs import gc as retention
-from pipeline.lake import LocalLake, run_log, snapshot
-from pipeline.lake import run_record as record
+from pipeline.jobs import gc
+from pipeline.lake import LocalLake, run_log, run_record, snapshot
 from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord
 from pipeline.lake.snapshot import Source
 from pipeline.load.snapshot_writer import new_snapshot
-from pipeline.model import TABLES, declaration, table
+from pipeline.model import TABLES, declaration_digest, table
 from pipeline.model.page import RawPage, Scope
-from pipeline.query import database as warehouse
+from pipeline.query import database
 from pipeline.settings import Prices, Retention, Settings
 
 HERE, THERE = Scope("eu-west-1", "111122223333"), Scope("us-east-1", "111122223333")
@@ -36,7 +35,7 @@ def ran(lake: LocalLake, days: float, status: str | None, *scopes: Scope, failed
     """Let a run of so many days ago land pages, see all projects in that status, and leave its record."""
     one = run_id(days)
     at = datetime.now(UTC) - timedelta(days=days)
-    run = RunRecord(one, "sync", record.text_of(at), {}, outcome=Outcome.PARTIAL if failed else Outcome.COMPLETE)
+    run = RunRecord(one, "sync", run_record.text_of(at), {}, outcome=Outcome.PARTIAL if failed else Outcome.COMPLETE)
     with new_snapshot(lake, one, snapshot.find(lake)) as new:
         for scope in (HERE, THERE):
             if scope not in scopes:
@@ -51,13 +50,13 @@ def ran(lake: LocalLake, days: float, status: str | None, *scopes: Scope, failed
                     rows.merge(
                         declared.name, projects if declared.name == "projects" else declared.schema.empty_table()
                     )
-                rows.source = Source(one, at, declaration(), "0.1.0")
+                rows.source = Source(one, at, declaration_digest(), "0.1.0")
             seen = ScopeRecord(scope.account_id, scope.region)
-            seen.outcome, seen.listed_at = Outcome.COMPLETE, record.text_of(at)
+            seen.outcome, seen.listed_at = Outcome.COMPLETE, run_record.text_of(at)
             run.scopes.append(seen)
         if failed:
             run.scopes.append(ScopeRecord(failed.account_id, failed.region, error="denied"))
-        new.seal(created_at=record.text_of(at), software={}, run=dict)
+        new.seal(created_at=run_record.text_of(at), software={}, run=dict)
     found = snapshot.find(lake)
     run.snapshot = found.id if found else None
     run.write(lake)
@@ -67,7 +66,7 @@ def ran(lake: LocalLake, days: float, status: str | None, *scopes: Scope, failed
 def collect(lake: LocalLake, keep: Retention = KEEP, *, is_dry: bool = False) -> dict[str, list[str]]:
     """What goes, by folder."""
     gone: dict[str, list[str]] = {"snapshots": [], "raw": [], "runs": []}
-    for one in retention.collect(Settings(str(lake), retention=keep), is_dry=is_dry):
+    for one in gc.collect_garbage(Settings(str(lake), retention=keep), is_dry=is_dry):
         folder, _, name = one.name.partition("/")
         gone[folder].append(name)
         assert one.bytes > 0
@@ -119,7 +118,7 @@ def test_records_go_a_day_after_their_days_file_was_made(lake: LocalLake, monkey
     late = f"{ids[1][:8]}T235959Z-abcdef"  # on S3, a run may end after another has compacted its day
     lake.write_text(f"runs/{late}.json", lake.read(f"runs/{ids[1]}.json").decode().replace(ids[1], late))
     assert collect(lake)["runs"] == []  # a query that began before may still read them
-    monkeypatch.setattr(retention, "COMPACTED", timedelta(0))
+    monkeypatch.setattr(gc, "COMPACTED", timedelta(0))
     assert collect(lake, is_dry=True)["runs"] == [f"{run_id}.json" for run_id in (ids[1], ids[0])]
     collect(lake)
     assert [name for name in lake.entries("runs") if name.endswith(".json")] == [f"{late}.json", f"{ids[2]}.json"]
@@ -130,7 +129,7 @@ def test_records_stay_beside_a_days_file_that_is_damaged(lake: LocalLake, monkey
     run_id = ran(lake, 2, "a", HERE)
     other = ran(lake, 2.01, "a", HERE)
     run_log.compact(lake)
-    monkeypatch.setattr(retention, "COMPACTED", timedelta(0))
+    monkeypatch.setattr(gc, "COMPACTED", timedelta(0))
     day = lake.root / "runs" / f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}.parquet"
     rows = pq.read_table(day)
     pq.write_table(rows.set_column(1, "run_kind", pa.array(["replay"] * len(rows))), day)
@@ -143,7 +142,7 @@ def test_a_snapshot_that_lake_duckdb_shows_stays(lake: LocalLake):
     shown = ran(lake, 90, "b", HERE)
     run_log.compact(lake)
     found = snapshot.current(lake)
-    warehouse.refresh(lake.root, snapshot=found.folder(), prices=Prices())
+    database.refresh(lake.root, snapshot=found.folder(), prices=Prices())
     for days in (80, 70, 60):
         ran(lake, days, str(days), HERE)
     gone = collect(lake)["snapshots"]

@@ -225,7 +225,7 @@ def test_a_bad_page_is_named_and_the_others_are_kept(operation: str, body: bytes
 @pytest.mark.parametrize(
     ("operation", "result", "said"),
     [
-        (LIST_TAGS_FOR_RESOURCE, {"a": "b", "\ud800": "c"}, "item 1 of Tags has no key that is a text"),
+        (LIST_TAGS_FOR_RESOURCE, {"a": "b", "\ud800": "c"}, "item 1 of Tags has no key that is text"),
         (LIST_PROJECT_POLICIES, [policy(), {"PolicyName": "p"}], "item 1 of ProjectPolicies has no ProjectArn"),
         (LIST_PROJECT_POLICIES, [policy(), {"ProjectArn": PROJECT}], "item 1 of ProjectPolicies has no PolicyName"),
         (LIST_PROJECT_POLICIES, [policy(PolicyName=7), policy()], "item 0 of ProjectPolicies has no PolicyName"),

@@ -21,7 +21,7 @@ def test_only_the_last_listing_counts():
 def test_a_vanished_project_counts_nowhere():
     heads = [PageHead(P, "", 1, 1, 200), PageHead(V, "a", 1, 1, 200), PageHead(V, "a", 1, 0, 400)]
     effective = effective_pages(heads)
-    assert effective.gone == {"a"}
+    assert effective.deleted == {"a"}
     assert [effective.counts(head) for head in heads] == [True, False, False]
 
 
@@ -51,7 +51,7 @@ def test_a_resource_that_vanished_takes_neither_its_project_nor_its_other_detail
         PageHead(T, "a", 1, 1, 200, "a"),
     ]
     effective = effective_pages(heads)
-    assert effective.gone == frozenset()
+    assert effective.deleted == frozenset()
     assert [effective.counts(head) for head in heads] == [True, False, True, False, False, True]
 
 

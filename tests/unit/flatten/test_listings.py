@@ -198,7 +198,7 @@ def test_projects_that_vanished_are_left_out_with_their_datasets():
         {"ProjectArn": PROJECT, "Datasets": [{"DatasetArn": f"{PROJECT}/d1"}]},
         {"ProjectArn": f"{PROJECT}9", "Datasets": [{"DatasetArn": f"{PROJECT}/d2"}]},
     ]
-    flat = flatten(DESCRIBE_PROJECTS, SCOPE, [page(described, 1, "", DESCRIBE_PROJECTS)], gone={f"{PROJECT}9"})
+    flat = flatten(DESCRIBE_PROJECTS, SCOPE, [page(described, 1, "", DESCRIBE_PROJECTS)], deleted={f"{PROJECT}9"})
     assert [row["project_arn"] for row in flat.tables["projects"].to_pylist()] == [PROJECT]
     assert [row["dataset_arn"] for row in flat.tables["datasets"].to_pylist()] == [f"{PROJECT}/d1"]
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import landing
-from pipeline.jobs import gc as retention
+from pipeline.jobs import gc
 from pipeline.jobs.replay import replay
 from pipeline.jobs.verify import verify
 from pipeline.lake import LocalLake, snapshot
@@ -19,8 +19,7 @@ from pipeline.lake.run_record import Outcome, ScopeRecord
 from pipeline.lake.snapshot import DetailSource
 from pipeline.model.operations import DETAILS, RESULT_KEYS
 from pipeline.model.page import RawPage, Scope
-from pipeline.query import checks
-from pipeline.query import database as warehouse
+from pipeline.query import checks, database
 from pipeline.settings import Prices, Retention, Settings
 from tests.snapshots import states_of
 
@@ -119,7 +118,7 @@ class World:
     def is_sound(self) -> bool:
         """Whether the lake agrees with its pages, and passes every check that finds errors."""
         assert verify(self.lake).differences == []
-        with warehouse.connect(self.lake.root, snapshot=self.current.folder(), prices=Prices()) as con:
+        with database.connect(self.lake.root, snapshot=self.current.folder(), prices=Prices()) as con:
             failed = [one.name for one in checks.run(con) if one.severity == "error" and not one.passed]
         assert failed == []
         return True
@@ -340,7 +339,7 @@ def test_gc_keeps_the_pages_that_a_details_rows_came_on(world: World):
         world.projects["cats"].append(f"w{number}")
         world.publish("datasets")
     keep = Retention(snapshots=1, snapshot_days=0, raw_days=0)
-    gone = {one.name for one in retention.collect(Settings(str(world.lake.root), retention=keep), is_dry=False)}
+    gone = {one.name for one in gc.collect_garbage(Settings(str(world.lake.root), retention=keep), is_dry=False)}
     assert {one for one in gone if one.startswith("raw/")} == {
         "raw/20260102T000000Z-00000002",
         "raw/20260103T000000Z-00000003",

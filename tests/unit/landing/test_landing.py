@@ -30,7 +30,7 @@ def test_pages_come_back_as_they_went_in(tmp_path: Path, monkeypatch: pytest.Mon
     with landing.land(LocalLake(tmp_path), "run", SCOPE) as writer:
         for one in sent:
             writer.add(one)
-    (found,) = landing.landed(LocalLake(tmp_path), "run")
+    (found,) = landing.landed_scopes(LocalLake(tmp_path), "run")
     assert (found.scope, found.run_id, found.complete) == (SCOPE, "run", True)
     assert every_page(found) == sent
     assert list(landing.Pages(found.path).at([2, 9])) == [sent[2], sent[9]]
@@ -50,7 +50,7 @@ def test_only_row_groups_that_are_wanted_are_read(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(
         pq.ParquetFile, "read_row_group", lambda self, at, **o: read.append(at) or original(self, at, **o)
     )
-    list(landing.Pages(landing.landed(LocalLake(tmp_path), "run")[0].path).at([2]))
+    list(landing.Pages(landing.landed_scopes(LocalLake(tmp_path), "run")[0].path).at([2]))
     assert read == [2]
 
 
@@ -62,7 +62,7 @@ def test_pages_of_a_failed_listing_are_kept_and_marked(tmp_path: Path):
     with pytest.raises(ScopeError), landing.land(LocalLake(tmp_path), "run", SCOPE) as writer:
         for one in listing():
             writer.add(one)
-    (found,) = landing.landed(LocalLake(tmp_path), "run")
+    (found,) = landing.landed_scopes(LocalLake(tmp_path), "run")
     assert not found.complete
     assert len(every_page(found)) == 1
 
@@ -70,22 +70,22 @@ def test_pages_of_a_failed_listing_are_kept_and_marked(tmp_path: Path):
 def test_a_scope_without_any_page_was_not_listed(tmp_path: Path):
     with landing.land(LocalLake(tmp_path), "run", SCOPE):
         pass
-    (found,) = landing.landed(LocalLake(tmp_path), "run")
+    (found,) = landing.landed_scopes(LocalLake(tmp_path), "run")
     assert not found.complete
     assert every_page(found) == []
 
 
 def test_messages_say_what_there_is(tmp_path: Path):
     with pytest.raises(LakeError, match=r"no landed pages of run 'run'. No run has"):
-        landing.landed(LocalLake(tmp_path), "run")
+        landing.landed_scopes(LocalLake(tmp_path), "run")
     with landing.land(LocalLake(tmp_path), "20260101", SCOPE):
         pass
     with pytest.raises(LakeError, match="newest first: 20260101"):
-        landing.landed(LocalLake(tmp_path), "run")
-    path = landing.landed(LocalLake(tmp_path), "20260101")[0].path
+        landing.landed_scopes(LocalLake(tmp_path), "run")
+    path = landing.landed_scopes(LocalLake(tmp_path), "20260101")[0].path
     path.write_bytes(b"PAR1 not")
     with pytest.raises(LakeError, match="cannot be read as landed pages"):
-        landing.landed(LocalLake(tmp_path), "20260101")
+        landing.landed_scopes(LocalLake(tmp_path), "20260101")
 
 
 def test_what_goes_wrong_while_a_row_group_is_written_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

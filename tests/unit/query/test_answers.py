@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.query import answers as queries
+from pipeline.query import answers
 from tests.sql import lakes
 
 V2 = duckdb.__version__ >= "2"
@@ -24,7 +24,7 @@ def lake(tmp_path):
 
 def ask(lake, text, **options):
     with lakes.connect(lake, **options) as con:
-        results = queries.run(con, queries.parse(con, text), **options)
+        results = answers.run(con, answers.parse(con, text), **options)
         return [[row for batch in result.batches for row in batch.to_pylist()] for result in results]
 
 
@@ -211,7 +211,7 @@ def test_what_is_published_is_not_written_over_even_so(text, lake, tmp_path):
 
 def written(lake, text):
     with lakes.connect(lake, allow_write=True) as con:
-        for result in queries.run(con, queries.parse(con, text), allow_write=True, lake=lake):
+        for result in answers.run(con, answers.parse(con, text), allow_write=True, lake=lake):
             list(result.batches)
 
 
@@ -257,9 +257,9 @@ def test_a_query_larger_than_memory_spills_and_cleans_up(lake, monkeypatch, tmp_
 
 def test_results_are_computed_as_they_are_read(lake):
     with lakes.connect(lake) as con:
-        (result,) = queries.run(con, queries.parse(con, "from range(1_000_000_000_000)"))
+        (result,) = answers.run(con, answers.parse(con, "from range(1_000_000_000_000)"))
         batch = next(result.batches)
-    assert 0 < batch.num_rows <= queries.BATCH_ROWS
+    assert 0 < batch.num_rows <= answers.BATCH_ROWS
 
 
 def test_all_batches_come_in_order(lake):

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import LakeError
+from pipeline.lake import DATABASE
 from pipeline.model import TABLES
 from pipeline.model.history import VALID_FROM, VALID_TO
 from pipeline.query import checks, database, sqlfiles
@@ -40,7 +41,7 @@ NASTY = [
 def build(lake, **prices):
     snapshot = next((lake / "snapshots").iterdir())
     database.refresh(lake, snapshot=snapshot, prices=Prices(**prices))
-    return lake / database.FILE
+    return lake / DATABASE
 
 
 @pytest.fixture(scope="module")
