@@ -16,7 +16,7 @@ import pages
 
 from pipeline import landing
 from pipeline.jobs.add_scope import add_scope
-from pipeline.lake import LocalLake, memory, run_record, snapshot
+from pipeline.lake import LocalLake, memory, run_log, run_record, snapshot
 from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord
 from pipeline.load.snapshot_writer import new_snapshot
 from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS
@@ -69,6 +69,9 @@ def records(folder: str, runs: int, scopes: int) -> None:
             listed.seconds = 18.5
             run.scopes.append(listed)
         run.write(lake)
+    run_log.compact(lake)
+    for name in list(run_log.needless(lake, datetime.now(UTC))):  # as syncs and gc would have done, day by day
+        lake.remove(name)
 
 
 if __name__ == "__main__":
