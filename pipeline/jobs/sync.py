@@ -36,7 +36,7 @@ def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Resu
     lake = open_lake(settings.lake, settings.aws.profile)
     snapshot.check_usable(lake)
     if holder := lake.holder():
-        raise BusyError(f"{lake}: is in use: {holder}. Run again when that has ended.")
+        raise BusyError(f"{lake}: is in use: {holder}. Run again when it has ended.")
     sessions = Sessions(settings.aws)
     planned = plan(settings.aws, sessions)
     targets = sorted(planned.targets, key=lambda target: target.scope)

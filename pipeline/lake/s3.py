@@ -181,7 +181,7 @@ class S3Lake(Lake):
             if now != seen:
                 published = f"another sync published {now.value}" if now else "something removed CURRENT"
                 raise BusyError(
-                    f"{self}: {published} in the meantime; nothing of this run was published. Its pages are kept for "
+                    f"{self}: {published} meanwhile; nothing of this run was published. Its pages are kept for "
                     "the next sync."
                 )
             time.sleep(CONFLICT_DELAY * 2**attempt)  # another write was under way, and failed

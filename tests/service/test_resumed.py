@@ -157,7 +157,7 @@ def test_a_second_sync_is_told_at_once_who_has_the_lake_and_follows_when_that_is
     (run_id,) = {path.name for path in (bench.lake / "raw").iterdir()} - {
         path.name for path in (bench.folder / "kept-old" / "raw").iterdir()
     }
-    for detail in (run_id, socket.gethostname(), f"process {first.process.pid}", "Run again when that has ended"):
+    for detail in (run_id, socket.gethostname(), f"process {first.process.pid}", "Run again when it has ended"):
         assert detail in line
     monkeypatch.setattr(run, "plan", lambda _: pytest.fail("AWS was asked"))
     with pytest.raises(BusyError):
