@@ -143,6 +143,6 @@ def _explain_answer(error: aws.ClientError, where: str) -> ReklakeError | FileNo
 
 def _not_s3(where: str) -> LakeError:
     return LakeError(
-        f"{where}: the answers are incomplete, or not S3's, despite retries. If there is a proxy in between, check it and "
-        "AWS_ENDPOINT_URL; otherwise run the same command again."
+        f"{where}: the answers are incomplete, or not S3's, despite retries. If there is a proxy in between, check it "
+        "and AWS_ENDPOINT_URL; otherwise run the same command again."
     )
