@@ -1,4 +1,4 @@
-"""Do two exports hold the same? A checksum of each table over the columns that all have, in any order of rows."""
+"""Do exports hold the same? A checksum of each table over the columns that all have, in any order of rows."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import duckdb
 
 VERSIONS = (
     "project_arn", "project_version_arn", "epoch_us(created_at)", "status", "status_message", "min_inference_units",
-    "billable_training_seconds::ubigint", "epoch_us(training_ended_at)", "output_bucket", "output_key_prefix",
+    "billable_training_seconds::bigint", "epoch_us(training_ended_at)", "output_bucket", "output_key_prefix",
     "testing_input_auto_create", "testing_output_auto_create", "f1_score", "evaluation_summary_bucket",
-    "evaluation_summary_key", "manifest_summary_bucket", "manifest_summary_key", "kms_key_id", "version_description",
+    "evaluation_summary_key", "manifest_summary_bucket", "manifest_summary_key", "kms_key_id",
+    "source_project_version_arn", "version_description",
 )  # fmt: skip
-ASSETS = ("project_version_arn", "data_result", "stage", "asset_index", "bucket", "key")
+ASSETS = ("project_version_arn", "data_result", "stage", "asset_index", "bucket", "key", "version")
 DLT_VERSIONS = """
     select
         project_arn, project_version_arn, creation_timestamp as created_at, status, status_message, min_inference_units,
@@ -26,15 +27,16 @@ DLT_VERSIONS = """
         evaluation_result__summary__s3_object__name as evaluation_summary_key,
         manifest_summary__s3_object__bucket as manifest_summary_bucket,
         manifest_summary__s3_object__name as manifest_summary_key,
-        kms_key_id, version_description,
-    from read_parquet('{folder}/project_versions/*.parquet')
+        kms_key_id, source_project_version_arn, version_description,
+    from read_parquet('{folder}/project_versions/*.parquet', union_by_name = true)
 """
 DLT_ASSETS = """
     select
         versions.project_version_arn, '{data_result}' as data_result, '{stage}' as stage, _dlt_list_idx as asset_index,
         ground_truth_manifest__s3_object__bucket as bucket, ground_truth_manifest__s3_object__name as key,
+        {version} as version,
     from read_parquet('{folder}/project_versions__{data_result}_data_result__{stage}__assets/*.parquet') as assets
-    inner join read_parquet('{folder}/project_versions/*.parquet') as versions
+    inner join read_parquet('{folder}/project_versions/*.parquet', union_by_name = true) as versions
         on assets._dlt_parent_id = versions._dlt_id
 """
 
@@ -58,18 +60,16 @@ def checksums(folder: Path) -> tuple[tuple[int, int], ...]:
 
 
 def _queries(folder: Path) -> tuple[str, str]:
-    """Return what reads both tables: files beside each other, dlt's folders, or a lake's published snapshot."""
+    """Return what reads both tables: a lake's published snapshot, dlt's folders, or files beside each other."""
     if (folder / "CURRENT").exists():
         folder = folder / "snapshots" / (folder / "CURRENT").read_text(encoding="utf-8").strip()
     if (folder / "lake").exists():
         folder = folder / "lake"
-        if not (folder / "version_assets").exists():
-            lists = [
-                (result, stage) for result in ("training", "testing") for stage in ("input", "output", "validation")
-            ]
-            assets = " union all ".join(DLT_ASSETS.format(folder=folder, data_result=r, stage=s) for r, s in lists)
-            return DLT_VERSIONS.format(folder=folder), assets
-        return tuple(
-            f"from read_parquet('{folder}/{name}/*.parquet')" for name in ("project_versions", "version_assets")
+        lists = [(result, stage) for result in ("training", "testing") for stage in ("input", "output", "validation")]
+        s3_version = {"input": "ground_truth_manifest__s3_object__version"}
+        assets = " union all ".join(
+            DLT_ASSETS.format(folder=folder, data_result=result, stage=stage, version=s3_version.get(stage, "null"))
+            for result, stage in lists
         )
+        return DLT_VERSIONS.format(folder=folder), assets
     return tuple(f"from read_parquet('{folder}/{name}.parquet')" for name in ("project_versions", "version_assets"))

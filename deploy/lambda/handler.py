@@ -1,6 +1,6 @@
-"""A sync as a Lambda function: settings from REKLAKE_ variables, the lake on S3, the outcome as the answer.
+"""A sync as a Lambda function: settings come from REKLAKE_ variables, the lake is on S3.
 
-What fails as a whole is raised, so that the function's error metric and its destinations on failure tell of it.
+A run that publishes nothing raises: it counts in the function's error metric and reaches its failure destination.
 """
 
 from __future__ import annotations
@@ -12,23 +12,28 @@ from typing import Any
 
 from pipeline import settings
 from pipeline.errors import BusyError, FatalError, UsageError
-from pipeline.jobs import sync as run
+from pipeline.jobs.events import Event
+from pipeline.jobs.sync import sync
 from pipeline.lake.run_record import Outcome
 
-CACHE = "/tmp/reklake"  # noqa: S108  # the only place that a function may write to
+CACHE = "/tmp/reklake"  # noqa: S108  # the only folder that a function can write to
 
 
 def handler(_event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Sync once; the answer has the run, how it ended, its rows and the scopes that failed, with their kinds."""
+    """Sync once. Returns the run's id and outcome, the snapshot, rows by table, and the error kind of failed scopes.
+
+    If another writer was faster, returns only the outcome "busy" and the reason. UsageError if the settings are wrong
+    or the lake is not on S3; FatalError if nothing was published.
+    """
     os.environ.setdefault("REKLAKE_CACHE", CACHE)
     chosen = settings.load()
     if not chosen.lake.lower().startswith("s3:"):
-        raise UsageError(f"{chosen.lake}: what a function writes elsewhere is lost. Set REKLAKE_LAKE to s3://...")
+        raise UsageError(f"{chosen.lake}: a function loses what it writes to a folder. Set REKLAKE_LAKE to s3://...")
     try:
-        result = run.sync(chosen, _log)
-    except BusyError as error:  # no error of this function: another writer was faster, and nothing is lost
+        result = sync(chosen, _log)
+    except BusyError as error:  # not a failure: another writer was faster, and nothing is lost
         return {"outcome": "busy", "reason": str(error)}
-    failed = {str(one.scope): one.error_kind for one in result.record.scopes if one.outcome is Outcome.FAILED}
+    failed = {str(scope.scope): scope.error_kind for scope in result.record.scopes if scope.outcome is Outcome.FAILED}
     answer = {
         "run": result.record.run_id,
         "outcome": result.record.outcome,
@@ -42,7 +47,7 @@ def handler(_event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     return answer
 
 
-def _log(event: run.Event) -> None:
+def _log(event: Event) -> None:
     if event.name != "page":
         line = {"event": event.name, "scope": str(event.scope) if event.scope else None, "detail": event.detail}
         print(json.dumps(line))  # noqa: T201  # a function's log is its standard output

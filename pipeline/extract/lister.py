@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from functools import partial
+from typing import Any, Protocol, Self, TypeVar
 
 from pipeline.errors import ScopeError
 from pipeline.extract.calls import Calls, Counters
@@ -18,6 +20,8 @@ from pipeline.extract.targets import Target
 from pipeline.extract.threads import DaemonThreads
 from pipeline.model.operations import DEFAULT_DETAILS
 from pipeline.model.page import RawPage, Scope
+
+T = TypeVar("T")
 
 THREADS = 256
 """At most. At 200 ms an answer they make 1,280 calls a second, more than the CPU of one machine can take."""
@@ -133,26 +137,19 @@ class Lister:
 
     async def _list_into(self, sink: Sink, calls: Calls) -> Any:
         """List a scope; returns what the sink makes of it."""
-
-        def land(page: RawPage) -> None:
-            try:
-                sink.page(page)
-            except BaseException as error:
-                raise _SinkError(error) from error
-
         details = DEFAULT_DETAILS if self._settings.details is None else self._settings.details
         listed = Listed(None, calls.counters, dict.fromkeys(details), 0.0)
         started = time.monotonic()
         try:
-            sink.begin()
-            listed.details = await list_scope(calls, land, details)
+            _guarded(sink.begin)
+            listed.details = await list_scope(calls, partial(_guarded, sink.page), details)
         except ScopeError as error:
             listed.error = error
         except asyncio.CancelledError:
             listed.error = ScopeError(f"{calls.scope}: the run was stopped. Sync again.", kind="stopped")
         listed.seconds = time.monotonic() - started
-        sink.end(listed)
-        return await self._threads.run(sink.store)
+        _guarded(sink.end, listed)
+        return await self._threads.run(_guarded, sink.store)
 
     async def _stop(self) -> None:
         tasks = list(self._tasks)
@@ -168,3 +165,11 @@ class _SinkError(Exception):
     def __init__(self, cause: BaseException) -> None:
         super().__init__(cause)
         self.cause = cause
+
+
+def _guarded(step: Callable[..., T], *arguments: Any) -> T:
+    """Return what a sink's method returns; _SinkError holds whatever it raises."""
+    try:
+        return step(*arguments)
+    except BaseException as error:
+        raise _SinkError(error) from error

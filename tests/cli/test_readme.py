@@ -1,4 +1,4 @@
-"""The README's commands, run as they are written, must print what it shows."""
+"""The documentation can be typed along: each block of commands prints what the page shows under it."""
 
 from __future__ import annotations
 
@@ -11,36 +11,41 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.emulator import Emulator
 from tests.cli.processes import Server
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"```console\n\$ (?P<command>[^\n]+)\n(?P<output>.*?)```", re.DOTALL)
-BLOCKS = [(found["command"], found["output"]) for found in BLOCK.finditer(README)]
-DUCKDB = [
-    sys.executable,
-    "-c",
-    "import sys, duckdb; print(duckdb.connect(sys.argv[1], read_only=True).sql(sys.argv[2]))",
+EXPECTED_BLOCKS = {"README.md": 9, "docs/guide.md": 2, "docs/operations.md": 2}
+BLOCKS = [
+    pytest.param(found["command"], found["output"], id=f"{page}: {found['command'][:40]}")
+    for page in EXPECTED_BLOCKS
+    for found in BLOCK.finditer((ROOT / page).read_text(encoding="utf-8"))
 ]
+IN_PYTHON = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory):
-    """A folder to run in, with credentials that lead to the emulator."""
+def reader(tmp_path_factory: pytest.TempPathFactory, processes: Server):
+    """A function that runs a command as a reader does: after `make demo`, in its folder, without credentials."""
     folder = tmp_path_factory.mktemp("readme")
-    with Emulator() as endpoint:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REKLAKE_"))}
-        yield (
-            folder,
-            kept
-            | endpoint.environment()
-            | {
-                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-                "REKLAKE_LAKE": "data/demo",
-                "HOME": str(folder),
-            },
-        )
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REKLAKE_"))}
+    environment = inherited | {"REKLAKE_LAKE": "data/demo", "HOME": str(folder)}
+
+    def run(command: str) -> subprocess.CompletedProcess[str]:
+        words = shlex.split(command)
+        if words == ["make", "demo"]:  # what the Makefile does once the environment is there
+            words = ["reklake", "demo", "--lake", "data/demo"]
+        if words[0] == "reklake":
+            return processes.run(words[1:], folder, environment)
+        return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def demo(reader) -> subprocess.CompletedProcess[str]:
+    """The output of the first `make demo`."""
+    return reader("make demo")
 
 
 def as_pattern(shown: str) -> str:
@@ -51,27 +56,23 @@ def as_pattern(shown: str) -> str:
     )
 
 
-def run(command: str, folder: Path, environment: dict[str, str], processes: Server) -> subprocess.CompletedProcess[str]:
-    words = shlex.split(command)
-    if words[0] == "duckdb":  # the client may not be installed; the library is the same
-        words = [*DUCKDB, *words[1:]]
-    if words == ["make", "demo"]:  # what the Makefile does once the environment is there
-        words = ["reklake", "demo", "--lake", "data/demo"]
-    elif words[0] == "reklake":  # that it is installed as a command, the demo shows
-        return processes.run(words[1:], folder, environment)
-    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+def test_every_console_block_is_found():
+    for page, count in EXPECTED_BLOCKS.items():
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert len(BLOCK.findall(text)) == text.count("```console") == count, page
 
 
-def test_there_are_commands_to_run():
-    assert len(BLOCKS) == 15
-
-
-@pytest.mark.parametrize(("command", "shown"), BLOCKS, ids=[command[:40] for command, _ in BLOCKS])
-def test_a_command_prints_what_the_readme_shows(place, processes: Server, command: str, shown: str):
-    folder, environment = place
-    if "demo" not in command and "sync" not in command and not (folder / "data" / "demo" / "CURRENT").exists():
-        run("make demo", folder, environment, processes)
-    ran = run(command, folder, environment, processes)
+@pytest.mark.parametrize(("command", "shown"), BLOCKS)
+def test_a_command_prints_what_the_page_shows(reader, demo, command: str, shown: str):
+    ran = demo if command == "make demo" else reader(command)
     assert ran.returncode == 0, ran.stderr
     printed = "".join(f"{line.rstrip()}\n" for line in ran.stdout.splitlines())
     assert re.fullmatch(as_pattern(shown), printed), f"{command} printed:\n{printed}"
+
+
+@pytest.mark.usefixtures("demo")
+def test_python_reads_a_lake_without_reklake(reader):
+    (code,) = IN_PYTHON
+    ran = reader(shlex.join([sys.executable, "-c", code]))
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.endswith("\n61\n")

@@ -519,12 +519,15 @@ class Model:
                     yield _change(table, life[-1].row, "went", life[-1].valid_to)
 
     def is_about_gaining(self, change: Row) -> bool:
-        """Whether a change is one of the gained column, or of `extra`, when it was gained: that need not be told."""
-        at = (change["account_id"], change["region"]), change["changed_at"]
+        """Whether a change is one of the gained column, or of `extra`, up to when it was gained.
+
+        That need not be told: a state that lasts gets the column's value, and the state before it, ended, never does.
+        """
+        scope = change["account_id"], change["region"]
         return (
             change["table_name"] == GAINED_TABLE
             and change.get("column_name") in {GAINED_COLUMN, "extra"}
-            and at in self.gained_at
+            and any(scope == gained and change["changed_at"] <= at for gained, at in self.gained_at)
         )
 
 

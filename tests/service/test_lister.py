@@ -22,26 +22,33 @@ REGIONS = ("eu-west-1", "us-east-1")
 
 
 class Pages:
-    """A sink that keeps the pages; `broken` is raised when one comes."""
+    """A sink that keeps the pages; `broken` is raised by the method of that name."""
 
-    def __init__(self, broken: BaseException | None = None) -> None:
+    def __init__(self, broken: BaseException | None = None, where: str = "page") -> None:
         self.broken = broken
+        self.where = where
         self.pages: list[RawPage] = []
         self.listed: Listed | None = None
 
+    def _break(self, where: str) -> None:
+        if self.broken and where == self.where:
+            raise self.broken
+
     def begin(self) -> None:
+        self._break("begin")
         assert not self.pages
 
     def page(self, page: RawPage) -> None:
         assert self.listed is None
-        if self.broken:
-            raise self.broken
+        self._break("page")
         self.pages.append(page)
 
     def end(self, listed: Listed) -> None:
+        self._break("end")
         self.listed = listed
 
     def store(self) -> str:
+        self._break("store")
         assert self.listed is not None
         return "stored"
 
@@ -86,11 +93,12 @@ def test_a_scope_waits_for_its_turn_and_is_not_begun_when_the_run_is_stopped(lis
     assert later.listed is None
 
 
+@pytest.mark.parametrize("where", ["begin", "page", "end", "store"])
 @pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt()], ids=["error", "stop"])
-def test_what_a_sink_raises_comes_to_whoever_waits_and_other_scopes_go_on(listing, error: BaseException):
+def test_what_a_sink_raises_comes_to_whoever_waits_and_other_scopes_go_on(listing, error: BaseException, where: str):
     lister, (first, second) = listing()
     with lister:
-        broken, good = lister.begin(first, Pages(error)), lister.begin(second, Pages())
+        broken, good = lister.begin(first, Pages(error, where)), lister.begin(second, Pages())
         with pytest.raises(type(error)):
             broken.result(SOON)
         assert good.result(SOON) == "stored"

@@ -41,7 +41,7 @@ def test_the_wheel_carries_code_sql_and_samples(wheel: Path):
 
 def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    # -I and the path set by hand: nothing of the checkout can be seen
+    # -I, and a path of its own: the checkout cannot be seen
     code = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); from pipeline.cli import main; main()"
     ran = subprocess.run(
         [sys.executable, "-I", "-c", code, "demo", "--lake", "lake"],

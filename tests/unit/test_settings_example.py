@@ -1,4 +1,4 @@
-"""reklake.example.toml has every key, and the default that it gives is the default."""
+"""reklake.example.toml has every key, with its default."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def test_it_has_every_key_once():
     assert sorted(keys_in(TEXT)) == sorted((key.section, key.name) for key in KEYS)
 
 
-def test_as_it_is_it_changes_nothing():
+def test_unchanged_it_sets_nothing():
     assert settings.Settings(lake=settings.DEFAULT_LAKE) == DEFAULTS
 
 
 @pytest.mark.parametrize("at", range(len(KEYS)), ids=[".".join(key) for key in keys_in(TEXT)])
-def test_each_key_can_be_taken_and_is_the_default(at: int, tmp_path: Path):
+def test_each_key_can_be_set_and_has_the_default(at: int, tmp_path: Path):
     section, name = keys_in(TEXT)[at]
     start = list(COMMENTED.finditer(TEXT))[at].start()
     path = tmp_path / "reklake.toml"
@@ -57,7 +57,7 @@ def test_each_key_can_be_taken_and_is_the_default(at: int, tmp_path: Path):
         assert chosen.aws.set_by.keys() - DEFAULTS.aws.set_by.keys()
 
 
-def test_all_but_one_of_two_can_be_taken_together(tmp_path: Path):
+def test_all_keys_but_profile_can_be_set_together(tmp_path: Path):
     path = tmp_path / "reklake.toml"
     path.write_text(COMMENTED.sub("", TEXT).replace('profile = "default"\n', ""), encoding="utf-8")
     assert settings.load(environment={}, config=path).aws.role == "ReadModels"
