@@ -449,7 +449,7 @@ def test_a_passing_conflict_is_tried_again(lake: S3Lake, proxy: Proxy):
     lake.point("one", None)
     assert lake.read("CURRENT") == b"one\n"
     proxy.fail("status", "PUT", "CURRENT", 100, status=409)
-    with pytest.raises(BusyError, match="does not take the write"):
+    with pytest.raises(BusyError, match="refuses to write CURRENT"):
         lake.point("two", lake.pointer())
     assert lake.read("CURRENT") == b"one\n"
 
@@ -510,7 +510,7 @@ def test_denied(lake: S3Lake, store: Store, proxy: Proxy):
     for name, call in calls.items():
         with pytest.raises(LakeError, match=r"Allow s3:ListBucket on the bucket, and s3:GetObject") as raised:
             call()
-        assert ("an object that is not there" in str(raised.value)) == (name in {"fetch", "facts", "link", "pointer"})
+        assert ("an object that does not exist" in str(raised.value)) == (name in {"fetch", "facts", "link", "pointer"})
     assert store.names() == ["some/lake/runs/a"]
     assert mirrored(lake) == []
 
@@ -689,7 +689,7 @@ def test_uploads_that_nobody_ends(lake: S3Lake, store: Store, monkeypatch: pytes
         changed.setattr("pipeline.lake.s3.datetime", ClockOf2010)
         assert lake.leftovers() == lake.sweep() == []
     leftovers = lake.leftovers()
-    assert [name.split(" (an upload begun ")[0] for name in leftovers] == [
+    assert [name.split(" (an incomplete upload of ")[0] for name in leftovers] == [
         f"s3://{store.bucket}/{key}" for key in keys[:2]
     ]
     assert lake.sweep() == leftovers

@@ -234,7 +234,7 @@ def asked(lake: Path, *, now: str = NOW) -> Iterator[duckdb.DuckDBPyConnection]:
     snapshot = next((lake / "snapshots").iterdir())
     defined = tuple(views.statements(lake, snapshot=snapshot, prices=Prices()))
     if (defined, now) not in _AT_HAND:
-        with patch.object(database, "REMEMBER_FOOTERS", "set enable_external_file_cache = false"):
+        with patch.object(database, "CACHE_FOOTERS", "set enable_external_file_cache = false"):
             _AT_HAND[defined, now] = connect(lake, now=now, memory="256MB")
     yield _AT_HAND[defined, now]
 
