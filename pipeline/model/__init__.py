@@ -1,4 +1,4 @@
-"""What the data is: declared tables, and the ARNs that hold names found nowhere else."""
+"""The data model: declared operations, tables and columns, and what ARNs contain."""
 
 from pipeline.model.history import VALID_FROM, VALID_TO, VALIDITY, history_of, with_validity
 from pipeline.model.operations import Result

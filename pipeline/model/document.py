@@ -29,7 +29,7 @@ has the states that have ended, with both.
 
 
 def markdown(tables: Iterable[Table]) -> str:
-    """Return the page: a section a table, a row a column, and what histories add."""
+    """Return the page: a section per table with a row per column, and a section on histories."""
     history = HISTORY + "".join(f"{_line(column)}\n" for column in VALIDITY)
     return "\n".join([HEADER, *(_section(table) for table in tables), history])
 

@@ -1,6 +1,6 @@
-"""The declared tables, as data: what each column holds and where its value stands in the API's answers.
+"""The declared tables: what each column holds and where its value is in the API's answers.
 
-Those of the two listings stand here, those of what is asked about each resource in `pipeline.model.details`.
+The tables of the two listings are here, those of details in `pipeline.model.details`.
 """
 
 from __future__ import annotations
@@ -248,7 +248,7 @@ PROJECT_VERSIONS = Table(
             "percent, 0 to 100",
             bounds=(0, 100),
         ),
-        # counted here, because counting them anew in version_assets takes most of the time of a question about versions
+        # counted here, because counting in version_assets would take most of the time of a query over versions
         count("training_input_count", "TrainingDataResult.Input.Assets", "Manifests given for training."),
         count(
             "training_output_count", "TrainingDataResult.Output.Assets", "Manifests the service wrote of the training."
@@ -331,7 +331,7 @@ IGNORED = MappingProxyType(
         ("ListProjectPolicies", "NextToken"): "paging, not data",
     }
 )
-"""Leaves of the output shapes that no column holds, each with its reason."""
+"""Members of the output shapes that no column holds, each with the reason."""
 
 
 def table(name: str) -> Table:
@@ -343,7 +343,7 @@ def table(name: str) -> Table:
 
 
 def tables_of_detail(detail: str) -> tuple[Table, ...]:
-    """Return the tables that a detail fills; the first column of their keys is the resource's ARN."""
+    """Return the tables of a detail. The first column of their keys is the resource's ARN."""
     return tuple(candidate for candidate in TABLES if candidate.operation == DETAILS[detail])
 
 

@@ -137,7 +137,7 @@ def make(lake: Path, given: dict[str, list[dict]] | None = None, runs: list[dict
     snapshot = lake / "snapshots" / "20240630T000000Z"
     (snapshot / "history").mkdir(parents=True)
     (lake / "runs").mkdir()
-    (lake / "runs" / run_days.NONE).write_bytes(run_days.file_of([]))
+    (lake / "runs" / run_days.NONE).write_bytes(run_days.to_parquet([]))
     for table in TABLES:
         rows = [{**row, "valid_from": SINCE} for row in given.get(table.name, ())]
         states = given.get(f"history.{table.name}", ())
