@@ -106,15 +106,16 @@ def replay(
     """
     from pipeline import settings
     from pipeline.cli.progress import watching
-    from pipeline.jobs import replay as replays
+    from pipeline.jobs.replay import replay as replay_run
+    from pipeline.jobs.replay import replayable
 
     if (run_id is None) == (not every):
         raise UsageError("give either the id of a run, or --all")
     chosen = settings.load(lake=lake, config=config)
     results = []
     with watching(quiet=quiet, form=log_format) as observe:
-        for replayed in [run_id] if run_id else replays.replayable(chosen):
-            results.append(replays.replay(chosen, replayed, observe))
+        for replayed in [run_id] if run_id else replayable(chosen):
+            results.append(replay_run(chosen, replayed, observe))
             report(results[-1])
     leave(results)
 

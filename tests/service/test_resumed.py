@@ -15,8 +15,7 @@ import pytest
 from pipeline import settings
 from pipeline.emulator import Fault
 from pipeline.errors import BusyError
-from pipeline.jobs import replay
-from pipeline.jobs import sync as run
+from pipeline.jobs import replay, sync
 from tests.service.bench import FIRST, SECOND, Bench, Command, state
 from tests.service.killing import DIES
 from tests.service.worlds import ACCOUNT
@@ -159,9 +158,9 @@ def test_a_second_sync_is_told_at_once_who_has_the_lake_and_follows_when_that_is
     }
     for detail in (run_id, socket.gethostname(), f"process {first.process.pid}", "Run again when it has ended"):
         assert detail in line
-    monkeypatch.setattr(run, "plan", lambda _: pytest.fail("AWS was asked"))
+    monkeypatch.setattr(sync, "plan", lambda _: pytest.fail("AWS was asked"))
     with pytest.raises(BusyError):
-        run.sync(settings.load(lake=str(bench.lake), environment={}), lambda _: None)
+        sync.sync(settings.load(lake=str(bench.lake), environment={}), lambda _: None)
     assert others(bench.lake) == before
     first.end(signal.SIGKILL)
     bench.endpoint.use(faults=[])
