@@ -266,7 +266,7 @@ def _print_json(results: tuple[CheckResult, ...]) -> None:
     from msgspec import Raw, json
 
     from pipeline.cli import render
-    from pipeline.query.result import Result
+    from pipeline.query.result import QueryResult
 
     rows = [
         {
@@ -276,7 +276,7 @@ def _print_json(results: tuple[CheckResult, ...]) -> None:
             "rows": result.rows,
             "sample": [
                 Raw(row.encode())
-                for row in render.objects(Result(result.sample.schema, iter(result.sample.to_batches())))
+                for row in render.objects(QueryResult(result.sample.schema, iter(result.sample.to_batches())))
             ],
             "query": result.query,
         }

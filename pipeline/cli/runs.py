@@ -16,7 +16,7 @@ from pipeline.cli.summary import lines
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipeline.jobs.run_context import Result
+    from pipeline.jobs.run_context import RunResult
 
 SHOWN_DIFFERENCES = 20
 
@@ -146,14 +146,14 @@ def verify(lake: Lake = None, config: Config = None) -> None:
     typer.echo("all match")
 
 
-def report(result: Result) -> None:
+def report(result: RunResult) -> None:
     """Print how a run ended, and what needs attention. The exit code is the run's, even if nobody reads the report."""
     with to_stdout():
         for line in lines(result):
             typer.echo(printable(line))
 
 
-def leave(results: Sequence[Result], fail_on: FailOn = ANY_FAILURE) -> None:
+def leave(results: Sequence[RunResult], fail_on: FailOn = ANY_FAILURE) -> None:
     """End the command with the exit code of its runs, which is FAILED only if all of them failed."""
     from pipeline.lake.run_record import Outcome
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ReklakeError, UsageError
-from pipeline.jobs.run_context import CHECK_MEMORY, Result
+from pipeline.jobs.run_context import CHECK_MEMORY, RunResult
 from pipeline.lake import Lake, run_log, snapshot
 from pipeline.lake.installed import software
 from pipeline.lake.local import sync
@@ -68,7 +68,7 @@ class LakeState:
     stale: int = 0
 
 
-def text(result: Result, lake: Lake) -> str:
+def text(result: RunResult, lake: Lake) -> str:
     """Return the metrics of a run that has a result, whatever its outcome."""
     run = result.record
     # the checks are unknown if something went wrong between publishing and them

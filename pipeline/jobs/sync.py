@@ -13,7 +13,7 @@ from pipeline.extract import Lister, Sessions, Target, plan
 from pipeline.jobs import recovery
 from pipeline.jobs.events import Event, Observer, Outlook
 from pipeline.jobs.publish import publish
-from pipeline.jobs.run_context import Result, run_context
+from pipeline.jobs.run_context import RunResult, run_context
 from pipeline.jobs.scope_listing import Listing, ScopeListing
 from pipeline.lake import Lake, open_lake, snapshot
 from pipeline.lake.run_record import RunRecord
@@ -23,7 +23,7 @@ from pipeline.model.page import Scope
 from pipeline.settings import Settings
 
 
-def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Result:
+def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> RunResult:
     """List every scope and publish what was found. Scopes that could not be listed keep their previous rows.
 
     With `strict`, nothing is published unless every scope was listed to its end; the next sync then resumes from the

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipeline.errors import UsageError
 from pipeline.query import guard
-from pipeline.query.result import Result
+from pipeline.query.result import QueryResult
 
 BATCH_ROWS = 10_000
 """Rows held in memory at a time."""
@@ -45,7 +45,7 @@ def run(
     *,
     allow_write: bool = False,
     lake: Path | None = None,
-) -> Iterator[Result]:
+) -> Iterator[QueryResult]:
     """Run the statements in order and yield the result of each that returns rows.
 
     Read a result before asking for the next. Raises UsageError for SQL that fails, or that would write: anything at
@@ -63,16 +63,16 @@ def run(
             relation = con.sql(statement)
             reader = relation.to_arrow_reader(BATCH_ROWS)
             schema = _schema(reader.schema, [str(kind) for kind in relation.types])
-        yield Result(schema, _batches(con, reader, schema))
+        yield QueryResult(schema, _batches(con, reader, schema))
 
 
-def ask(con: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, Any]) -> Result:
+def ask(con: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, Any]) -> QueryResult:
     """Run a query of reklake's own, with values for its `$name` parameters, and return its result."""
     with _explained(con):
         relation = con.sql(query, params=parameters)
         reader = relation.to_arrow_reader(BATCH_ROWS)
         schema = _schema(reader.schema, [str(kind) for kind in relation.types])
-    return Result(schema, _batches(con, reader, schema))
+    return QueryResult(schema, _batches(con, reader, schema))
 
 
 def _schema(schema: pa.Schema, types: list[str]) -> pa.Schema:

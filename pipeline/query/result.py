@@ -9,7 +9,7 @@ import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class QueryResult:
     """The result of a statement: unique column names, and rows that are computed as they are read.
 
     Reading a batch raises UsageError if a value cannot be computed.

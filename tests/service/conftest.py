@@ -40,11 +40,11 @@ class Served:
         self.endpoint = endpoint
         self.lake = lake
 
-    def sync(self, **aws: Any) -> sync.Result:
+    def sync(self, **aws: Any) -> sync.RunResult:
         chosen = {"regions": ["us-east-1"], "rate": 1000, "max_attempts": 12} | aws
         return sync.sync(settings.load(lake=str(self.lake), environment={}, **chosen), lambda _: None)
 
-    def sync_both(self, **aws: Any) -> sync.Result:
+    def sync_both(self, **aws: Any) -> sync.RunResult:
         """Sync two accounts and two regions."""
         both = {"regions": ["us-east-1", "eu-west-1"], "accounts": [ACCOUNT, OTHER], "role": "Reader"}
         return self.sync(**both | aws)

@@ -28,7 +28,7 @@ from pipeline.lake.run_record import Outcome
 from pipeline.model import TABLES
 from pipeline.model.page import Scope
 from pipeline.query import answers, database
-from pipeline.query.result import Result
+from pipeline.query.result import QueryResult
 from pipeline.query.sqlfiles import read
 from tests.service.worlds import ACCOUNT, REGION, project, rows, version
 
@@ -129,7 +129,7 @@ def raw(text: str) -> set[str]:
     }
 
 
-def every_answer(place: Path) -> Iterator[tuple[str, Result]]:
+def every_answer(place: Path) -> Iterator[tuple[str, QueryResult]]:
     prices = settings.Prices()
     folder = snapshot.current(LocalLake(place / "lake")).folder()
     with database.connect(place / "lake", snapshot=folder, prices=prices) as con:

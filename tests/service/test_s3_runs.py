@@ -69,7 +69,7 @@ def chosen(lake: str, **more: Any) -> Settings:
     return settings.load(lake=lake, environment={}, regions=["us-east-1"], rate=1000, **more)
 
 
-def synced(serve: Serve, lake: str, **versions: int) -> sync.Result:
+def synced(serve: Serve, lake: str, **versions: int) -> sync.RunResult:
     serve(world(**versions))
     return sync.sync(chosen(lake), lambda _: None)
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pipeline.errors import LakeError, ScopeError, UsageError
 from pipeline.jobs import metrics_file
 from pipeline.jobs.metrics_file import LakeState
-from pipeline.jobs.run_context import Result
+from pipeline.jobs.run_context import RunResult
 from pipeline.lake import LocalLake, run_log
 from pipeline.lake.run_record import DetailRecord, Outcome, RunRecord, ScopeRecord
 from pipeline.lake.snapshot import FORMAT, Source
@@ -154,7 +154,7 @@ def test_a_complete_run(tmp_path: Path):
     run.scopes[0].calls, run.scopes[1].calls, run.scopes[1].retries, run.scopes[1].throttles = 40, 2, 3, 1
     run.snapshot = published(lake, {HERE: 1, THERE: 1})
     run.write(lake)
-    read = parse(metrics_file.text(Result(run, {"projects": 11, "project_versions": 61}, True, ()), lake))
+    read = parse(metrics_file.text(RunResult(run, {"projects": 11, "project_versions": 61}, True, ()), lake))
     assert one(read, "reklake_last_run_timestamp_seconds") == (hours_ago(1) + timedelta(minutes=10)).timestamp()
     assert one(read, "reklake_last_success_timestamp_seconds") == one(read, "reklake_last_run_timestamp_seconds")
     assert one(read, "reklake_last_run_duration_seconds") == 600
@@ -243,7 +243,7 @@ def test_a_result_is_told_even_if_the_lake_cannot_be_read_any_more(tmp_path: Pat
             raise LakeError("the bucket is out of reach")
 
     run = ended(1, listed(HERE, hours_ago(1)))
-    result = Result(run, {"projects": 11}, True, (), warning="lake.duckdb is not up to date")
+    result = RunResult(run, {"projects": 11}, True, (), warning="lake.duckdb is not up to date")
     read = parse(metrics_file.text(result, Unreachable(tmp_path)))
     assert one(read, "reklake_rows", table="projects") == 11
     assert one(read, "reklake_last_run_outcome", outcome="complete") == 1
