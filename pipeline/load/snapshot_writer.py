@@ -18,7 +18,7 @@ from pipeline.lake import MANIFEST, POINTER, SNAPSHOTS, Lake, NewFolder, sha256
 from pipeline.lake.snapshot import FORMAT, HISTORY, REMEDY, Snapshot, Source, is_published
 from pipeline.load import temporal
 from pipeline.load.sorted_file import SortedReader, SortedWriter
-from pipeline.model import TABLES, Table, declaration_digest, declared_columns, history_of, with_validity
+from pipeline.model import TABLES, Table, declaration_digest, history_of, with_validity
 from pipeline.model.page import Scope
 
 Keep = Callable[[pa.Table], pa.Array]
@@ -128,8 +128,8 @@ class SnapshotWriter:
 
     def _declarations(self) -> dict[str, dict[str, list[str]]]:
         """Return the columns of the tables in each declaration that the rows of any scope were flattened with."""
-        before = self.previous.manifest["declarations"] if self.previous else {}
-        known = {**before, declaration_digest(): declared_columns()}
+        known = dict(self.previous.manifest["declarations"]) if self.previous else {}
+        known[declaration_digest()] = {declared.name: list(declared.names) for declared in TABLES}
         return {digest: known[digest] for digest in sorted({source.declaration for source in self._sources.values()})}
 
     def _entry(self, file: SortedWriter) -> dict[str, Any]:

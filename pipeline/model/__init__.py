@@ -7,7 +7,6 @@ from pipeline.model.tables import (
     IGNORED,
     TABLES,
     declaration_digest,
-    declared_columns,
     table,
     tables_of_detail,
 )
@@ -26,7 +25,6 @@ __all__ = [
     "Result",
     "Table",
     "declaration_digest",
-    "declared_columns",
     "history_of",
     "table",
     "tables_of_detail",

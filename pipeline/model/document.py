@@ -9,7 +9,7 @@ from pipeline.model.schema import Column, Table
 
 HEADER = """# Tables
 
-Made from the declarations in `pipeline/model/tables.py` and `pipeline/model/details.py` by
+Made from the declarations in `pipeline/model/listings.py` and `pipeline/model/details.py` by
 `reklake tables --format markdown`; a test fails when this page is stale. The same sentences stand in the Parquet files
 (field metadata) and in DuckDB (`comment on`). `^.` before a source means the description that the row is nested in.
 """

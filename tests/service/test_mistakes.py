@@ -52,7 +52,7 @@ def test_a_stopped_run_leaves_a_record(serve: Serve, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("pipeline.jobs.publish.add_scope", stop)
     with pytest.raises(KeyboardInterrupt):
         served.sync()
-    (record,) = (served.lake / "runs").iterdir()
+    (record,) = (served.lake / "runs").glob("*.json")
     assert json.loads(record.read_text())["outcome"] == "failed"
 
 

@@ -182,7 +182,7 @@ def test_a_sync_that_is_told_to_stop_says_what_is_kept_and_leaves_a_record(bench
     assert (returned, said) == (code, "")
     assert "Traceback" not in complained
     (line,) = [line for line in complained.splitlines() if not line.startswith("{")]
-    assert line.startswith("reklake: stopped. What was published before is as it was; 1 scope was listed to the end")
+    assert line.startswith("reklake: stopped. The lake is as it was before; 1 scope was listed to the end")
     bench.whole(bench.old)
     newest = max((bench.lake / "runs").iterdir())
     assert json.loads(newest.read_text())["outcome"] == "failed"

@@ -372,7 +372,7 @@ def test_a_folder_that_is_missing_is_named_before_the_run(tmp_path: Path):
 
 def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
-    with pytest.raises(UsageError, match="Give the user that runs reklake the right to write"):
+    with pytest.raises(UsageError, match="Allow the user that runs reklake to write"):
         metrics_file.check(tmp_path / "reklake.prom")
 
 
