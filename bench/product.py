@@ -16,7 +16,7 @@ import pages
 
 from pipeline import landing
 from pipeline.jobs.add_scope import add_scope
-from pipeline.lake import LocalLake, memory, run_log, run_record, snapshot
+from pipeline.lake import LocalLake, run_log, run_record, snapshot
 from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord
 from pipeline.load.snapshot_writer import new_snapshot
 from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS
@@ -30,7 +30,6 @@ def flatten(file: str, folder: str) -> float:
 
     Landing them is not counted: the peers find their bodies in a file too.
     """
-    memory.choose_allocators()
     lake, scope = LocalLake(Path(folder)), Scope(pages.REGION, pages.ACCOUNT)
     seen = datetime(2026, 1, 1, tzinfo=UTC)
     with landing.land(lake, RUN, scope) as writer:
@@ -54,7 +53,7 @@ def records(folder: str, runs: int, scopes: int) -> None:
     """Give a lake the records of hourly runs before its first: of so many scopes each, and none found anything new."""
     lake = LocalLake(Path(folder))
     published = snapshot.current(lake)
-    first = run_record.began(published.id) - timedelta(hours=runs)
+    first = run_record.started_at(published.id) - timedelta(hours=runs)
     for number in range(runs):
         started = first + timedelta(hours=number)
         run = RunRecord(f"{started:{run_record.ID_TIME}}-{number:08x}", "sync", run_record.text_of(started), {})
@@ -70,7 +69,7 @@ def records(folder: str, runs: int, scopes: int) -> None:
             run.scopes.append(listed)
         run.write(lake)
     run_log.compact(lake)
-    for name in list(run_log.needless(lake, datetime.now(UTC))):  # as syncs and gc would have done, day by day
+    for name in list(run_log.superseded(lake, datetime.now(UTC))):  # as syncs and gc would have done, day by day
         lake.remove(name)
 
 

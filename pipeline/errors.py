@@ -6,23 +6,23 @@ from types import MappingProxyType
 
 
 class ReklakeError(Exception):
-    """Root of the tree. The message says where, what happened, and what to do next; it stands alone."""
+    """Root of the tree. A message says what it is about, what happened, and what to do next, without other context."""
 
 
 class UsageError(ReklakeError):
-    """The caller asked for something that cannot be: correct the flags, the settings or the SQL and run again."""
+    """The request is not valid: correct the flags, the settings or the SQL and run again."""
 
 
 class FatalError(ReklakeError):
-    """The run cannot go on and nothing was published; the lake is as it was."""
+    """The run cannot go on and nothing was published. The lake is unchanged."""
 
 
 class LakeError(FatalError):
-    """The lake's own files are missing, damaged or of a kind this version does not know."""
+    """The lake's own files are missing, damaged or of an unknown kind."""
 
 
 class BusyError(ReklakeError):
-    """Another writer has the lake, or has moved its pointer; nothing is lost, and the same command can run again."""
+    """Another writer has the lake, or has moved CURRENT. Nothing is lost, and the same command can run again."""
 
 
 SCOPE_ERRORS = MappingProxyType(
@@ -40,13 +40,13 @@ SCOPE_ERRORS = MappingProxyType(
         "older": "replayed, but older than the rows that are there",
     }
 )
-"""Why a scope failed, by kind."""
+"""The kinds of failures of a scope, each with its meaning."""
 
 
 class ScopeError(ReklakeError):
-    """One account and region could not be listed to its end; the other scopes go on.
+    """A scope could not be listed to its end. The other scopes go on.
 
-    `kind` is a short stable word for machines, one of SCOPE_ERRORS; the message is for people.
+    `kind` is a stable word for machines, one of SCOPE_ERRORS. The message is for people.
     """
 
     def __init__(self, message: str, *, kind: str) -> None:
@@ -55,7 +55,7 @@ class ScopeError(ReklakeError):
 
 
 class PageError(ReklakeError):
-    """One landed page body cannot be understood; the pages beside it are kept.
+    """The body of a landed page cannot be read. Other pages are kept.
 
-    Names the account, region, project and page it came from.
+    The message names the account, region, project and page.
     """

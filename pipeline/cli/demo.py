@@ -42,7 +42,7 @@ def demo(
     from pipeline.cli.query import sql
     from pipeline.cli.runs import leave, report
     from pipeline.emulator import Emulator
-    from pipeline.jobs import sync as run
+    from pipeline.jobs.sync import sync
 
     with (
         _as_usage_error(),
@@ -52,7 +52,7 @@ def demo(
     ):
         typer.echo(f"endpoint with a made-up organisation: {endpoint.url}")
         chosen = settings.load(lake=lake, regions=DEMO_REGIONS, rate=DEMO_RATE, environment={})
-        result = run.sync(chosen, observe)
+        result = sync(chosen, observe)
     report(result)
     leave([result])
     typer.echo(f"\nreklake sql --lake {lake} {shlex.quote(DEMO_QUERY)}\n")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from pipeline.errors import SCOPE_ERRORS, UsageError
 
 if TYPE_CHECKING:
-    from pipeline.jobs.run_context import Result
+    from pipeline.jobs.run_context import RunResult
 
 
 class Exit(IntEnum):
@@ -47,7 +47,7 @@ class FailOn:
             )
         return cls(kinds)
 
-    def is_met(self, result: Result) -> bool:
+    def is_met(self, result: RunResult) -> bool:
         """Whether a run's result has such failures."""
         from pipeline.lake.run_record import Outcome
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from pipeline.errors import BusyError, ReklakeError, UsageError
 
 if TYPE_CHECKING:
-    from pipeline.jobs.run_context import Result
+    from pipeline.jobs.run_context import RunResult
     from pipeline.lake import Lake
     from pipeline.settings import Settings
 
@@ -42,7 +42,7 @@ class RunMetrics:
         if self._path is not None and error is not None and not isinstance(error, BusyError):
             self._write_failure(self._path)
 
-    def write(self, result: Result) -> Result:
+    def write(self, result: RunResult) -> RunResult:
         """Write the result of a run, and return it; with a warning if the file cannot be written."""
         if self._path is None or self.settings is None:
             return result

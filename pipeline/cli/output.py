@@ -13,22 +13,22 @@ from pipeline.cli.render import Format
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipeline.query.result import Result
+    from pipeline.query.result import QueryResult
 
 
-def table_of(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Result:
+def table_of(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> QueryResult:
     """Return rows of Python values as a result; a column without any value is text."""
     import pyarrow as pa
 
-    from pipeline.query.result import Result
+    from pipeline.query.result import QueryResult
 
     columns = [pa.array([row[at] for row in rows]) for at in range(len(names))]
     columns = [column.cast(pa.string()) if pa.types.is_null(column.type) else column for column in columns]
     table = pa.table(columns, names=list(names))
-    return Result(table.schema, iter(table.to_batches()))
+    return QueryResult(table.schema, iter(table.to_batches()))
 
 
-def write(result: Result, form: Format, *, output: Path | None = None) -> None:
+def write(result: QueryResult, form: Format, *, output: Path | None = None) -> None:
     """Write the only result of a command to stdout, or to a file."""
     check(form, output)
     with destination(output) as out:
@@ -78,7 +78,7 @@ def destination(output: Path | None) -> Iterator[IO[bytes] | None]:
             building.unlink(missing_ok=True)
 
 
-def render(result: Result, form: Format, out: IO[bytes] | None, *, is_first: bool) -> None:
+def render(result: QueryResult, form: Format, out: IO[bytes] | None, *, is_first: bool) -> None:
     """Write one of several results to stdout (None) or to a file, with an empty line between them."""
     from pyarrow import ArrowException
 

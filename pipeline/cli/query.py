@@ -80,18 +80,18 @@ def sql(
 
         echo "from running_models" | reklake sql -
     """
-    from pipeline.query import answers as queries
+    from pipeline.query import answers
     from pipeline.settings import load
 
     text = _text(query, file)
     output_to.check(form, output)
     with _connected(load(lake=lake, config=config), allow_write=allow_write) as (con, root):
-        statements = queries.parse(con, text)
-        answers = sum(map(queries.has_result, statements))
-        if answers > 1 and form in ONE_RESULT:
-            raise UsageError(f"{answers} results do not fit into one {form}: give one query, or use --format table")
+        statements = answers.parse(con, text)
+        count = sum(map(answers.has_result, statements))
+        if count > 1 and form in ONE_RESULT:
+            raise UsageError(f"{count} results do not fit into one {form}: give one query, or use --format table")
         with output_to.destination(output) as out:
-            for number, result in enumerate(queries.run(con, statements, allow_write=allow_write, lake=root)):
+            for number, result in enumerate(answers.run(con, statements, allow_write=allow_write, lake=root)):
                 output_to.render(result, form, out, is_first=number == 0)
 
 
@@ -183,14 +183,14 @@ def changes(
 
         reklake changes --run 20261123T040000Z-5d1f3a07
     """
-    from pipeline.query import answers as queries
+    from pipeline.query import answers
     from pipeline.settings import load
 
     output_to.check(form, output)
     wanted = "run_id = $run" if run_id else "changed_at >= $since and not is_first_listing"
     parameters = {"run": run_id} if run_id else {"since": instant(since, "--since")}
     with _connected(load(lake=lake, config=config)) as (con, _):
-        result = queries.ask(
+        result = answers.ask(
             con,
             f"from changes where {wanted} order by changed_at, account_id, region, table_name, arn, item, column_name",
             parameters,
@@ -202,12 +202,12 @@ def changes(
 def _connected(settings: Settings, *, allow_write: bool = False) -> Iterator[tuple[DuckDBPyConnection, Path]]:
     """Open the lake for queries, with its files on this machine; yields the connection and the folder of the files."""
     from pipeline.lake import open_lake, run_log, snapshot
-    from pipeline.query import database as warehouse
+    from pipeline.query import database
 
     lake = open_lake(settings.lake, settings.aws.profile)
     folder = snapshot.current(lake).folder()
     run_log.fetch(lake)
-    with warehouse.connect(lake.root, snapshot=folder, prices=settings.prices, allow_write=allow_write) as con:
+    with database.connect(lake.root, snapshot=folder, prices=settings.prices, allow_write=allow_write) as con:
         yield con, lake.root
 
 
@@ -267,7 +267,7 @@ def _print_json(results: tuple[CheckResult, ...]) -> None:
     from msgspec import Raw, json
 
     from pipeline.cli import render
-    from pipeline.query.result import Result
+    from pipeline.query.result import QueryResult
 
     rows = [
         {
@@ -277,7 +277,7 @@ def _print_json(results: tuple[CheckResult, ...]) -> None:
             "rows": result.rows,
             "sample": [
                 Raw(row.encode())
-                for row in render.objects(Result(result.sample.schema, iter(result.sample.to_batches())))
+                for row in render.objects(QueryResult(result.sample.schema, iter(result.sample.to_batches())))
             ],
             "query": result.query,
         }

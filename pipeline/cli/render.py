@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import Console
 
-    from pipeline.query.result import Result
+    from pipeline.query.result import QueryResult
 
 
 class Format(StrEnum):
@@ -46,7 +46,7 @@ UNPRINTABLE = {code: repr(chr(code))[1:-1] for code in (*_CONTROLS, *_REORDERING
 _TO_QUOTE = r'[",\r\n]|^$'
 
 
-def write(result: Result, form: Format, out: IO[bytes]) -> None:
+def write(result: QueryResult, form: Format, out: IO[bytes]) -> None:
     """Write a result to a binary stream, as UTF-8 where the form is text."""
     match form:
         case Format.parquet:
@@ -63,7 +63,7 @@ def write(result: Result, form: Format, out: IO[bytes]) -> None:
             _lines(_plain(result), out)
 
 
-def show(result: Result, console: Console) -> None:
+def show(result: QueryResult, console: Console) -> None:
     """Print a result as a table that fits the terminal, or each row as a block if no table fits."""
     from rich.table import Table
     from rich.text import Text
@@ -127,7 +127,7 @@ def texts(column: pa.Array) -> pa.Array:
     return cells
 
 
-def _parquet(result: Result, out: IO[bytes]) -> None:
+def _parquet(result: QueryResult, out: IO[bytes]) -> None:
     import pyarrow.parquet as pq
 
     with pq.ParquetWriter(out, result.schema, compression="zstd") as writer:
@@ -135,7 +135,7 @@ def _parquet(result: Result, out: IO[bytes]) -> None:
             writer.write_batch(batch)
 
 
-def _csv(result: Result) -> Iterator[str]:
+def _csv(result: QueryResult) -> Iterator[str]:
     """RFC 4180 records: null is an empty field, an empty string is `""`; lines end in a line feed."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -152,7 +152,7 @@ def _csv(result: Result) -> Iterator[str]:
         yield from pc.binary_join_element_wise(*(quoted(texts(column)) for column in batch.columns), ",").to_pylist()
 
 
-def _json(result: Result, out: IO[bytes]) -> None:
+def _json(result: QueryResult, out: IO[bytes]) -> None:
     before = b"["
     for line in objects(result):
         out.write(before + b"\n" + line.encode())
@@ -160,7 +160,7 @@ def _json(result: Result, out: IO[bytes]) -> None:
     out.write(b"[]\n" if before == b"[" else b"\n]\n")
 
 
-def objects(result: Result) -> Iterator[str]:
+def objects(result: QueryResult) -> Iterator[str]:
     """Yield each row as a JSON object: exact numbers, ISO 8601 times; NaN and infinity are null."""
     names = result.schema.names
     encode = _encoder().encode
@@ -197,7 +197,7 @@ def _encoder() -> Any:
     return msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
-def _markdown(result: Result) -> Iterator[str]:
+def _markdown(result: QueryResult) -> Iterator[str]:
     def line(cells: Iterable[str]) -> str:
         return "| " + " | ".join(cells) + " |"
 
@@ -212,7 +212,7 @@ def _markdown(result: Result) -> Iterator[str]:
             yield line(map(cell, row))
 
 
-def _plain(result: Result) -> Iterator[str]:
+def _plain(result: QueryResult) -> Iterator[str]:
     """Yield aligned text; the answer of EXPLAIN is aligned already."""
     names = result.schema.names
     if names == _EXPLAIN:
@@ -232,7 +232,7 @@ def _plain(result: Result) -> Iterator[str]:
             yield _aligned(row, widths, sides)
 
 
-def blocks(result: Result) -> Iterator[list[tuple[str, ...]]]:
+def blocks(result: QueryResult) -> Iterator[list[tuple[str, ...]]]:
     """Yield rows of printable cells, a block at a time; at least one block, which may be empty."""
     empty = True
     for batch in result.batches:

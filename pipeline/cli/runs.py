@@ -16,7 +16,7 @@ from pipeline.cli.summary import lines
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipeline.jobs.run_context import Result
+    from pipeline.jobs.run_context import RunResult
 
 SHOWN_DIFFERENCES = 20
 
@@ -106,15 +106,16 @@ def replay(
     """
     from pipeline import settings
     from pipeline.cli.progress import watching
-    from pipeline.jobs import replay as replays
+    from pipeline.jobs.replay import replay as replay_run
+    from pipeline.jobs.replay import replayable
 
     if (run_id is None) == (not every):
         raise UsageError("give either the id of a run, or --all")
     chosen = settings.load(lake=lake, config=config)
     results = []
     with watching(quiet=quiet, form=log_format) as observe:
-        for replayed in [run_id] if run_id else replays.replayable(chosen):
-            results.append(replays.replay(chosen, replayed, observe))
+        for replayed in [run_id] if run_id else replayable(chosen):
+            results.append(replay_run(chosen, replayed, observe))
             report(results[-1])
     leave(results)
 
@@ -145,14 +146,14 @@ def verify(lake: Lake = None, config: Config = None) -> None:
     typer.echo("all match")
 
 
-def report(result: Result) -> None:
+def report(result: RunResult) -> None:
     """Print how a run ended, and what needs attention. The exit code is the run's, even if nobody reads the report."""
     with to_stdout():
         for line in lines(result):
             typer.echo(printable(line))
 
 
-def leave(results: Sequence[Result], fail_on: FailOn = ANY_FAILURE) -> None:
+def leave(results: Sequence[RunResult], fail_on: FailOn = ANY_FAILURE) -> None:
     """End the command with the exit code of its runs, which is FAILED only if all of them failed."""
     from pipeline.lake.run_record import Outcome
 

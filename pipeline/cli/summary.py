@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.jobs.units import counted
 
 if TYPE_CHECKING:
-    from pipeline.jobs.run_context import Result
+    from pipeline.jobs.run_context import RunResult
     from pipeline.lake.run_record import DetailRecord, ScopeRecord
 
 FEW_SCOPES = 12
@@ -18,7 +18,7 @@ SHOWN_FAILURES = 10
 """Causes of failure that are shown in full."""
 
 
-def lines(result: Result) -> Iterator[str]:
+def lines(result: RunResult) -> Iterator[str]:
     """Yield the lines of the report."""
     from pipeline.lake.run_record import Outcome
 
@@ -45,7 +45,7 @@ def lines(result: Result) -> Iterator[str]:
         yield f"the snapshot stands, but {result.warning}"
 
 
-def _headline(result: Result, failed: int) -> str:
+def _headline(result: RunResult, failed: int) -> str:
     record, scopes = result.record, result.record.scopes
     calls, throttles = sum(scope.calls for scope in scopes), sum(scope.throttles for scope in scopes)
     line = f"run {record.run_id}: {record.outcome}"

@@ -1,4 +1,4 @@
-"""How a run ended, for Prometheus: the text exposition format, and a file that its node_exporter picks up."""
+"""Metrics of a run for Prometheus, in the text exposition format, written to a file for node_exporter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ReklakeError, UsageError
-from pipeline.jobs.run_context import CHECK_MEMORY, Result
+from pipeline.jobs.run_context import CHECK_MEMORY, RunResult
 from pipeline.lake import Lake, run_log, snapshot
 from pipeline.lake.installed import software
 from pipeline.lake.local import sync
@@ -38,11 +38,11 @@ HELP: Mapping[str, str] = {
     "reklake_api_throttles": "Calls of the last run that AWS turned away as too many.",
     "reklake_checks_failed": "Data checks that found rows after the last run, by severity.",
 }
-"""Every metric, in the order of the file. All are gauges: they tell of one run, and may fall."""
+"""Every metric, in the order of the file. All are gauges: they describe a single run, and can fall."""
 RUN_OUTCOMES = (Outcome.COMPLETE, Outcome.PARTIAL, Outcome.FAILED)
 SEVERITIES = ("error", "warn")
 READABLE = 0o644
-"""The collector is another user than the one who syncs."""
+"""node_exporter runs as another user than the sync."""
 UNKNOWN = "unknown"
 
 MICROSECONDS = 10**6
@@ -54,12 +54,12 @@ Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How the lake stands: the published rows, and what the records of all runs say together.
+class LakeState:
+    """The state of the lake: its published rows, and what the records of all runs say together.
 
-    `last_success` is when the last complete sync ended, and `last_complete` has, for each scope of the snapshot, when
-    the listing ended that its rows were last known from: both in seconds since 1970. `stale` counts those scopes, and
-    the run's own, whose last attempt did not complete.
+    `last_success` is when the last complete sync ended. `last_complete` has, for each scope of the snapshot, when the
+    last complete listing ended that confirmed its rows. Both are in seconds since 1970. `stale` counts the scopes, the
+    run's own included, whose last attempt did not complete.
     """
 
     rows: Mapping[str, int] = field(default_factory=dict)
@@ -68,26 +68,26 @@ class Standing:
     stale: int = 0
 
 
-def text(result: Result, lake: Lake) -> str:
-    """Return the metrics of a run that ended with a result, whatever its outcome."""
+def text(result: RunResult, lake: Lake) -> str:
+    """Return the metrics of a run that has a result, whatever its outcome."""
     run = result.record
-    # the checks are unknown where the run broke off between publishing and them
+    # the checks are unknown if something went wrong between publishing and them
     checks = None if result.warning and not result.checks else result.checks
-    return render(run, standing(lake, run) or Standing(result.rows), checks=checks)
+    return render(run, lake_state(lake, run) or LakeState(result.rows), checks=checks)
 
 
 def text_of_failure(lake: Lake | None, began_at: datetime) -> str:
-    """Return the metrics of a run that ended in an exception, or could not even begin: it has failed.
+    """Return the metrics of a run that failed with an exception, or could not begin.
 
-    What the lake says of itself is told as far as it can be read; None, if not even the lake is known.
+    They include the state of the lake as far as it can be read; `lake` is None if it is not known.
     """
     ended_at = datetime.now(UTC)
-    known = standing(lake) if lake else None
+    known = lake_state(lake) if lake else None
     return render(None, known, ended_at=ended_at, seconds=(ended_at - began_at).total_seconds())
 
 
-def standing(lake: Lake, run: RunRecord | None = None) -> Standing | None:
-    """Read how the lake stands after the run that has just ended; None if it cannot be read."""
+def lake_state(lake: Lake, run: RunRecord | None = None) -> LakeState | None:
+    """Return the state of the lake after a run (None: any); None if it cannot be read."""
     with suppress(ReklakeError, OSError):
         published = snapshot.find(lake)
         sources = published.sources if published else {}
@@ -98,27 +98,27 @@ def standing(lake: Lake, run: RunRecord | None = None) -> Standing | None:
         stale.update(sources)
         for account_id, region, complete_us, is_stale in run_views.ask(lake.root, FRESHNESS, memory=CHECK_MEMORY):
             scope = Scope(region, account_id)
-            # a sync that finds nothing changed publishes no snapshot, so the sources do not know its listing
+            # a sync that finds no change publishes no snapshot, so the sources do not have its listing
             if scope in sources and complete_us is not None:
                 last_complete[scope] = max(last_complete[scope], complete_us / MICROSECONDS)
             if not is_stale:
                 stale.discard(scope)
         last_success = None if succeeded_us is None else succeeded_us / MICROSECONDS
-        return Standing(published.rows if published else {}, last_success, last_complete, len(stale))
+        return LakeState(published.rows if published else {}, last_success, last_complete, len(stale))
     return None
 
 
 def render(
     run: RunRecord | None,
-    known: Standing | None,
+    known: LakeState | None,
     *,
     checks: Iterable[CheckResult] | None = None,
     ended_at: datetime | None = None,
     seconds: float | None = None,
 ) -> str:
-    """Return the text (format 0.0.4) of what is given; what is unknown has no series.
+    """Return the metrics as text (format 0.0.4). Unknown values have no series.
 
-    Without a run, it has failed, at `ended_at` and after so many `seconds`. Pure, but for the versions of the software.
+    Without `run`, the run has failed at `ended_at`, after `seconds`. Pure, except for the versions of the software.
     """
     samples: Samples = {name: {} for name in HELP}
 
@@ -138,17 +138,17 @@ def render(
             add("reklake_scope_last_complete_timestamp_seconds", at, **_labels(scope))
         add("reklake_scopes_stale", known.stale)
     if checks is not None:
-        severities = [one.severity for one in checks if not one.passed]
+        severities = [result.severity for result in checks if not result.passed]
         for severity in dict.fromkeys([*SEVERITIES, *severities]):
             add("reklake_checks_failed", severities.count(severity), severity=severity)
     return "".join(_lines(samples))
 
 
 def check(path: Path) -> None:
-    """UsageError if the metrics could not be written there: to be asked before a run, not after it."""
+    """Raise UsageError if the metrics could not be written there. Call it before a run."""
     target = path.expanduser().resolve()
     if target.exists() and not target.is_file():
-        # a rename would put a file in place of a device
+        # renaming would replace a device with a file
         raise UsageError(f"{path}: is not a file. Give --metrics-file the name of a file, such as reklake.prom.")
     if not target.parent.is_dir():
         raise UsageError(
@@ -160,7 +160,7 @@ def check(path: Path) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Put the text there at once: who reads the file sees the old one or the new one, whole.
+    """Write the file atomically: readers see the old file or the new one, never a mix.
 
     UsageError if it cannot be written; the old file stays.
     """
@@ -168,7 +168,7 @@ def write(path: Path, text: str) -> None:
     target = path.expanduser().resolve()
     beside: Path | None = None
     try:
-        # hidden, and not named as the collector's files are (*.prom)
+        # hidden, and not named *.prom, so that node_exporter does not read it
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
         beside = Path(name)
         with os.fdopen(descriptor, "wb") as file:
@@ -188,16 +188,16 @@ def write(path: Path, text: str) -> None:
 
 
 def _add_run(add: Any, run: RunRecord | None, ended_at: datetime | None, seconds: float | None) -> None:
-    """Add what is of the run itself."""
+    """Add the metrics of the run itself."""
     outcome = run.outcome if run else Outcome.FAILED
     add("reklake_last_run_timestamp_seconds", _seconds((_instant(run.ended_at) if run else None) or ended_at))
     add("reklake_last_run_duration_seconds", run.seconds.get("total", seconds) if run else seconds)
-    for one in RUN_OUTCOMES:
-        add("reklake_last_run_outcome", int(one == outcome), outcome=one)
+    for possible in RUN_OUTCOMES:
+        add("reklake_last_run_outcome", int(possible == outcome), outcome=possible)
     if run is None:
         return
-    for one in Outcome:
-        add("reklake_scopes", sum(scope.outcome == one for scope in run.scopes), outcome=one)
+    for possible in Outcome:
+        add("reklake_scopes", sum(scope.outcome == possible for scope in run.scopes), outcome=possible)
     for scope in run.scopes:
         labels = _labels(scope.scope)
         if scope.outcome == Outcome.FAILED:
@@ -230,18 +230,18 @@ def _lines(samples: Samples) -> Iterator[str]:
         if series:
             yield f"# HELP {name} {HELP[name]}\n# TYPE {name} gauge\n"
         for labels, value in series.items():
-            inner = ",".join(f'{label}="{_escaped(one)}"' for label, one in labels)
+            inner = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels)
             yield f"{name}{{{inner}}} {value!r}\n" if labels else f"{name} {value!r}\n"
 
 
 def _escaped(value: str) -> str:
-    """Return a label's value as it stands between its quotes; the format knows three escapes."""
-    sound = value.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return sound.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    """Return a label's value as it is written between quotes; the format has three escapes."""
+    valid = value.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return valid.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 def _remedy(target: Path) -> str:
     return (
-        f"Give the user that runs reklake the right to write to {target.parent}, and room there, or give "
-        "--metrics-file a file in another folder."
+        f"Allow the user that runs reklake to write to {target.parent}, and make room there, or give --metrics-file a "
+        "file in another folder."
     )

@@ -7,7 +7,7 @@ from functools import partial
 
 from pipeline.jobs.add_scope import add_scope, carry_forward, is_unchanged
 from pipeline.jobs.events import Event, Observer
-from pipeline.jobs.run_context import Result, finish_run
+from pipeline.jobs.run_context import RunResult, finish_run
 from pipeline.jobs.scope_listing import Listing
 from pipeline.lake import Lake
 from pipeline.lake.run_record import Outcome, RunRecord, now
@@ -26,7 +26,7 @@ def publish(
     observe: Observer,
     *,
     strict: bool = False,
-) -> Result:
+) -> RunResult:
     """Write the new snapshot, move CURRENT, and bring lake.duckdb up to date.
 
     `listings` has a call for each scope that waits for its listing; others may still be under way. A scope without

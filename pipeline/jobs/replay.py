@@ -9,7 +9,7 @@ from pipeline.errors import LakeError, ScopeError
 from pipeline.jobs import recovery
 from pipeline.jobs.events import Event, Observer
 from pipeline.jobs.publish import publish
-from pipeline.jobs.run_context import Result, run_context
+from pipeline.jobs.run_context import RunResult, run_context
 from pipeline.jobs.scope_listing import Listing
 from pipeline.lake import RAW, open_lake, run_log, snapshot
 from pipeline.lake.run_record import RunRecord, ScopeRecord, has_published
@@ -18,7 +18,7 @@ from pipeline.landing import LandedScope
 from pipeline.settings import Settings
 
 
-def replay(settings: Settings, run_id: str, observe: Observer) -> Result:
+def replay(settings: Settings, run_id: str, observe: Observer) -> RunResult:
     """Flatten and publish the pages that a run landed.
 
     A scope whose published rows were listed later than in that run keeps them: history goes forward only. LakeError if

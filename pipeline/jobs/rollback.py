@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pipeline.errors import LakeError, UsageError
-from pipeline.jobs.run_context import Result, finish_run, run_context
+from pipeline.jobs.run_context import RunResult, finish_run, run_context
 from pipeline.lake import RUNS, SNAPSHOTS, Lake, open_lake, run_log, run_record, snapshot
 from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord, text_of
 from pipeline.lake.snapshot import Snapshot
 from pipeline.settings import Settings
 
 
-def rollback(settings: Settings, snapshot_id: str | None) -> Result:
+def rollback(settings: Settings, snapshot_id: str | None) -> RunResult:
     """Publish a snapshot again; None: the newest intact one before the current one.
 
     LakeError if it is damaged, or no earlier one is intact; UsageError if there is no such snapshot or it is the

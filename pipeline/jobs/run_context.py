@@ -19,7 +19,7 @@ CHECK_MEMORY = "96MB"
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class RunResult:
     """The outcome of a run.
 
     `rows` counts the published rows by table. `is_published` says whether this run published them. `checks` are those
@@ -55,7 +55,7 @@ def run_context(lake: Lake, run: RunRecord) -> Iterator[None]:
         ) from error
 
 
-def finish_run(settings: Settings, lake: Lake, run: RunRecord, warning: str | None = None) -> Result:
+def finish_run(settings: Settings, lake: Lake, run: RunRecord, warning: str | None = None) -> RunResult:
     """Write the record, bring lake.duckdb up to date with the published snapshot, and run the data checks.
 
     The result carries `warning`, unless something else goes wrong here.
@@ -74,7 +74,7 @@ def finish_run(settings: Settings, lake: Lake, run: RunRecord, warning: str | No
             raise
         # lake.duckdb still shows the previous snapshot
         warning = f"the run's record or lake.duckdb is not up to date: {error}"
-    return Result(run, rows, run.snapshot == run.run_id, found, warning)
+    return RunResult(run, rows, run.snapshot == run.run_id, found, warning)
 
 
 def _check(settings: Settings, lake: Lake, published: Snapshot) -> tuple[CheckResult, ...]:

@@ -13,7 +13,7 @@ from pipeline.extract import Lister, Sessions, Target, plan
 from pipeline.jobs import recovery
 from pipeline.jobs.events import Event, Observer, Outlook
 from pipeline.jobs.publish import publish
-from pipeline.jobs.run_context import Result, run_context
+from pipeline.jobs.run_context import RunResult, run_context
 from pipeline.jobs.scope_listing import Listing, ScopeListing
 from pipeline.lake import Lake, open_lake, snapshot
 from pipeline.lake.run_record import RunRecord
@@ -23,7 +23,7 @@ from pipeline.model.page import Scope
 from pipeline.settings import Settings
 
 
-def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Result:
+def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> RunResult:
     """List every scope and publish what was found. Scopes that could not be listed keep their previous rows.
 
     With `strict`, nothing is published unless every scope was listed to its end; the next sync then resumes from the
@@ -36,7 +36,7 @@ def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> Resu
     lake = open_lake(settings.lake, settings.aws.profile)
     snapshot.check_usable(lake)
     if holder := lake.holder():
-        raise BusyError(f"{lake}: is in use: {holder}. Run again when that has ended.")
+        raise BusyError(f"{lake}: is in use: {holder}. Run again when it has ended.")
     sessions = Sessions(settings.aws)
     planned = plan(settings.aws, sessions)
     targets = sorted(planned.targets, key=lambda target: target.scope)

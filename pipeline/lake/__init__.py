@@ -1,4 +1,4 @@
-"""Where a lake's files are kept: they appear whole or not at all, in a local folder or under an S3 prefix."""
+"""The storage of a lake, in a local folder or under an S3 prefix. Files appear whole or not at all."""
 
 from pipeline.lake.base import (
     DATABASE,

@@ -1,4 +1,4 @@
-"""What every kind of storage promises: named files that appear whole, and one pointer that is swapped atomically."""
+"""What every storage promises: named files that appear whole, and a pointer that is swapped atomically."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ HASH_CHUNK = 1 << 20
 
 @dataclass(slots=True)
 class NewFolder:
-    """A folder that is being written under `path`; set `is_wanted` to False to have it thrown away after all."""
+    """A folder that is being written under `path`. Set `is_wanted` to False to discard it."""
 
     path: Path
     is_wanted: bool = True
     links: dict[str, str] = field(default_factory=dict)
 
     def link(self, source: str, name: str) -> None:
-        """Have a file of the lake (`source`) appear in this folder as `name` (which may have slashes), by `Lake.link`.
+        """Link a file of the lake (`source`) into this folder as `name`, which may have slashes; see `Lake.link`.
 
-        The link is made when the folder gets its name; until then it is not under `path`.
+        The link is made when the folder gets its name. Until then it is not under `path`.
         """
         self.links[name] = source
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What the pointer named when it was read; `tag` tells this state from every other (an ETag on S3)."""
+    """What the pointer named when it was read. `tag` identifies that state of it (an ETag on S3)."""
 
     value: str
     tag: str
@@ -56,115 +56,115 @@ class Facts:
 class Lake(ABC):
     """A lake's storage. Names are relative, with slashes (`snapshots/<id>/manifest.json`), and never hidden.
 
-    Files are immutable: a name is written once, so a fetched copy stays valid. A method raises LakeError when the
-    storage cannot be reached or denies it, FileNotFoundError when the name is not there, UsageError when there are no
-    credentials for it; trouble with this machine's disk comes as OSError.
+    Files are immutable: a name is written once, so a fetched copy stays valid. Methods raise LakeError when the storage
+    cannot be reached or denies access, FileNotFoundError when the name does not exist, UsageError when there are no
+    credentials, and OSError when this machine's disk fails.
     """
 
     is_local: bool
-    """Whether `root` is the lake itself, so that `lake.duckdb` can stand in it."""
+    """Whether `root` is the lake itself, so that it can hold `lake.duckdb`."""
 
     @property
     @abstractmethod
     def root(self) -> Path:
-        """The folder on this machine where files are once they are fetched: the lake itself, or its mirror."""
+        """The folder on this machine with the fetched files: the lake itself, or its mirror."""
 
     @abstractmethod
     def __str__(self) -> str:
-        """Return the lake as its user names it, for messages."""
+        """Return the lake's name as users write it, for messages."""
 
     @abstractmethod
     def exists(self) -> bool:
-        """Whether anything of a lake is there, or at least its folder."""
+        """Whether the lake's folder, or any file of it, exists."""
 
     @abstractmethod
     def entries(self, folder: str = "") -> list[str]:
-        """Return the names of the files and folders directly in a folder, sorted; none if it is not there."""
+        """Return the names of the files and folders directly in a folder, sorted; none if it does not exist."""
 
     @abstractmethod
     def fetch(self, name: str) -> Path:
-        """Return a path on this machine that holds the file; FileNotFoundError if there is no such file.
+        """Return a path on this machine to the file; FileNotFoundError if there is no such file.
 
-        A mirror keeps it for a day after it was last fetched, and while it belongs to the current snapshot.
+        A mirror keeps the file for a day after the last fetch, or longer while it belongs to the current snapshot.
         """
 
     @abstractmethod
     def facts(self, name: str) -> Facts:
-        """Read the file where it is stored (never a mirror's copy); FileNotFoundError if there is no such file."""
+        """Measure the file in its storage, never a mirror's copy; FileNotFoundError if there is no such file."""
 
     @abstractmethod
     def new_file(self, name: str) -> AbstractContextManager[Path]:
-        """Give a temporary path to write to; when the block ends the file gets its name, on any error it is removed."""
+        """Yield a temporary path. When the block ends, the file gets its name; on an error it is removed."""
 
     @abstractmethod
     def new_folder(self, name: str) -> AbstractContextManager[NewFolder]:
-        """Give a temporary folder; when the block ends it gets its name, on any error or if unwanted it is removed."""
+        """Yield a temporary folder. When the block ends, it gets its name; unwanted or on an error, it is removed."""
 
     @abstractmethod
     def write_if_absent(self, name: str, content: bytes) -> bool:
-        """Write a small file whole, unless the name is there; False if it was, or if another writer is writing it."""
+        """Write a small file, unless its name exists; False if it does, or if another writer is writing it."""
 
     @abstractmethod
     def link(self, source: str, target: str) -> None:
-        """Make a file appear under a second name without writing its bytes again; it stays when the first is removed.
+        """Give a file a second name without writing its bytes again. It stays when the first name is removed.
 
-        A folder makes a hard link (a copy where the file system has none), S3 copies the object itself.
+        A local lake makes a hard link (a copy where the file system has none), and S3 copies the object on its side.
         FileNotFoundError if there is no such file.
         """
 
     @abstractmethod
     def remove(self, name: str) -> None:
-        """Remove a file or a folder with all that is in it, if it is there."""
+        """Remove a file, or a folder and everything in it, if it exists."""
 
     @abstractmethod
     def pointer(self) -> Pointer | None:
-        """Return what CURRENT names, None if there is none."""
+        """Return what CURRENT names; None if there is no CURRENT."""
 
     @abstractmethod
     def point(self, value: str, seen: Pointer | None) -> None:
-        """Move CURRENT, durably and at once; BusyError if it is no longer as it was `seen`."""
+        """Move CURRENT atomically and durably; BusyError if it has changed since it was `seen`."""
 
     @abstractmethod
     def locked(self, run_id: str) -> AbstractContextManager[None]:
-        """Be the lake's one writer for the block; BusyError, naming the holder, if another process is.
+        """Hold the lake's write lock for the block; BusyError, naming the holder, if another process has it.
 
-        Where storage has no locks (S3) writers can work side by side, and `point` alone decides between them.
+        S3 has no locks: writers work side by side, and `point` decides between them.
         """
 
     @abstractmethod
     def holder(self) -> str | None:
-        """Say which process is the lake's writer now, None if there is none."""
+        """Describe the process that holds the write lock; None if no process does."""
 
     @abstractmethod
     def leftovers(self) -> list[str]:
-        """Name what writers that died have left half-written; certain only while `locked`."""
+        """Return what writers that died left half-written. Reliable only while `locked`."""
 
     @abstractmethod
     def sweep(self) -> list[str]:
         """Remove the leftovers, and return their names."""
 
     def forget(self, name: str) -> None:  # noqa: B027  # only a mirror has anything to forget
-        """Drop this machine's copy of a file that is stored elsewhere, so that it is fetched again."""
+        """Drop this machine's copy of a file that is stored elsewhere. It is then fetched again."""
 
     @abstractmethod
     def size(self, name: str) -> int:
-        """Return the bytes that a file, or all files of a folder, take; 0 if it is not there."""
+        """Return the size in bytes of a file, or of all files in a folder; 0 if it does not exist."""
 
     def read(self, name: str) -> bytes:
         """Return a small file's bytes; FileNotFoundError if there is no such file."""
         return self.fetch(name).read_bytes()
 
     def fetch_folder(self, folder: str, wanted: Callable[[str], bool] = lambda _: True) -> Path:
-        """Return a folder on this machine that holds the files directly in the folder whose names are `wanted`.
+        """Fetch the files directly in a folder whose names are `wanted`, and return the folder on this machine.
 
-        It may not exist if there are none, and may hold others.
+        It may hold other files too, and does not exist if there are none.
         """
         for entry in filter(wanted, self.entries(folder)):
             self.fetch(f"{folder}/{entry}")
         return self.root / folder
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a small text file whole."""
+        """Write a small text file."""
         with self.new_file(name) as path:
             path.write_text(text, encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The calls that a lake makes on its S3 bucket, through one boto3 client."""
+"""The S3 calls of a lake, through a boto3 client."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ from pipeline.errors import LakeError, UsageError
 from pipeline.lake.s3_failures import DENIED, UNSUPPORTED, code_of, explain, explained, remedy_of, status_of
 
 ATTEMPTS = 8
-"""Of one call by botocore, the first included; the waits between them add up to two minutes at most.
+"""Attempts of a call by botocore, the first included. The waits between them add up to two minutes at most.
 
-Its standard mode has a budget of retries for the whole client, which sixteen threads use up in a second of trouble; its
-legacy mode has none.
+In botocore's standard mode the whole client shares a budget of retries, which sixteen threads use up within a second.
+Its legacy mode has no such budget.
 """
 BODY_DELAYS = (0.1, 0.2, 0.4, 0.8)
-"""Seconds between attempts to get a whole body: botocore does not retry what breaks off after the headers."""
+"""Seconds between attempts to read a body: botocore does not retry a body that breaks off after the headers."""
 CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
 THREADS = 16
-"""Files that are fetched, or sent, at the same time."""
+"""Parallel downloads or uploads."""
 CHUNK = 1 << 20
 DELETE_BATCH = 1000
-"""Keys that one DeleteObjects takes (S3's limit)."""
+"""Keys per DeleteObjects (S3's limit)."""
 
 _TRANSFER = TransferConfig(max_concurrency=THREADS, preferred_transfer_client="classic")
-"""The other client that boto3 may choose for transfers knows none of the settings made here."""
+"""boto3's other transfer client ignores the settings made here."""
 _TORN = (aws.HTTPClientError, aws.IncompleteReadError, aws.FlexibleChecksumError, ResponseParserError, HTTPError)
-"""Raised by reading a body that breaks off, or is not what was uploaded."""
+"""Raised while reading a body that breaks off, or that differs from what was uploaded."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An upload in parts that was begun and neither completed nor aborted."""
+    """A multipart upload that was neither completed nor aborted."""
 
     key: str
     id: str
@@ -58,7 +58,7 @@ class Bucket:
     """A bucket's objects, by key.
 
     Methods raise LakeError (denied, no bucket, cannot be reached), UsageError (no credentials, no such profile), and
-    FileNotFoundError for an object that is not there. botocore retries the calls.
+    FileNotFoundError for an object that does not exist. botocore retries the calls.
     """
 
     def __init__(self, name: str, profile: str | None = None) -> None:
@@ -72,7 +72,7 @@ class Bucket:
 
     @property
     def endpoint(self) -> str:
-        """The URL of an endpoint that is not AWS's; empty for AWS, where a bucket's name is enough."""
+        """The URL of the endpoint if it is not AWS's; empty for AWS, where the bucket's name is enough."""
         url = str(self.client.meta.endpoint_url)
         host = urlsplit(url).hostname or ""
         return "" if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) else url
@@ -82,9 +82,9 @@ class Bucket:
         return "Contents" in self._list(prefix, PaginationConfig={"MaxItems": 1, "PageSize": 1})[0]
 
     def entries(self, prefix: str) -> dict[str, int | None]:
-        """Return the names directly under a prefix, with sizes in bytes, None for "folders".
+        """Return the names directly under a prefix with their sizes in bytes, None for folders.
 
-        The prefix is empty, or ends with a slash.
+        The prefix is empty or ends with a slash.
         """
         found: dict[str, int | None] = {}
         for page in self._list(prefix, Delimiter="/"):
@@ -93,15 +93,14 @@ class Bucket:
         return found
 
     def sizes(self, prefix: str) -> dict[str, int]:
-        """Return every key that begins with the prefix, and the object's size in bytes."""
+        """Return the size in bytes of every object whose key begins with the prefix."""
         return {item["Key"]: item["Size"] for page in self._list(prefix) for item in page.get("Contents", ())}
 
     def read(self, key: str, take: Callable[[str, Iterator[bytes]], T]) -> T:
-        """Return what `take` makes of the object's ETag and the chunks of its body.
+        """Return `take` applied to the object's ETag and the chunks of its body.
 
-        It is called again, from the first chunk, when the body breaks off. This is one plain GET: its length is checked
-        and, where the upload recorded a checksum of the whole, that too. (A download in ranges is checked by length
-        only.)
+        If the body breaks off, `take` is called again from the first chunk. This is a single GET, which is checked by
+        length and, if the upload recorded one, by checksum. (A download in ranges is checked by length only.)
         """
 
         def attempt() -> T:
@@ -112,9 +111,9 @@ class Bucket:
         return self._whole(key, attempt)
 
     def store(self, files: Mapping[str, Path] | None = None, copies: Mapping[str, str] | None = None) -> None:
-        """Upload files, and have S3 copy objects, each under the key that names it: side by side, large ones in parts.
+        """Upload files and have S3 copy objects, by their new keys: side by side, and large ones in parts.
 
-        On an error what is not yet stored is cancelled, and what is stored stays.
+        On an error the remaining transfers are cancelled. What is stored already stays.
         """
         if not files and not copies:
             return
@@ -127,10 +126,10 @@ class Bucket:
                     transfer.result()
 
     def put_if(self, key: str, body: bytes, tag: str | None) -> bool:
-        """Write a small object if it still has this ETag, or is not there for None; False if S3 says otherwise.
+        """Write a small object if it still has this ETag (None: if it does not exist); False if S3 refuses.
 
-        False can also mean that another write is under way, or that an earlier attempt of this very call was carried
-        out and its answer lost: the caller must look.
+        False can also mean that another write is under way, or that an earlier attempt of this call succeeded and its
+        answer was lost. The caller must read the object to find out.
         """
         condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
         try:
@@ -142,7 +141,7 @@ class Bucket:
         return True
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects; those that are not there count as deleted. LakeError names the first that stayed."""
+        """Delete objects, if they exist. LakeError names the first that could not be deleted."""
         for start in range(0, len(keys), DELETE_BATCH):
             batch = keys[start : start + DELETE_BATCH]
             wanted = {"Objects": [{"Key": key} for key in batch], "Quiet": True}
@@ -152,9 +151,9 @@ class Bucket:
                 raise explain(aws.ClientError({"Error": failure}, "DeleteObjects"), where)
 
     def uploads(self, prefix: str) -> list[Upload]:
-        """List the incomplete uploads under a prefix; none if these credentials, or this service, cannot tell.
+        """List the incomplete uploads under a prefix; none if the credentials or the service do not allow it.
 
-        They are housekeeping, which a lifecycle rule of the bucket can do as well: no reason to fail.
+        A lifecycle rule of the bucket can remove them as well, so this is no reason to fail.
         """
         try:
             with explained(self.url(prefix)):
@@ -167,7 +166,7 @@ class Bucket:
         return [Upload(upload["Key"], upload["UploadId"], upload["Initiated"]) for upload in found]
 
     def abort(self, upload: Upload) -> bool:
-        """Throw an incomplete upload away, if it is still there; False if these credentials may not."""
+        """Abort an incomplete upload, if it still exists; False if the credentials do not allow it."""
         try:
             self._call("abort_multipart_upload", upload.key, Key=upload.key, UploadId=upload.id)
         except LakeError as error:
@@ -178,14 +177,14 @@ class Bucket:
         return True
 
     def url(self, key: str) -> str:
-        """Name a key, for messages."""
+        """Return a key's URL, for messages."""
         return f"s3://{self.name}/{key}"
 
     def _list(self, prefix: str, **parameters: Any) -> list[dict[str, Any]]:
         """Return the pages of a listing, at least one.
 
-        botocore retries a body that is no XML, but reads an empty one as an answer without members, and ends a listing
-        that names no next page: part of a listing would pass for the whole. So each page is checked.
+        botocore retries a body that is not XML, but takes an empty body for an empty answer, and a truncated page
+        without a token for the last. Part of a listing would pass for all of it, so each page is checked.
         """
 
         def attempt() -> list[dict[str, Any]]:
@@ -200,7 +199,7 @@ class Bucket:
         return self._whole(prefix, attempt)
 
     def _whole(self, key: str, attempt: Callable[[], T]) -> T:
-        """Return what `attempt` makes of an answer, and attempt again when that turns out not to be whole."""
+        """Return the result of `attempt`, and try again if an answer is not complete."""
         for delay in BODY_DELAYS:
             with suppress(*_TORN):
                 return attempt()
@@ -216,10 +215,10 @@ class Bucket:
 
 
 def _make_client(profile: str | None) -> Any:
-    """Return a client with the profile's credentials, or those that boto3 finds.
+    """Return a client with the credentials of the profile, or those that boto3 finds.
 
-    The region is the session's. A bucket in another region is found all the same: botocore follows S3's redirect, and
-    remembers it. UsageError if the configuration cannot be used.
+    The region is the session's. A bucket in another region works too: botocore follows S3's redirect and remembers it.
+    UsageError if the configuration cannot be used.
     """
     config = Config(
         retries={"mode": "legacy", "total_max_attempts": ATTEMPTS},

@@ -1,4 +1,4 @@
-"""A lake in a local folder: written under a temporary name, synced to disk, renamed; one writer at a time by flock."""
+"""A lake in a local folder. Files are written under a temporary name, synced to disk and renamed; flock is the lock."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pipeline.lake.base import POINTER, RAW, Facts, Lake, NewFolder, Pointer, sh
 
 LOCK = ".lock"
 TEMPORARY = ".*.tmp*"
-"""Names of what is being written: `.<name>.<process>.tmp`, in the folder where it will be."""
+"""Names of unfinished files and folders: `.<name>.<process>.tmp`, beside their final name."""
 PROBE_SECONDS = 0.05
-"""How long another process's `holder` may have the lock, at the very most."""
+"""How long the `holder` call of another process can hold the lock."""
 
 
 class LocalLake(Lake):
@@ -70,7 +70,7 @@ class LocalLake(Lake):
             sync(temporary)
             temporary.replace(path)
         finally:
-            temporary.unlink(missing_ok=True)  # also where both are links to the same file: then it is not renamed
+            temporary.unlink(missing_ok=True)  # a rename does nothing if both names are links to the same file
         sync(path.parent)
 
     @contextmanager
@@ -111,7 +111,7 @@ class LocalLake(Lake):
     def remove(self, name: str) -> None:
         path = self.root / name
         if path.is_dir() and not path.is_symlink():
-            # renamed first: a reader sees a snapshot whole or not at all, even if the removal is cut short
+            # renamed first, so that a reader never sees part of a snapshot, even if the removal is interrupted
             temporary = _temporary(path)
             path.rename(temporary)
             shutil.rmtree(temporary)
@@ -130,7 +130,7 @@ class LocalLake(Lake):
 
     def point(self, value: str, seen: Pointer | None) -> None:
         if self.pointer() != seen:
-            raise BusyError(f"{self}: another process moved CURRENT meanwhile. Nothing was published; run again.")
+            raise BusyError(f"{self}: another process has moved CURRENT. Nothing was published; run again.")
         self.write_text(POINTER, value + "\n")
 
     @contextmanager
@@ -139,11 +139,11 @@ class LocalLake(Lake):
         descriptor = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             if not _lock(descriptor) and not _lock_again(descriptor):
-                raise BusyError(f"{self}: is in use: {_holder_of(descriptor)}. Run again when that has ended.")
+                raise BusyError(f"{self}: is in use: {_holder_of(descriptor)}. Run again when it has ended.")
             _write_holder(descriptor, run_id)
             yield
         finally:
-            os.close(descriptor)  # which releases the lock, as the kernel does when the process dies
+            os.close(descriptor)  # releases the lock, as the kernel does when the process dies
 
     def holder(self) -> str | None:
         try:
@@ -167,12 +167,12 @@ class LocalLake(Lake):
             if path.is_dir():
                 shutil.rmtree(path)
             else:
-                path.unlink(missing_ok=True)  # it may have lain in a folder that has just gone
+                path.unlink(missing_ok=True)  # its folder may have been removed just before
         return names
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its parents; each is on the disk before anything is put in it."""
+    """Make a folder and its parents. Each is synced to disk before anything is put in it."""
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
@@ -180,7 +180,7 @@ def make_folder(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Ask the system to put a file's bytes, or a folder's names, on the disk."""
+    """Sync a file's bytes, or a folder's names, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -194,19 +194,19 @@ def _temporary(path: Path) -> Path:
 
 def _link(source: Path, target: Path) -> None:
     try:
-        target.hardlink_to(source)  # files are immutable, so two names may share the bytes
-    except OSError:  # not every file system has hard links, or has any left
+        target.hardlink_to(source)  # files are immutable, so two names can share the bytes
+    except OSError:  # no hard links on this file system, or none left
         shutil.copyfile(source, target)
 
 
 def _lock_again(descriptor: int) -> bool:
-    """Try once more: it may only have been another process's `holder` that looked."""
+    """Try once more: the lock may have been held by the `holder` call of another process."""
     time.sleep(PROBE_SECONDS)
     return _lock(descriptor)
 
 
 def _lock(descriptor: int, *, kind: int = fcntl.LOCK_EX) -> bool:
-    """Take the lock if it is free; `holder` shares it (over NFS the exclusive kind needs a writable file)."""
+    """Take the lock if it is free. `holder` takes a shared one: over NFS an exclusive lock needs a writable file."""
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -230,4 +230,4 @@ def _holder_of(descriptor: int) -> str:
         holder = json.loads(os.pread(descriptor, 4096, 0))
         return f"run {holder['run_id']} on {holder['host']}, process {holder['process']}, since {holder['since']}"
     except (ValueError, KeyError, TypeError):
-        return "a process that has only just begun"
+        return "a process that has just started"

@@ -1,4 +1,4 @@
-"""The folder on this machine for what was fetched from a lake elsewhere, shared by all processes of a user."""
+"""The folder on this machine for copies of files from a lake in S3, shared by all processes of a user."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from pipeline.lake.base import RAW, SNAPSHOTS
 
 CACHE = "REKLAKE_CACHE"
 TEMPORARY = ".tmp"
-"""The folder of what is being written: `<machine>-<process>-<random>`, renamed when it is whole."""
+"""The folder of unfinished files, `<machine>-<process>-<random>`, which are renamed when they are complete."""
 UNUSED_SECONDS = 24 * 60 * 60
-"""A snapshot, or a run's raw pages, that nobody asked for in this time are dropped; they can be fetched again."""
+"""Snapshots and raw pages that were not used for this time are dropped. They can be fetched again."""
 PRIVATE = 0o700
 LABEL_CHARACTERS = 60
-"""Of a mirror's name, for people; a hash makes the name unique."""
+"""Length of the readable part of a mirror's name. A hash makes the name unique."""
 
 
 class Mirror:
-    """Files by the names they have in the lake. A name is written once, so a file that is here is valid.
+    """Copies of a lake's files by their names in the lake. Names are written once, so a copy stays valid.
 
-    `identity` tells this lake from every other (endpoint, bucket, prefix); `label` is its name for people. The folder
-    is made when it is first needed. Errors of this machine's disk come as OSError.
+    `identity` returns what identifies the lake (endpoint, bucket, prefix), `label` is its name for people. The folder
+    is made when it is first needed. Errors of this machine's disk are raised as OSError.
     """
 
     def __init__(self, label: str, identity: Callable[[], str]) -> None:
@@ -43,7 +43,7 @@ class Mirror:
 
     @cached_property
     def root(self) -> Path:
-        """The mirror's folder, made and writable; UsageError if $REKLAKE_CACHE, LakeError if no place, can be used."""
+        """The mirror's folder, made if needed; UsageError if $REKLAKE_CACHE, LakeError if no place is writable."""
         digest = hashlib.sha256(self._identity().encode()).hexdigest()[:12]
         name = f"{re.sub(r'[^A-Za-z0-9.-]+', '_', self._label)[:LABEL_CHARACTERS]}-{digest}"
         if chosen := os.environ.get(CACHE):
@@ -52,10 +52,10 @@ class Mirror:
                 _make(root)
             except OSError as error:
                 raise UsageError(
-                    f"{CACHE}={chosen}: cannot be written: {error}. Name another folder for copies of what is fetched."
+                    f"{CACHE}={chosen}: cannot be written: {error}. Name another folder for copies of fetched files."
                 ) from error
             return root.absolute()
-        with suppress(OSError, RuntimeError):  # no home, or one that cannot be written: as in many containers
+        with suppress(OSError, RuntimeError):  # no home, or not writable, as in many containers
             root = _cache_home() / "reklake" / name
             _make(root)
             return root.absolute()
@@ -64,22 +64,21 @@ class Mirror:
             _make(root)
         except OSError as error:
             raise LakeError(
-                f"{self._label}: no place for copies of what is fetched: {error}. Set {CACHE} to a folder that can be "
-                "written."
+                f"{self._label}: no place for copies of fetched files: {error}. Set {CACHE} to a writable folder."
             ) from error
         return root
 
     def path(self, name: str) -> Path:
-        """Return the path of a file or folder of the lake; LakeError for a name that leads out of the mirror."""
+        """Return the path of a file or folder of the lake; LakeError for a name that would lead out of the mirror."""
         check_name(name)
         return self.root / name
 
     def temporary(self) -> Path:
-        """Return a new path to write to, of this process."""
+        """Return a new temporary path for this process."""
         return self.root / TEMPORARY / f"{_machine()}-{os.getpid()}-{secrets.token_hex(8)}"
 
     def add(self, temporary: Path, name: str) -> None:
-        """Rename a file or a folder that was written, so that it has its name."""
+        """Give a finished file or folder its name."""
         path = self.path(name)
         if temporary.is_dir():
             self.drop(name)
@@ -87,7 +86,7 @@ class Mirror:
         temporary.replace(path)
 
     def link(self, name: str, target: Path) -> None:
-        """Link a file to another path of the mirror, if it is here; what is not linked can be fetched."""
+        """Link a file to another path of the mirror, if it is here; otherwise it is fetched when needed."""
         target.parent.mkdir(parents=True, exist_ok=True)
         with suppress(OSError):
             target.hardlink_to(self.path(name))
@@ -102,54 +101,54 @@ class Mirror:
         return found
 
     def drop(self, name: str) -> None:
-        """Remove a file, or a folder with all that is in it, if it is here."""
+        """Remove a file, or a folder and everything in it, if it is here."""
         temporary = self.temporary()
         with suppress(FileNotFoundError, NotADirectoryError):
-            self.path(name).rename(temporary)  # at once: other processes see a folder whole or not at all
+            self.path(name).rename(temporary)  # atomic: other processes never see part of a folder
         discard(temporary)
 
     def touch(self, name: str) -> None:
-        """Note that a snapshot, or a run's raw pages, are in use: `name` is the folder or something in it."""
+        """Mark a snapshot, or a run's raw pages, as used now. `name` is the folder or something in it."""
         parts = name.split("/")
         if parts[0] in {SNAPSHOTS, RAW} and len(parts) > 1:
             with suppress(FileNotFoundError):
                 os.utime(self.root / parts[0] / parts[1])
 
     def evict(self, current: str | None) -> None:
-        """Drop the snapshots, but for the current one, and the raw pages that nobody has asked for in a day.
+        """Drop snapshots and raw pages that were not used for a day, but never the current snapshot.
 
-        What another process reads for longer than that is fetched again when it asks again.
+        If another process still needs them, it fetches them again.
         """
         for folder in (SNAPSHOTS, RAW):
             for path in [*(self.root / folder).glob("*")]:
-                with suppress(OSError):  # another process may be dropping it too; what stays goes the next time
+                with suppress(OSError):  # another process may be dropping it too; the rest goes next time
                     if path.name != current and _is_older(path, UNUSED_SECONDS):
                         self.drop(f"{folder}/{path.name}")
 
     def leftovers(self) -> list[Path]:
-        """Return what processes that died were writing: known by their number, on other machines by age."""
+        """Return unfinished files of processes that died. On this machine the process id tells, on others the age."""
         found = []
         for path in (self.root / TEMPORARY).iterdir():
             machine, _, process = path.name.rpartition("-")[0].rpartition("-")
             if machine == _machine() and process.isdigit():
-                is_left = not _is_running(int(process))
+                is_dead = not _is_running(int(process))
             else:
-                is_left = _is_older(path, UNUSED_SECONDS)
-            if is_left:
+                is_dead = _is_older(path, UNUSED_SECONDS)
+            if is_dead:
                 found.append(path)
         return sorted(found)
 
 
 def check_name(name: str) -> None:
-    """Raise LakeError if this cannot be the name of a lake's file or folder: names come from manifests and listings."""
+    """Raise LakeError if this cannot be a name in a lake. Names come from manifests and listings, not from us."""
     if any(part in {"", ".", ".."} or "\0" in part for part in name.split("/")):
         raise LakeError(
-            f"{name!r} cannot be the name of a lake's file: the manifest or listing that has it is damaged."
+            f"{name!r} cannot be the name of a file in a lake: the manifest or listing it comes from is damaged."
         )
 
 
 def discard(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
+    """Remove a file or a folder, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -158,21 +157,23 @@ def discard(path: Path) -> None:
 
 def _cache_home() -> Path:
     given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return given if given.is_absolute() else Path.home() / ".cache"  # a relative one is to be ignored (XDG)
+    return (
+        given if given.is_absolute() else Path.home() / ".cache"
+    )  # the XDG specification says to ignore a relative path
 
 
 def _temporary_cache() -> Path:
-    """Return this user's private folder among the system's temporary files; OSError if it cannot be had."""
+    """Return a private folder of this user in the system's temporary folder; OSError if there can be none."""
     folder = Path(tempfile.gettempdir()) / f"reklake-{os.getuid()}"
     folder.mkdir(mode=PRIVATE, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & ~PRIVATE & 0o777:
-        raise PermissionError(errno.EPERM, "is open to other users", str(folder))  # they could put files under ours
+        raise PermissionError(errno.EPERM, "is open to other users", str(folder))  # they could plant files
     return folder
 
 
 def _make(root: Path) -> None:
-    """Make a mirror's folder and see that it can be written to; OSError if not."""
+    """Make a mirror's folder; OSError if it is not writable."""
     root.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     (root / TEMPORARY).mkdir(exist_ok=True)
     with tempfile.TemporaryFile(dir=root / TEMPORARY):
@@ -189,7 +190,7 @@ def _is_running(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True  # it is somebody else's
+        return True  # it belongs to another user
     return True
 
 

@@ -1,11 +1,11 @@
-"""The records of a day in one Parquet file: one row a run and scope; for a run without scopes, one with nulls.
+"""The records of a day in one Parquet file: a row per run and scope; a run without scopes has one row with nulls.
 
-The columns are the members of a record by their names; what a run and a scope both have is `run_<name>` for the run.
-Arguments and software are JSON text, as are other members whose keys are not declared; details are a list of structs.
+The columns are the members of a record. Members that both a run and a scope have are named `run_<name>` for the run.
+Members whose keys are not declared, such as arguments and software, are JSON text. Details are a list of structs.
 
-The file's metadata say which runs stand in it (`reklake.run_ids`), when it was made (`reklake.made_at`, ISO 8601) and,
-as `reklake.sha256`, the SHA-256 in hexadecimal over the canonical JSON of its records, each with a line feed after it,
-in the order of their ids.
+The file's metadata hold the ids of its runs (`reklake.run_ids`), when it was made (`reklake.made_at`, ISO 8601) and
+`reklake.sha256`: the SHA-256 in hexadecimal of the records' canonical JSON, each followed by a line feed, in the order
+of their ids.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pipeline.lake.run_record import CHECKSUM, canonical, text_of
 
 SUFFIX = ".parquet"
 NONE = f"none{SUFFIX}"
-"""A file without rows that is always there: the views' pattern matches a file before the first day has ended."""
+"""A file without rows that always exists, so that the views' pattern matches a file before the first day has ended."""
 STAGES = ("extract", "flatten", "load", "total")
 JSON_TEXT = frozenset({"arguments", "software", "left_out", "calls_by_operation"})
 
@@ -53,7 +53,7 @@ _OF_RUN = {
 }
 _SECONDS = {stage: pa.field(f"{stage}_seconds", pa.float64()) for stage in STAGES}
 _SCOPE_NUMBER = pa.field("scope_number", pa.int32(), nullable=False)
-"""The scope's place in its record, 0-based; 0 for a run without scopes, so that each run has it once."""
+"""The scope's 0-based place in its record; 0 for a run without scopes, so that each run has exactly one 0."""
 _TEXTS = ("account_id", "region", "outcome", "error_kind", "error", "resumed_from", "calls_by_operation")
 _INSTANTS = ("listed_at", "started_at", "ended_at")
 _COUNTS = ("calls", "retries", "throttles", "pages", "projects", "versions", "unknown_members")
@@ -69,14 +69,14 @@ SCHEMA = pa.schema([*_OF_RUN.values(), *_SECONDS.values(), _SCOPE_NUMBER, *_OF_S
 
 @dataclass(frozen=True, slots=True)
 class DayFacts:
-    """What a day's file says of itself."""
+    """The metadata of a day's file."""
 
     run_ids: frozenset[str]
     made_at: datetime
     sha256: str
 
 
-def file_of(documents: Iterable[Mapping[str, Any]]) -> bytes:
+def to_parquet(documents: Iterable[Mapping[str, Any]]) -> bytes:
     """Return a Parquet file of the records, in the order of their ids."""
     ordered = sorted(documents, key=itemgetter("run_id"))
     metadata = {
@@ -90,10 +90,10 @@ def file_of(documents: Iterable[Mapping[str, Any]]) -> bytes:
     return file.getvalue()
 
 
-def fits(document: Mapping[str, Any]) -> bool:
-    """Whether the record comes back from Parquet as it is.
+def is_lossless(document: Mapping[str, Any]) -> bool:
+    """Whether the record comes back from Parquet unchanged.
 
-    Not so if it has members or forms of values that are not declared, as one of a later version may.
+    It does not if it has undeclared members or kinds of values, as the record of a later version may.
     """
     try:
         table = pa.Table.from_pylist([*_rows(document)], SCHEMA)
@@ -115,7 +115,7 @@ def read(path: Path, run_id: str | None = None) -> list[dict[str, Any]]:
 
 
 def facts(path: Path) -> DayFacts:
-    """Return what a day's file says of itself; LakeError if it cannot be read."""
+    """Return the metadata of a day's file; LakeError if it cannot be read."""
     try:
         metadata = pq.read_metadata(path).metadata
         return DayFacts(
@@ -128,7 +128,7 @@ def facts(path: Path) -> DayFacts:
 
 
 def is_intact(path: Path) -> bool:
-    """Whether a day's file holds what was written to it; LakeError if it cannot be read."""
+    """Whether a day's file is as it was written; LakeError if it cannot be read."""
     return _digest(read(path)) == facts(path).sha256
 
 
@@ -140,7 +140,7 @@ def _digest(documents: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _rows(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield a record's rows; whatever is not declared is left out, unless Arrow refuses it."""
+    """Yield a record's rows, without members that are not declared."""
     run = {field.name: _encoded(document.get(name), field) for name, field in _OF_RUN.items()}
     seconds = document.get("seconds") or {}
     run |= {field.name: seconds.get(stage) for stage, field in _SECONDS.items()}
@@ -179,6 +179,6 @@ def _decoded(value: Any, field: pa.Field) -> Any:
 def _unreadable(path: Path, error: Exception) -> LakeError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return LakeError(
-        f"{path}: cannot be read: {reason}. If the JSON records of that day are still there, remove the file: the next "
+        f"{path}: cannot be read: {reason}. If the JSON records of that day still exist, remove the file, and the next "
         "sync makes it again. Otherwise restore it from a backup."
     )

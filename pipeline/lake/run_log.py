@@ -1,9 +1,9 @@
 """The run records of a lake: found by id or newest first, compacted by day, fetched for the views.
 
-A record is a JSON file until its day (UTC) has ended. Then the next sync writes all records of the day to one Parquet
-file, and a day later the JSON files that it made needless are removed, by the next sync or by `gc`. Until then both are
-there: readers go by the Parquet file. A record that is finished after its day was compacted, or that Parquet cannot
-hold, stays a JSON file.
+A record is a JSON file until its day (UTC) has ended. The next sync then writes all records of the day to one Parquet
+file, and a day later a sync, or `gc`, removes the JSON files that this file supersedes. Until then both exist, and
+readers use the Parquet file. A record that is finished after its day was compacted, or that Parquet cannot hold, stays a
+JSON file.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ OVERLAP = timedelta(days=1)
 
 @dataclass(slots=True)
 class _Day:
-    """The records of one day: the runs that have a JSON file, and whether there is a Parquet file."""
+    """The records of a day: the runs that have a JSON file, and whether the day has a Parquet file."""
 
     json: list[str] = field(default_factory=list)
     is_compacted: bool = False
 
 
 def read(lake: Lake, run_id: str) -> dict[str, Any] | None:
-    """Return a run's record; None if it has none, or one that cannot be read.
+    """Return a run's record; None if it has none, or its JSON file cannot be read.
 
-    LakeError if the file of its day is damaged.
+    LakeError if the Parquet file of its day is damaged.
     """
     if Path(run_id).name != run_id:  # it becomes part of a path
         return None
@@ -51,9 +51,9 @@ def read(lake: Lake, run_id: str) -> dict[str, Any] | None:
 
 
 def newest_first(lake: Lake, since: datetime | None = None) -> Iterator[dict[str, Any]]:
-    """Yield the records of all runs, or of those that began since an instant; without those that cannot be read.
+    """Yield the readable records of all runs, or of those that began since an instant.
 
-    A file is read when its first record is asked for. LakeError if a day's file is damaged.
+    A file is read when its first record is needed. LakeError if the Parquet file of a day is damaged.
     """
     for day, found in _days(lake, since):
         compacted = run_days.read(lake.fetch(_day_file(day))) if found.is_compacted else []
@@ -65,7 +65,7 @@ def newest_first(lake: Lake, since: datetime | None = None) -> Iterator[dict[str
 
 
 def run_ids(lake: Lake, since: datetime | None = None) -> set[str]:
-    """Return the runs that have a record, readable or not: all, or those that began since an instant."""
+    """Return the ids of all runs with a record, readable or not, or of those that began since an instant."""
     found = set[str]()
     for day, of_day in _days(lake, since):
         found.update(of_day.json)
@@ -77,37 +77,37 @@ def run_ids(lake: Lake, since: datetime | None = None) -> set[str]:
 def compact(lake: Lake) -> None:
     """Write the Parquet file of each day that has ended and has none, and remove the JSON files of days long compacted.
 
-    To be called by the lake's writer. Where storage has no locks, the first of two writers makes the file.
+    Call it under the lake's lock. On S3, which has no locks, the first of two writers makes the file.
     """
     names = lake.entries(RUNS)
     if run_days.NONE not in names:
-        lake.write_if_absent(f"{RUNS}/{run_days.NONE}", run_days.file_of([]))
+        lake.write_if_absent(f"{RUNS}/{run_days.NONE}", run_days.to_parquet([]))
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     for day, found in _days(lake):
         if day < today and not found.is_compacted:
             documents = [read(lake, run_id) for run_id in found.json if started_at(run_id)]
-            fitting = [document for document in documents if document and run_days.fits(document)]
+            fitting = [document for document in documents if document and run_days.is_lossless(document)]
             if fitting:
-                lake.write_if_absent(_day_file(day), run_days.file_of(fitting))
-    for name in [*needless(lake, datetime.now(UTC) - OVERLAP)]:
+                lake.write_if_absent(_day_file(day), run_days.to_parquet(fitting))
+    for name in [*superseded(lake, datetime.now(UTC) - OVERLAP)]:
         lake.remove(name)
 
 
-def needless(lake: Lake, made_before: datetime) -> Iterator[str]:
-    """Yield the JSON files whose records stand in a whole Parquet file that was made before an instant."""
+def superseded(lake: Lake, made_before: datetime) -> Iterator[str]:
+    """Yield the JSON files whose records are in an intact Parquet file that was made before an instant."""
     for day, found in _days(lake):
         if not found.is_compacted or not found.json:
             continue
         facts = run_days.facts(lake.fetch(_day_file(day)))
         names = [f"{RUNS}/{run_id}{SUFFIX}" for run_id in found.json if run_id in facts.run_ids]
         if names and facts.made_at < made_before:
-            lake.forget(_day_file(day))  # what counts is the file where it is stored, not a copy of it
+            lake.forget(_day_file(day))  # check the stored file, not a copy of it
             if run_days.is_intact(lake.fetch(_day_file(day))):
                 yield from names
 
 
 def needed(lake: Lake) -> list[str]:
-    """Return the names, in runs/, of the files that hold every record once: days, and JSON that no day has."""
+    """Return the files in runs/ that together hold each record once: Parquet files, and JSON files not in them."""
     names = [run_days.NONE]
     for day, found in _days(lake):
         if found.is_compacted:
@@ -117,7 +117,7 @@ def needed(lake: Lake) -> list[str]:
 
 
 def fetch(lake: Lake) -> Path:
-    """Return the folder on this machine that holds the run records; it may hold some twice."""
+    """Return a folder on this machine with all run records. Some may be in it twice, as JSON and in Parquet."""
     if lake.is_local:
         return lake.root / RUNS
     lake.fetch_folder(RUNS, lambda name: name.endswith(run_days.SUFFIX))
@@ -125,10 +125,10 @@ def fetch(lake: Lake) -> Path:
 
 
 def json_patterns(lake: Lake) -> tuple[str, list[str]]:
-    """Return the last day that has a Parquet file ("" if none has), and which JSON files a query has to read.
+    """Return the last day that has a Parquet file ("" if none has), and the JSON files that a query must read.
 
-    These are glob patterns, in runs/: of all files of later days, also those that runs will add, and of older ones that
-    stand in no Parquet file. So a query does not read a record twice, and `gc` removes no file that it reads.
+    The files are glob patterns in runs/: one for all later days, so that future records match, and one for each older
+    file that is in no Parquet file. A query then reads no record twice, and `gc` removes no file that it reads.
     """
     days = _days(lake)
     last = next((day for day, found in days if found.is_compacted), "")
@@ -138,13 +138,13 @@ def json_patterns(lake: Lake) -> tuple[str, list[str]]:
         run_id
         for day, found in days
         for run_id in _only_json(lake, day, found)
-        if day <= last or not started_at(run_id)  # finished late, or no run's id
+        if day <= last or not started_at(run_id)  # finished late, or not named as a run
     ]
     return last, [f"{start}*{SUFFIX}" for start in _after(last)] + [f"{escape(run_id)}{SUFFIX}" for run_id in others]
 
 
 def _after(day: str) -> Iterator[str]:
-    """Yield glob patterns of how the ids of runs begin that began on a later day of this century."""
+    """Yield glob patterns for the first digits of the ids of runs that begin on a later day of this century."""
     digits = day.replace("-", "")
     for place in range(len("20"), len(digits)):
         if digits[place] != "9":
@@ -152,7 +152,7 @@ def _after(day: str) -> Iterator[str]:
 
 
 def _days(lake: Lake, since: datetime | None = None) -> list[tuple[str, _Day]]:
-    """Return the days that have records, latest first; those before an instant are left out."""
+    """Return the days that have records, latest first, from the day of an instant on."""
     days = defaultdict[str, _Day](_Day)
     for name in lake.entries(RUNS):
         stem, _, suffix = name.rpartition(".")
@@ -165,7 +165,7 @@ def _days(lake: Lake, since: datetime | None = None) -> list[tuple[str, _Day]]:
 
 
 def _only_json(lake: Lake, day: str, found: _Day) -> list[str]:
-    """Return the runs of a day whose record stands in no Parquet file."""
+    """Return the runs of a day whose record is not in its Parquet file."""
     if not found.is_compacted or not found.json:
         return found.json
     compacted = _compacted(lake, day)
@@ -177,7 +177,7 @@ def _compacted(lake: Lake, day: str) -> frozenset[str]:
 
 
 def _day_of(run_id: str) -> str:
-    """Return the day on which a run started_at, as its file is named."""
+    """Return the day on which a run began, as its Parquet file is named."""
     return f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
 
 

@@ -1,6 +1,6 @@
-"""The record of a run: what was asked, how each scope ended, what it cost. One immutable JSON file a run.
+"""The record of a run: its arguments, how each scope ended, what it cost. One immutable JSON file a run.
 
-`run_log` finds the records of a lake; `run_days` keeps those of a day in one Parquet file.
+`run_log` finds the records of a lake. `run_days` stores the records of a day in one Parquet file.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Outcome(StrEnum):
 
 @dataclass(slots=True)
 class DetailRecord:
-    """How one detail of a scope ended (model.operations.DETAILS): what was asked about its resources, one by one.
+    """How a detail (model.operations.DETAILS) of a scope ended.
 
-    Skipped is a detail that is not asked for by name and not permitted; a detail that did not complete keeps its last
-    rows.
+    A detail is skipped if it is not permitted and the settings do not name it. A detail that is not complete keeps its
+    previous rows.
     """
 
     detail: str
@@ -53,14 +53,13 @@ class DetailRecord:
 
 @dataclass(slots=True)
 class ScopeRecord:
-    """How one scope ended.
+    """How a scope ended.
 
-    `seconds` is the time its listing took; `calls` counts every attempt, and `calls_by_operation` those of each
-    operation, which has a quota of its own.
+    `seconds` is the time its listing took. `calls` counts every attempt, and `calls_by_operation` those of each
+    operation, because each has a quota of its own.
 
-    `listed_at` is when the last page came of the listing that its published rows are from, to the instant at which the
-    histories change; `resumed_from` is the run, if it was another one, that made that listing and did not live to
-    publish it.
+    `listed_at` is when the last page of the listing arrived that the published rows come from: the instant at which
+    the histories change. `resumed_from` is the dead run that made that listing, None if it was this run.
     """
 
     account_id: str
@@ -85,22 +84,22 @@ class ScopeRecord:
 
     @classmethod
     def of(cls, scope: Scope) -> ScopeRecord:
-        """Begin the record of a scope, which has failed until it is known to be complete."""
+        """Begin the record of a scope. It counts as failed until it is complete."""
         return cls(scope.account_id, scope.region, started_at=now())
 
     @property
     def scope(self) -> Scope:
-        """The scope it is about."""
+        """The scope that the record is about."""
         return Scope(self.region, self.account_id)
 
     def fail(self, error: ReklakeError) -> None:
-        """Note the error that ended it."""
+        """Record the error that ended the scope."""
         self.outcome = Outcome.FAILED
         self.error_kind = _kind(error)
         self.error = str(error)
 
     def detail(self, name: str) -> DetailRecord:
-        """Return the record of a detail, which has failed until it is known to be complete."""
+        """Return the record of a detail. It counts as failed until it is complete."""
         found = next((detail for detail in self.details if detail.detail == name), None)
         if found is None:
             found = DetailRecord(name, Outcome.FAILED)
@@ -108,7 +107,7 @@ class ScopeRecord:
         return found
 
     def fail_detail(self, detail: str, error: ReklakeError) -> None:
-        """Note the error that ended one detail; the scope goes on without it."""
+        """Record the error that ended a detail. The scope goes on without it."""
         found = self.detail(detail)
         found.outcome = Outcome.FAILED
         found.error_kind = _kind(error)
@@ -121,7 +120,7 @@ def _kind(error: ReklakeError) -> str:
 
 @dataclass(slots=True)
 class RunRecord:
-    """How one run ended."""
+    """How a run ended."""
 
     run_id: str
     kind: str
@@ -135,11 +134,11 @@ class RunRecord:
     seconds: dict[str, float] = field(default_factory=dict)
     scopes: list[ScopeRecord] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
-    """Accounts that the settings cover and that were not asked, and why: such as those that are suspended."""
+    """Accounts that the settings cover but that were not listed, and why: suspended ones, for example."""
 
     @classmethod
     def begin(cls, kind: str, arguments: Mapping[str, Any]) -> RunRecord:
-        """Begin a run; its id sorts by time, to the microsecond, and is new on every machine."""
+        """Begin a run. Its id sorts by time, to the microsecond, and is unique across machines."""
         started = datetime.now(UTC)
         run_id = f"{started.strftime(ID_TIME)}-{started.microsecond:05x}{secrets.token_hex(2)[1:]}"
         return cls(run_id, kind, text_of(started), dict(arguments), software=software())
@@ -154,7 +153,7 @@ class RunRecord:
             self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - started, 6)
 
     def end(self, outcome: Outcome, error: str | None = None) -> None:
-        """Close the record."""
+        """Record how and when the run ended."""
         self.outcome, self.error, self.ended_at = outcome, error, now()
         elapsed = datetime.fromisoformat(self.ended_at) - datetime.fromisoformat(self.started_at)
         self.seconds["total"] = elapsed.total_seconds()
@@ -165,18 +164,18 @@ class RunRecord:
         return asdict(self)
 
     def write(self, lake: Lake) -> None:
-        """Keep it under runs/."""
+        """Write the record to runs/."""
         write(lake, self.document)
 
 
 def write(lake: Lake, document: Mapping[str, Any]) -> None:
-    """Keep a record's document under runs/, with its checksum."""
+    """Write a record's document to runs/, with its checksum."""
     text = json.dumps({**document, CHECKSUM: checksum(document)}, indent=2) + "\n"
     lake.write_text(f"{RUNS}/{document['run_id']}{SUFFIX}", text)
 
 
 def parse(content: bytes) -> dict[str, Any] | None:
-    """Return the document that a record's file holds; None if it is no run record."""
+    """Return the document in a record's file; None if it is no run record."""
     try:
         found = json.loads(content)
     except ValueError:
@@ -185,9 +184,9 @@ def parse(content: bytes) -> dict[str, Any] | None:
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
-    """Return a record as JSON with sorted keys and without blanks, the checksum, and members that are null or empty.
+    """Return a record as compact JSON with sorted keys, without its checksum and without null or empty members.
 
-    So a member that a later version adds, and that an older record lacks, changes nothing.
+    A member that a later version adds, and an older record lacks, therefore changes nothing.
     """
     members = {name: value for name, value in document.items() if name != CHECKSUM}
     return json.dumps(_without_empty(members), sort_keys=True, separators=(",", ":")).encode()
@@ -199,7 +198,7 @@ def checksum(document: Mapping[str, Any]) -> str:
 
 
 def is_intact(document: Mapping[str, Any]) -> bool:
-    """Whether a record says what it said when it was written: its checksum is that of its content."""
+    """Whether a record is as it was written: its checksum matches its content."""
     return document.get(CHECKSUM) == checksum(document)
 
 
@@ -216,7 +215,7 @@ def has_published(document: Mapping[str, Any] | None) -> bool:
 
 
 def listings(documents: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Scope, datetime]]:
-    """Yield which scopes were listed to their end, all pages readable or not, and when, by runs that published."""
+    """Yield each scope that a run listed to its end and published, and when that listing ended."""
     for document in documents:
         for listed in document["scopes"] if has_published(document) else ():
             if listed.get("listed_at"):
@@ -224,7 +223,7 @@ def listings(documents: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Scope, da
 
 
 def started_at(run_id: str) -> datetime | None:
-    """Return when a run began, which its id says; None if it is no run's id."""
+    """Return when a run began, from its id; None if it is no run's id."""
     try:
         return datetime.strptime(run_id[:ID_TIME_LENGTH], ID_TIME).replace(tzinfo=UTC)
     except ValueError:
@@ -232,10 +231,10 @@ def started_at(run_id: str) -> datetime | None:
 
 
 def now() -> str:
-    """Return the time as the records hold it: ISO 8601, UTC, microseconds."""
+    """Return the current time as records write it: ISO 8601, UTC, microseconds."""
     return text_of(datetime.now(UTC))
 
 
 def text_of(instant: datetime) -> str:
-    """Return an instant as the lake's JSON files hold it: ISO 8601, UTC, microseconds."""
+    """Return an instant as the lake's JSON files write it: ISO 8601, UTC, microseconds."""
     return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""A lake under an S3 prefix: read through a mirror on this machine, published by a conditional write of its pointer."""
+"""A lake under an S3 prefix: read through a mirror on this machine, published by a conditional write of CURRENT."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from pipeline.lake.bucket import THREADS, Bucket, Upload
 from pipeline.lake.mirror import Mirror, check_name, discard
 
 ABANDONED = timedelta(days=1)
-"""Age at which an incomplete upload counts as left by a writer that died."""
+"""Age at which an incomplete upload counts as left by a dead writer."""
 CONFLICT_ATTEMPTS, CONFLICT_DELAY = 6, 0.05
-"""For a write of the pointer that S3 refuses though nothing has moved it; seconds, doubled after each attempt."""
+"""For writes of CURRENT that S3 refuses although nothing has moved it; the delay in seconds doubles each time."""
 
 
 class S3Lake(Lake):
-    """A lake in a bucket, under a prefix without slashes at its ends (or none).
+    """A lake in a bucket, under a prefix without slashes at its ends, or under none.
 
-    The mirror (`root`) has what was fetched or written here; files are immutable, so only the pointer is fetched again.
-    Snapshots and raw pages that nobody has asked for in a day leave the mirror when a newer snapshot comes.
+    The mirror (`root`) has the files that were fetched or written here. They are immutable, so only CURRENT is fetched
+    again. Snapshots and raw pages that were not used for a day leave the mirror when a newer snapshot comes.
+
+    A snapshot's manifest is uploaded last and deleted first: a folder with a manifest is complete.
     """
 
     is_local = False
@@ -42,7 +44,7 @@ class S3Lake(Lake):
 
     @cached_property
     def root(self) -> Path:
-        """The mirror's folder; it is made when it is first asked for."""
+        """The mirror's folder, made at first use."""
         return self._mirror.root
 
     def exists(self) -> bool:
@@ -59,11 +61,11 @@ class S3Lake(Lake):
         return path
 
     def fetch_folder(self, folder: str, wanted: Callable[[str], bool] = lambda _: True) -> Path:
-        """Fetch the files directly in a folder, side by side, unless they are here; drop those that have left S3."""
+        """Fetch the files directly in a folder, side by side, unless they are here; drop those no longer in S3."""
         before = self._mirror.sizes(folder)
         found = self._bucket.entries(self._key(folder, is_folder=True))
         stored = {name: size for name, size in found.items() if size is not None and _is_shown(name)}
-        # what was here before the listing was in S3 once: if it is not listed, somebody has removed it since
+        # files that were here before the listing were in S3 once: if not listed, they have been removed since
         for name in before.keys() - stored.keys():
             self._mirror.drop(_joined(folder, name))
         missing = [
@@ -74,7 +76,7 @@ class S3Lake(Lake):
         self._mirror.touch(folder)
         if missing:
             with ThreadPoolExecutor(THREADS, thread_name_prefix="reklake-fetch") as pool:
-                for _ in pool.map(self._download, missing):  # on an error the rest is not begun
+                for _ in pool.map(self._download, missing):  # on an error the rest is not started
                     pass
             if folder.startswith(f"{SNAPSHOTS}/"):
                 with suppress(LakeError):  # the snapshot is here; eviction can wait
@@ -94,7 +96,7 @@ class S3Lake(Lake):
 
     @contextmanager
     def new_file(self, name: str) -> Iterator[Path]:
-        """Give a path in the mirror; when the block ends the file is uploaded."""
+        """Yield a path in the mirror. When the block ends, the file is uploaded."""
         temporary = self._mirror.temporary()
         try:
             yield temporary
@@ -106,7 +108,7 @@ class S3Lake(Lake):
 
     @contextmanager
     def new_folder(self, name: str) -> Iterator[NewFolder]:
-        """Give a folder in the mirror; when the block ends its files are uploaded, `manifest.json` after all others."""
+        """Yield a folder in the mirror. When the block ends, its files are uploaded, `manifest.json` last."""
         temporary = self._mirror.temporary()
         temporary.mkdir()
         try:
@@ -139,13 +141,13 @@ class S3Lake(Lake):
     def size(self, name: str) -> int:
         key = self._key(name)
         found = self._bucket.sizes(key)
-        return sum(size for each, size in found.items() if each == key or each.startswith(f"{key}/"))
+        return sum(size for other, size in found.items() if other == key or other.startswith(f"{key}/"))
 
     def forget(self, name: str) -> None:
         self._mirror.drop(name)
 
     def remove(self, name: str) -> None:
-        """Remove a file, or all that is in a folder, its manifest first: half a snapshot is not taken for one."""
+        """Remove a file, or everything in a folder, its manifest first: the rest is then no snapshot."""
         keys = [self._key(name), *self._bucket.sizes(self._key(name, is_folder=True))]
         last = self._key(f"{name}/{MANIFEST}")
         if last in keys:
@@ -155,7 +157,7 @@ class S3Lake(Lake):
         self._mirror.drop(name)
 
     def pointer(self) -> Pointer | None:
-        """Ask S3, never the mirror, what CURRENT names."""
+        """Read CURRENT from S3, never from the mirror."""
 
         def read(tag: str, chunks: Iterator[bytes]) -> Pointer:
             return Pointer(b"".join(chunks).decode("utf-8", "replace").strip(), tag)
@@ -168,7 +170,7 @@ class S3Lake(Lake):
     def point(self, value: str, seen: Pointer | None) -> None:
         """Move CURRENT by a write that S3 makes only if CURRENT is as it was `seen`.
 
-        An answer that was lost is no failure: if CURRENT names our value afterwards, the write was made.
+        A lost answer is no failure: if CURRENT names our value afterwards, the write was made.
         """
         for attempt in range(CONFLICT_ATTEMPTS):
             if self._put_pointer(value, seen):
@@ -179,31 +181,31 @@ class S3Lake(Lake):
             if now != seen:
                 published = f"another sync published {now.value}" if now else "something removed CURRENT"
                 raise BusyError(
-                    f"{self}: {published} meanwhile; nothing of this run was published. Its pages are kept and the "
-                    "next sync takes them."
+                    f"{self}: {published} meanwhile; nothing of this run was published. Its pages are kept for "
+                    "the next sync."
                 )
-            time.sleep(CONFLICT_DELAY * 2**attempt)  # another write was under way, and was not made
+            time.sleep(CONFLICT_DELAY * 2**attempt)  # another write was under way, and failed
         else:
             raise BusyError(
-                f"{self}: S3 does not take the write of CURRENT because of others at the same time; nothing of this "
-                "run was published. Its pages are kept and the next sync takes them."
+                f"{self}: S3 refuses to write CURRENT because of other writes at the same time; nothing of this run "
+                "was published. Its pages are kept for the next sync."
             )
         self._mirror.evict(value)
 
     @contextmanager
-    def locked(self, run_id: str) -> Iterator[None]:  # noqa: ARG002  # there is no lock to name it in
-        """Lock nothing: two syncs can run side by side, and `point` lets the first one publish and stops the other."""
+    def locked(self, run_id: str) -> Iterator[None]:  # noqa: ARG002  # there is no lock to put it in
+        """Lock nothing: two syncs can run side by side. `point` lets the first publish and stops the other."""
         yield
 
     def holder(self) -> str | None:
-        """Return None: an S3 lake has no lock, so nobody is seen to hold it."""
+        """Return None: a lake in S3 has no lock."""
         return None
 
     def leftovers(self) -> list[str]:
-        """Name uploads that have been incomplete for a day, and what processes that died were writing to the mirror.
+        """Return uploads that have been incomplete for a day, and what dead processes were writing to the mirror.
 
-        Certain without a lock. Uploads are not seen without s3:ListBucketMultipartUploads, nor removed without
-        s3:AbortMultipartUpload; a lifecycle rule of the bucket (AbortIncompleteMultipartUpload) does as well.
+        Reliable without a lock. Listing uploads needs s3:ListBucketMultipartUploads, aborting them
+        s3:AbortMultipartUpload. A lifecycle rule of the bucket (AbortIncompleteMultipartUpload) can do it instead.
         """
         return [self._description(upload) for upload in self._abandoned()] + [
             str(path) for path in self._mirror.leftovers()
@@ -219,7 +221,7 @@ class S3Lake(Lake):
     def _key(self, name: str, *, is_folder: bool = False) -> str:
         if is_folder and not name:
             return self._prefix
-        check_name(name)  # "" would be the whole lake
+        check_name(name)  # refuses "", which would be the whole lake
         return f"{self._prefix}{name}/" if is_folder else f"{self._prefix}{name}"
 
     def _download(self, name: str) -> None:
@@ -236,25 +238,27 @@ class S3Lake(Lake):
             discard(temporary)
 
     def _put_pointer(self, value: str, seen: Pointer | None) -> bool:
-        """Try the conditional write; False if S3 refused it, LakeError if its outcome cannot be found out."""
+        """Try the conditional write; False if S3 refused it, LakeError if its outcome is unknown."""
         try:
             return self._bucket.put_if(self._key(POINTER), f"{value}\n".encode(), seen.tag if seen else None)
         except LakeError as error:
             try:
                 now = self.pointer()
             except ReklakeError:
-                raise LakeError(f"{error} Whether {value} was published is not known: read CURRENT to see.") from error
+                raise LakeError(
+                    f"{error} It is not known whether {value} was published: read CURRENT to find out."
+                ) from error
             if now is not None and now.value == value:
                 return True
             raise
 
     @contextmanager
     def _deleted_on_error(self, keys: list[str]) -> Iterator[None]:
-        """Delete what the block may have uploaded if an error ends it."""
+        """Delete the keys if the block ends in an error, because it may have uploaded them."""
         try:
             yield
         except BaseException:
-            with suppress(ReklakeError):  # the block's own error is reported; without a manifest this is no snapshot
+            with suppress(ReklakeError):  # report the block's own error; without a manifest this is no snapshot
                 self._bucket.delete(keys)
             raise
 
@@ -267,7 +271,7 @@ class S3Lake(Lake):
         ]
 
     def _description(self, upload: Upload) -> str:
-        return f"{self._bucket.url(upload.key)} (an upload begun {upload.begun_at:%F %T} and not ended)"
+        return f"{self._bucket.url(upload.key)} (an incomplete upload of {upload.begun_at:%F %T})"
 
 
 def _is_shown(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""boto3's errors as reklake's: one table from S3's error codes to remedies."""
+"""Turns boto3's errors into reklake's, by a table from S3's error codes to remedies."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ DENIED = (
     "Allow s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject on the lake's prefix "
     "(with a KMS key also kms:Decrypt and kms:GenerateDataKey) for these credentials."
 )
-UNSUPPORTED = "This S3 service lacks what a lake needs (conditional writes of an object)."
+UNSUPPORTED = "This S3 service lacks conditional writes, which a lake needs."
 _CREDENTIALS = "S3 does not accept these credentials: renew them, or check the profile."
 _NO_BUCKET = "There is no bucket s3://{bucket}: create it (aws s3 mb s3://{bucket}), or correct the lake's name."
 _REGION = (
     "The bucket is in another region: set AWS_DEFAULT_REGION to the one that "
     "`aws s3api get-bucket-location --bucket {bucket}` names."
 )
-_OVERLOADED = "S3 is overloaded or failing, in spite of retries: run the same command later."
+_OVERLOADED = "S3 is overloaded or failing despite retries: run the same command later."
 _UNKNOWN = "Run the same command again; if the error stays, ask AWS support."
 
 REMEDIES = {
@@ -64,11 +64,11 @@ REMEDIES = {
     "503": _OVERLOADED,
     "504": _OVERLOADED,
 }
-"""By S3's code for an error, else by the HTTP status of the answer."""
+"""By S3's error code, else by the HTTP status."""
 
 _NOT_FOUND = frozenset({"NoSuchKey", "404", "NotFound"})
 _READS = frozenset({"GetObject", "HeadObject", "CopyObject", "UploadPartCopy"})
-"""Operations on one object, whose 404 means that the object is not there."""
+"""Operations on an object, where 404 means that the object does not exist."""
 
 
 @contextmanager
@@ -88,42 +88,42 @@ def explained(where: str) -> Iterator[None]:
 
 
 def explain(error: Exception, where: str) -> ReklakeError | FileNotFoundError:  # noqa: PLR0911  # one return a kind
-    """Return the error to raise in place of one of boto3's; `where` is s3://bucket/key."""
+    """Return the error to raise in place of boto3's; `where` is s3://bucket/key."""
     if isinstance(error, aws.ClientError):
         return _explain_answer(error, where)
-    said = " ".join(str(error).split()).rstrip(".") + "."
-    said = re.sub(r"//[^/\s]+@", "//***@", said)  # the URL of a proxy or an endpoint may hold a password
+    message = " ".join(str(error).split()).rstrip(".") + "."
+    message = re.sub(r"//[^/\s]+@", "//***@", message)  # the URL of a proxy or an endpoint may hold a password
     match error:
         case aws.NoCredentialsError():
             return UsageError(f"{where}: {NO_CREDENTIALS}")
         case ResponseParserError():
             return _not_s3(where)
         case aws.PartialCredentialsError() | aws.CredentialRetrievalError() | aws.TokenRetrievalError():
-            return LakeError(f"{where}: {said} Renew the credentials, or check the profile and AWS_ variables.")
+            return LakeError(f"{where}: {message} Renew the credentials, or check the profile and AWS_ variables.")
         case aws.ParamValidationError() | aws.InvalidRegionError() | aws.EndpointProviderError():
-            return UsageError(f"{where}: {said} Check the lake's name and the AWS_ variables.")
+            return UsageError(f"{where}: {message} Check the lake's name and the AWS_ variables.")
         case aws.HTTPClientError() | aws.ConnectionError() | HTTPError():
             return LakeError(
-                f"{where}: S3 cannot be reached: {said} Check the network, AWS_ENDPOINT_URL and the region; what the "
-                "lake had published is as it was, and the same command can run again."
+                f"{where}: S3 cannot be reached: {message} Check the network, AWS_ENDPOINT_URL and the region, and "
+                "run the same command again; what is published is unchanged."
             )
-    return LakeError(f"{where}: {said} Run the same command again.")
+    return LakeError(f"{where}: {message} Run the same command again.")
 
 
 def code_of(error: BaseException | None) -> str:
-    """Return S3's code for an error, for an answer without a body (HEAD) the HTTP status; empty for other errors."""
+    """Return S3's error code (the HTTP status if the answer has no body); empty for errors that are not S3's."""
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, aws.ClientError) else ""
 
 
 def status_of(error: BaseException | None) -> int:
-    """Return the HTTP status of the answer; 0 if there is none."""
+    """Return the HTTP status of S3's answer; 0 if there is none."""
     if not isinstance(error, aws.ClientError):
         return 0
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def remedy_of(error: BaseException | None) -> str:
-    """Return the remedy for S3's answer, as it stands in the table."""
+    """Return the remedy for S3's answer, as in REMEDIES."""
     return REMEDIES.get(code_of(error)) or REMEDIES.get(str(status_of(error)), _UNKNOWN)
 
 
@@ -134,15 +134,15 @@ def _explain_answer(error: aws.ClientError, where: str) -> ReklakeError | FileNo
         return FileNotFoundError(errno.ENOENT, "No such object in S3", where)
     remedy = remedy_of(error)
     if remedy == _OVERLOADED and code.isdigit() and error.operation_name != "HeadObject":
-        return _not_s3(where)  # without S3's XML: a gateway's page (its status is the code), or half an answer (500)
+        return _not_s3(where)  # no XML of S3: a gateway's page, or a cut answer
     if remedy == DENIED and is_read:
-        remedy += " S3 also answers so for an object that is not there, when s3:ListBucket is not allowed."
+        remedy += " S3 also answers so for an object that does not exist, if s3:ListBucket is not allowed."
     message = str(error.response.get("Error", {}).get("Message") or "no message").strip().rstrip(".")
     return LakeError(f"{where}: {error.operation_name}: {code}: {message}. {remedy.format(bucket=where.split('/')[2])}")
 
 
 def _not_s3(where: str) -> LakeError:
     return LakeError(
-        f"{where}: the answers are not whole, or not S3's, in spite of retries. If there is a proxy on the way, check "
-        "it and AWS_ENDPOINT_URL; otherwise run the same command again."
+        f"{where}: the answers are incomplete, or not S3's, despite retries. If there is a proxy in between, check it "
+        "and AWS_ENDPOINT_URL; otherwise run the same command again."
     )

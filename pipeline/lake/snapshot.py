@@ -1,4 +1,4 @@
-"""Snapshots: immutable folders of the declared tables and their histories, and the pointer to the published one."""
+"""Snapshots: immutable folders with the declared tables and their histories, of which CURRENT names one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.lake.run_record import text_of
 from pipeline.model.page import Scope
 
 FORMAT = 4
-"""Of the layout. Only this one is read: earlier ones were never released."""
+"""The version of the layout. Only this one is read, because earlier ones were never released."""
 HISTORY = "history"
 """The folder of a snapshot that holds the states that have ended; the manifest and a DuckDB schema use it too."""
 LAKE_ENTRIES = FOLDERS | {POINTER, DATABASE}
@@ -26,10 +26,10 @@ REMEDY = "`reklake doctor` says what is damaged, and `reklake rollback` returns 
 
 @dataclass(frozen=True, slots=True)
 class DetailSource:
-    """The run whose landed pages a detail's rows of a scope come from, and when that listing ended.
+    """The run whose landed pages the rows of a detail come from, and when that listing ended.
 
-    `whole` is False where they are not all the rows of those pages, or not only theirs: some have ended since, with
-    what they were about, or are older and fill a gap.
+    `whole` says whether the rows are exactly those of the pages. It is False if some have ended since, with the
+    resource that they were about, or if older rows fill a gap.
     """
 
     run_id: str
@@ -41,10 +41,10 @@ class DetailSource:
 class Source:
     """Where a scope's rows come from: the run that landed the pages, when that listing ended, and how it was flattened.
 
-    `whole` is False where a page could not be read: rows of the snapshot before fill that gap. `is_lenient` says that
-    the lenient reader had to read one. `declaration` is the digest of the tables as they were declared, `reklake` the
-    version that flattened. `pages`, `projects`, `versions` and `unknown_members` are counts. `details` says where the
-    rows of each detail come from that was ever listed; it may be an earlier run.
+    `whole` is False if a page could not be read, so that rows of the previous snapshot fill the gap. `is_lenient` says
+    whether the lenient reader had to read a page. `declaration` is the digest of the declared tables, and `reklake` the
+    version that flattened. `pages`, `projects`, `versions` and `unknown_members` are counts. `details` has the source
+    of each detail that was ever listed, which may be an earlier run.
     """
 
     run_id: str
@@ -61,7 +61,7 @@ class Source:
 
     @property
     def runs(self) -> frozenset[str]:
-        """Every run on whose pages rows of the scope came."""
+        """The runs whose pages the rows of the scope come from."""
         return frozenset({self.run_id, *(detail.run_id for detail in self.details.values())})
 
     def as_json(self, scope: Scope) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class Source:
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> tuple[Scope, Source]:
-        """Return a scope and its source from the manifest's entry. LookupError, TypeError, ValueError: it is none."""
+        """Return a scope and its source from a manifest entry; LookupError, TypeError or ValueError if it is none."""
         values = {name: entry[name] for name in cls.__slots__}
         values["listed_at"] = datetime.fromisoformat(values["listed_at"])
         values["details"] = {
@@ -87,9 +87,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One state of the lake, published or once so: what its manifest says, and its files.
+    """A state of the lake: the manifest and the files of its folder.
 
-    `pointer` is CURRENT as it was when it led here; None if it did not.
+    `pointer` is CURRENT as it was read, if it named this snapshot; else None.
     """
 
     lake: Lake
@@ -104,29 +104,29 @@ class Snapshot:
         return dict(Source.from_json(entry) for entry in self.manifest["scopes"])
 
     def columns(self, declaration: str, table: str) -> list[str]:
-        """Return the columns that a table had in that declaration; none if it was not declared."""
+        """Return the columns of a table in an earlier declaration; none if it was not declared."""
         found: list[str] = self.manifest["declarations"][declaration].get(table, [])
         return found
 
     @property
     def rows(self) -> dict[str, int]:
-        """Rows of each table."""
+        """The number of rows of each table."""
         return {name: entry["rows"] for name, entry in self.manifest["tables"].items()}
 
     @property
     def files(self) -> dict[str, Mapping[str, Any]]:
-        """What the manifest says of each file, by its path in the snapshot's folder."""
+        """The manifest's entry of each file, by its path in the snapshot's folder."""
         entries = [*self.manifest["tables"].values(), *self.manifest[HISTORY].values()]
         return {entry["file"]: entry for entry in entries}
 
     def has(self, table: str) -> bool:
-        """Whether it holds the table; one of an older version may not."""
+        """Whether the snapshot has the table. A snapshot of an older version may lack it."""
         return table in self.manifest["tables"]
 
     def file(self, table: str, *, history: bool = False, verified: bool = False) -> Path:
-        """Return a path to the Parquet file of a table's current rows, or of the states that have ended (`history`).
+        """Return a path to the Parquet file of a table's current rows, or of its ended states (`history`).
 
-        LakeError if it is missing or, where it is to be `verified`, not as it was written.
+        LakeError if the file is missing or, with `verified`, differs from what was written.
         """
         name = self.manifest[HISTORY if history else "tables"][table]["file"]
         path = self.path(name)
@@ -135,21 +135,21 @@ class Snapshot:
         return path
 
     def check(self) -> None:
-        """See that the manifest has the shape that the rest of this class takes for granted.
+        """Check that the manifest has the shape that this class relies on.
 
-        Raises whatever Python does where it has not; its values are looked at as far as that.
+        AttributeError, LookupError, TypeError or ValueError if it does not.
         """
         for source in self.sources.values():
             self.columns(source.declaration, "")
         _ = self.files
 
     def verify(self) -> None:
-        """Read every file; LakeError if one is missing or not as it was written."""
+        """Check every file against the manifest; LakeError if one is missing or differs from what was written."""
         for name in self.files:
             self._verify(name, self.path(name))
 
     def damage(self) -> list[str]:
-        """Say of each file that is missing, or not as it was written, which it is; read where it is stored."""
+        """Describe each file that is missing or differs from what was written, checked in the lake's storage."""
         found = []
         for name, wanted in self.files.items():
             try:
@@ -162,8 +162,8 @@ class Snapshot:
         return found
 
     def folder(self) -> Path:
-        """Return a folder on this machine with all its files; LakeError if one is missing."""
-        here = self.lake.fetch_folder(f"{SNAPSHOTS}/{self.id}")  # side by side, where they come from elsewhere
+        """Return the folder on this machine with all files of the snapshot; LakeError if one is missing."""
+        here = self.lake.fetch_folder(f"{SNAPSHOTS}/{self.id}")  # from S3, files are fetched side by side
         self.lake.fetch_folder(f"{SNAPSHOTS}/{self.id}/{HISTORY}")
         for name in [MANIFEST, *self.files]:
             self.path(name)
@@ -172,7 +172,7 @@ class Snapshot:
     def _verify(self, name: str, path: Path) -> None:
         if name not in self._verified:
             if not self._is_intact(name, path):
-                self.lake.forget(f"{SNAPSHOTS}/{self.id}/{name}")  # it may be the mirror that is damaged
+                self.lake.forget(f"{SNAPSHOTS}/{self.id}/{name}")  # the mirror's copy may be damaged
                 path = self.path(name)
             if not self._is_intact(name, path):
                 raise LakeError(f"{self.lake}: snapshot {self.id}: {name} is not as it was written; {REMEDY}.")
@@ -183,7 +183,7 @@ class Snapshot:
         return bool(path.stat().st_size == wanted["bytes"] and sha256(path) == wanted["sha256"])
 
     def path(self, name: str) -> Path:
-        """Return a path on this machine to a file, named as in `files`; LakeError if it is missing."""
+        """Return a path on this machine to a file of `files`; LakeError if it is missing."""
         try:
             return self.lake.fetch(f"{SNAPSHOTS}/{self.id}/{name}")
         except FileNotFoundError as error:
@@ -191,7 +191,7 @@ class Snapshot:
 
 
 def find(lake: Lake) -> Snapshot | None:
-    """Return the published snapshot, None if nothing was published yet; LakeError if the pointer leads nowhere."""
+    """Return the published snapshot; None if nothing is published, LakeError if CURRENT names none that can be read."""
     pointer = lake.pointer()
     if pointer is None:
         return None
@@ -199,7 +199,7 @@ def find(lake: Lake) -> Snapshot | None:
 
 
 def is_published(lake: Lake, snapshot_id: str) -> bool:
-    """Whether the pointer names it; not if that cannot be told."""
+    """Whether CURRENT names the snapshot; False if CURRENT cannot be read."""
     with suppress(OSError, LakeError):
         pointer = lake.pointer()
         return pointer is not None and pointer.value == snapshot_id
@@ -207,10 +207,10 @@ def is_published(lake: Lake, snapshot_id: str) -> bool:
 
 
 def read(lake: Lake, snapshot_id: str, pointer: Pointer | None = None) -> Snapshot:
-    """Return the snapshot of that id; LakeError if it is not there, cannot be read, or is of a newer format."""
+    """Return the snapshot of that id; LakeError if it does not exist, cannot be read, or has another format."""
     where = f"{lake}: {f'{POINTER} names ' if pointer else ''}snapshot {snapshot_id!r}"
     if not snapshot_id or Path(snapshot_id).name != snapshot_id:  # it becomes part of a path
-        raise LakeError(f"{where}, which is no name of a snapshot; {REMEDY}.")
+        raise LakeError(f"{where}, which cannot be the id of a snapshot; {REMEDY}.")
     try:
         manifest = json.loads(lake.read(f"{SNAPSHOTS}/{snapshot_id}/{MANIFEST}"))
         missing = {"format"} - manifest.keys()
@@ -242,7 +242,7 @@ def current(lake: Lake) -> Snapshot:
 
 
 def check_exists(lake: Lake) -> None:
-    """LakeError with the next step if there is no lake."""
+    """Raise LakeError, with the next step, if there is no lake."""
     if not lake.exists():
         if lake.is_local and lake.root.exists():
             raise LakeError(f"{lake}: is a file, not a lake. Name another with --lake.")
@@ -250,7 +250,7 @@ def check_exists(lake: Lake) -> None:
 
 
 def check_usable(lake: Lake) -> None:
-    """See that a lake is there or can be; UsageError if something else is."""
+    """Check that a lake exists or can be made; UsageError if something else is in its place."""
     try:
         if lake.is_local:
             if {"?", "\\"} & set(str(lake.root.absolute())):

@@ -1,4 +1,4 @@
-"""A snapshot in the making: scopes come in their order, are merged with the snapshot before, and CURRENT moves last."""
+"""Writes a snapshot: scopes are merged in key order with the previous snapshot, and CURRENT moves last."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from pipeline.lake import MANIFEST, POINTER, SNAPSHOTS, Lake, NewFolder, sha256
 from pipeline.lake.snapshot import FORMAT, HISTORY, REMEDY, Snapshot, Source, is_published
 from pipeline.load import temporal
 from pipeline.load.sorted_file import SortedReader, SortedWriter
-from pipeline.model import TABLES, Table, declaration_digest, declared_columns, history_of, with_validity
+from pipeline.model import TABLES, Table, declaration_digest, history_of, with_validity
 from pipeline.model.page import Scope
 
 Keep = Callable[[pa.Table], pa.Array]
-"""Says which previous rows join the new ones, though no page of this listing has them: booleans, one a row."""
+"""Selects the previous rows that stay although no page has them: takes the rows, returns a boolean for each."""
 
 
 class SnapshotWriter:
-    """A snapshot in the making: give it each scope, in order, then `seal` it."""
+    """Writes a snapshot: pass each scope in key order, then call `seal`."""
 
     def __init__(self, folder: NewFolder, snapshot_id: str, previous: Snapshot | None) -> None:
         self.id = snapshot_id
         self.previous = previous
         self.is_changed = False
         self.warning: str | None = None
-        """Why it may not stay published, though it is."""
+        """Why the snapshot may not stay published, though it is; None if it will."""
         self._folder = folder
         self._sources_before = previous.sources if previous else {}
         self._sources: dict[Scope, Source] = {}
         self._to_carry: list[Scope] = []
-        """Scopes whose rows stay as they are, and are copied when a scope comes that has new ones."""
+        """Scopes to carry forward. Their rows are copied when a scope with new rows comes."""
         self._files: dict[str, _TableFiles] = {}
         self._open = ExitStack()
 
     def carry_forward(self, scope: Scope) -> Source | None:
-        """Take over the scope's rows and states as they are; return where they come from, None if there are none."""
+        """Keep the scope's rows and states; return where they come from, None if there are none."""
         source = self._sources_before.get(scope)
         if source:
             self._sources[scope] = source
@@ -52,14 +52,14 @@ class SnapshotWriter:
 
     @contextmanager
     def scope(self, scope: Scope, run_id: str, listed_at: datetime) -> Iterator[ScopeWriter]:
-        """Write a scope that was listed to its end, its last page at `listed_at`, by that run.
+        """Write a scope that the run listed to its end, its last page at `listed_at`.
 
-        The block must merge all tables and set `source`. If the clock went back since the listing before, the scope's
-        states change just after it.
+        The block must merge all tables and set `source`. If the clock has gone back since the previous listing, the
+        scope's states change a microsecond after that listing.
         """
         before = self._sources_before.get(scope)
         if before and listed_at <= before.listed_at:
-            is_same_run = before.run_id == run_id  # its instant is being told anew
+            is_same_run = before.run_id == run_id  # a replay of the listing that is published
             listed_at = before.listed_at + timedelta(microseconds=0 if is_same_run else 1)
         self._carry()
         writer = ScopeWriter(scope, listed_at, before, self._table_files(), self._compared(before))
@@ -69,9 +69,9 @@ class SnapshotWriter:
             self._sources[scope] = writer.source
 
     def seal(self, *, created_at: str, software: Mapping[str, str], run: Callable[[], Mapping[str, Any]]) -> None:
-        """Finish the files and, if something differs from the snapshot before, write the manifest.
+        """Finish the files and, if anything differs from the previous snapshot, write the manifest.
 
-        `run` gives the record of the run that publishes it, as far as it is known then.
+        `run` returns the record of the run so far.
         """
         if not self._files and self.previous:
             return  # every scope was carried forward
@@ -100,11 +100,11 @@ class SnapshotWriter:
         (self._folder.path / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Close all files."""
         self._open.close()
 
     def _table_files(self) -> dict[str, _TableFiles]:
-        """Return the files of all tables; they are opened when the first scope comes whose rows may be others."""
+        """Return the files of all tables, opened at the first scope that is not carried forward."""
         if not self._files:
             (self._folder.path / HISTORY).mkdir()
             for declared in TABLES:
@@ -118,7 +118,7 @@ class SnapshotWriter:
         self._to_carry.clear()
 
     def _compared(self, before: Source | None) -> dict[str, list[str]]:
-        """Return the columns of each table in which a difference from the scope's previous rows is a change."""
+        """Return the columns of each table in which a difference from the previous rows is a change."""
         if before is None or self.previous is None or before.declaration == declaration_digest():
             return {declared.name: list(declared.names) for declared in TABLES}
         return {
@@ -127,13 +127,13 @@ class SnapshotWriter:
         }
 
     def _declarations(self) -> dict[str, dict[str, list[str]]]:
-        """Return the columns of every declaration that rows of a scope were flattened with."""
-        before = self.previous.manifest["declarations"] if self.previous else {}
-        known = {**before, declaration_digest(): declared_columns()}
+        """Return the columns of the tables in each declaration that the rows of any scope were flattened with."""
+        known = dict(self.previous.manifest["declarations"]) if self.previous else {}
+        known[declaration_digest()] = {declared.name: list(declared.names) for declared in TABLES}
         return {digest: known[digest] for digest in sorted({source.declaration for source in self._sources.values()})}
 
     def _entry(self, file: SortedWriter) -> dict[str, Any]:
-        """Return the manifest's entry of a file; one that the snapshot before has too becomes a link to that."""
+        """Return the manifest's entry of a file. A file equal to the previous snapshot's becomes a link to that."""
         name = file.path.relative_to(self._folder.path).as_posix()
         entry = {"file": name, "rows": file.rows, "bytes": file.path.stat().st_size, "sha256": sha256(file.path)}
         if self.previous and self.previous.files.get(name) == entry:
@@ -142,7 +142,7 @@ class SnapshotWriter:
         return entry
 
     def _differs(self, tables: Mapping[str, Any], history: Mapping[str, Any]) -> bool:
-        """Whether files differ from the previous snapshot's, or the scopes, or whether they are whole."""
+        """Whether the files, the scopes, or whether those are whole, differ from the previous snapshot."""
         if self.previous is None:
             return True
         before = self.previous.manifest
@@ -155,10 +155,10 @@ class SnapshotWriter:
 
 @dataclass
 class ScopeWriter:
-    """One scope of a snapshot in the making: its tables are merged, range by range in key order.
+    """Writes one scope of a snapshot: its tables are merged range by range, in key order.
 
-    `listed_at` is the instant at which its states begin and end, `before` is where its previous rows come from. Set
-    `source` to where the new ones do.
+    `listed_at` is the instant at which states begin and end. `before` is the source of the previous rows. The caller
+    sets `source` to the source of the new ones.
     """
 
     scope: Scope
@@ -171,21 +171,22 @@ class ScopeWriter:
     def merge(
         self, name: str, rows: pa.Table, *, until: str | None = None, keep: Keep | None = None
     ) -> tuple[pa.Table, int]:
-        """Merge a table's rows, sorted by key, from where the last range ended up to the key `until` (None: the end).
+        """Merge rows, sorted by key, of the range from where the last one ended to before `until` (None: the end).
 
-        Returns the previous rows that were kept, in the declared columns, and how many previous rows there were.
+        Return the previous rows that `keep` selected, in the declared columns, and the number of all previous rows of
+        the range.
         """
         return self._files[name].merge(self.scope, rows, self.listed_at, self._compared[name], until=until, keep=keep)
 
     def finish(self) -> None:
-        """See that every table was merged to its end: LakeError names one that was not."""
+        """Check that every table was merged to its end; LakeError names one that was not."""
         for name, files in self._files.items():
-            if files.ended_at != self.scope:
+            if files.merged != self.scope:
                 raise LakeError(f"{self.scope}: {name} was not merged to its end. Report this.")
 
 
 class _TableFiles:
-    """The files of one table: the snapshot's before, read from start to end, and those that are being written."""
+    """The files of a table: those of the previous snapshot, read from start to end, and the new ones."""
 
     def __init__(self, declared: Table, folder: Path, previous: Snapshot | None, files: ExitStack) -> None:
         has_before = previous is not None and previous.has(declared.name)
@@ -200,7 +201,7 @@ class _TableFiles:
         self.ended = files.enter_context(
             SortedWriter(folder / HISTORY / f"{declared.name}.parquet", history_of(declared))
         )
-        self.ended_at: Scope | None = None
+        self.merged: Scope | None = None
         """The last scope that was merged to its end."""
 
     def carry(self, scope: Scope) -> None:
@@ -230,11 +231,11 @@ class _TableFiles:
         ended = [*self._ended_before.take(scope, until), newly_ended]
         self.ended.add(temporal.in_order(pa.concat_tables(ended), self._table))
         if until is None:
-            self.ended_at = scope
+            self.merged = scope
         return kept, before.num_rows
 
     def finish(self) -> None:
-        """End both files. LakeError if the snapshot before has rows of a scope that was neither carried nor merged."""
+        """Close both files; LakeError if the previous snapshot has rows of a scope that was not carried or merged."""
         for reader in (self._before, self._ended_before):
             if scope := reader.left():
                 raise LakeError(
@@ -247,10 +248,10 @@ class _TableFiles:
 
 @contextmanager
 def new_snapshot(lake: Lake, snapshot_id: str, previous: Snapshot | None) -> Iterator[SnapshotWriter]:
-    """Open a snapshot to write; when the block ends with a sealed one that changes something, it is published.
+    """Open a new snapshot, and publish it when the block ends.
 
-    Not sealed, or nothing changed: no folder is left and CURRENT stays. BusyError if CURRENT has moved since
-    `previous` was found.
+    If it was not sealed, or nothing changed, no folder is left and CURRENT stays. BusyError if CURRENT has moved since
+    `previous` was read.
     """
     name = f"{SNAPSHOTS}/{snapshot_id}"
     with lake.new_folder(name) as folder:
@@ -264,8 +265,8 @@ def new_snapshot(lake: Lake, snapshot_id: str, previous: Snapshot | None) -> Ite
     if folder.is_wanted:
         try:
             lake.point(snapshot_id, previous.pointer if previous else None)
-        except BusyError:  # certain that CURRENT names another; after any other error it may name this one
-            with suppress(OSError, LakeError):  # should it stay, the next sync removes it
+        except BusyError:  # CURRENT names another; after any other error it may name this one
+            with suppress(OSError, LakeError):  # if it stays, the next sync removes it
                 lake.remove(name)
             raise
         except OSError as error:
@@ -275,24 +276,24 @@ def new_snapshot(lake: Lake, snapshot_id: str, previous: Snapshot | None) -> Ite
 
 
 def unseen(declared: Table, arns: pa.Array) -> Keep:
-    """Keep previous rows of a table about descriptions that this listing has not seen: `arns` are those it has."""
+    """Keep previous rows of a table whose descriptions are not among those seen in this listing (`arns`)."""
     column = declared.parent_key
     return lambda before: pc.invert(pc.is_in(before.column(column), value_set=arns))
 
 
 def about(declared: Table, arns: pa.Array) -> Keep:
-    """Keep previous rows of a detail's table about these resources."""
+    """Keep previous rows of a detail's table that are about these resources."""
     column = declared.key[0]
     return lambda before: pc.is_in(before.column(column), value_set=arns)
 
 
-def _concat(pieces: Iterator[pa.Table], declared: Table) -> pa.Table:
-    return pa.concat_tables([declared.schema.empty_table(), *pieces]).combine_chunks()
+def _concat(parts: Iterator[pa.Table], declared: Table) -> pa.Table:
+    return pa.concat_tables([declared.schema.empty_table(), *parts]).combine_chunks()
 
 
 @contextmanager
 def _readable(previous: Snapshot | None) -> Iterator[None]:
-    """Name the snapshot whose file Arrow cannot read, though it is as it was written."""
+    """Turn Arrow's errors into LakeError that names the snapshot: its file is as it was written, but cannot be read."""
     try:
         yield
     except pa.ArrowException as error:

@@ -1,4 +1,4 @@
-"""Sorted Parquet files: written in row groups of even size, read once from start to end, a range of keys at a time."""
+"""Sorted Parquet files: written in row groups of equal size, read once from start to end, a range of keys at a time."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from pipeline.model import Column, Table
 from pipeline.model.page import Scope
 
 ROW_GROUP_ROWS = 20_000
-"""Rows of a row group, 10 MB of assets in memory: small enough to skip by statistics, large enough for few of them."""
+"""Rows per row group, 10 MB of assets in memory: small enough to skip by statistics, large enough to be few."""
 WIDE_COLUMNS, WIDE_ROW_GROUP_ROWS = 20, 10_000
-"""Beyond so many columns, rows of a row group: 11 MB of versions in memory."""
+"""Rows per row group of tables with more than WIDE_COLUMNS columns: 11 MB of versions in memory."""
 COMPRESSION, LEVEL = "zstd", 1
 """Level 9 is a tenth smaller and takes four times as long."""
 
 
 class SortedWriter:
-    """A Parquet file in the making. Rows come in key order; equal rows give equal bytes, however they are cut."""
+    """Writes rows in key order to a Parquet file. Equal rows give equal bytes, in whatever portions they are added."""
 
     def __init__(self, path: Path, table: Table) -> None:
-        """Take where to write, and the declaration whose columns the rows have."""
+        """Open the file at `path`. The rows have the columns of `table`."""
         self.path = path
         self.rows = 0
         self._schema = table.schema
@@ -50,14 +50,14 @@ class SortedWriter:
         self.close()
 
     def add(self, rows: pa.Table) -> None:
-        """Append rows that follow in key order on what is there."""
+        """Append rows, which come after the rows so far in key order."""
         if rows.num_rows:
             self.rows += rows.num_rows
             self._waiting = pa.concat_tables([self._waiting, rows.select(self._schema.names).cast(self._schema)])
             self._write(self._waiting.num_rows - self._waiting.num_rows % self._group_rows)
 
     def close(self) -> None:
-        """Write what waits for a full row group, and end the file; without effect when it has ended."""
+        """Write the last row group and close the file. A second call does nothing."""
         if self._file.is_open:
             self._write(self._waiting.num_rows)
             self._file.close()
@@ -71,16 +71,16 @@ class SortedWriter:
 
 
 class SortedReader:
-    """Reads a sorted file once: scope by scope in the file's order, and of a scope range by range in key order."""
+    """Reads a sorted file once: scope by scope in the order of the file, and each scope range by range in key order."""
 
     def __init__(self, path: Path | None, table: Table) -> None:
-        """Take the file (None: there is no row) and the declaration whose columns the rows get."""
+        """Open the file at `path` (None: no rows). The rows get the columns of `table`."""
         self._table = table
         self._batches = _batches(path, table) if path else iter(())
         self._rows = table.schema.empty_table()
 
     def take(self, scope: Scope, until: str | None = None) -> Iterator[pa.Table]:
-        """Yield the scope's next rows, those with a key below `until` (None: all), some thousand at a time."""
+        """Yield the scope's next rows, those with a key below `until` (None: all), a few thousand at a time."""
         while True:
             count = self._count(scope, until)
             taken, self._rows = self._rows.slice(0, count), self._rows.slice(count)
@@ -103,7 +103,7 @@ class SortedReader:
         return Scope(self._rows.column("region")[0].as_py(), self._rows.column("account_id")[0].as_py())
 
     def _count(self, scope: Scope, until: str | None) -> int:
-        """Return how many of the rows at hand, from the first on, belong to the scope and the range."""
+        """Return how many of the buffered rows, from the first on, belong to the scope and the range."""
         rows = self._rows
         is_wanted = pc.and_(
             pc.equal(rows.column("account_id"), scope.account_id), pc.equal(rows.column("region"), scope.region)
@@ -115,29 +115,31 @@ class SortedReader:
 
 
 def _batches(path: Path, table: Table) -> Iterator[pa.Table]:
-    """Yield a file's rows, half a row group at a time. Columns that an older version did not write are null."""
+    """Yield a file's rows, half a row group at a time. Columns that the file lacks are null."""
     with pq.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):  # asked for at once, Arrow would read ahead up to the whole file
+        for group in range(
+            file.num_row_groups
+        ):  # with all groups in one call, Arrow would read ahead, up to the whole file
             for batch in file.iter_batches(row_group_rows(table) // 2, row_groups=[group], use_threads=False):
                 yield in_schema(pa.table(batch), table.schema)
 
 
 def has_statistics(column: Column, table: Table) -> bool:
-    """Whether a row group tells the least and the highest value of a column.
+    """Whether row groups have the minimum and maximum of a column.
 
-    Not of long texts that are all different and in no order, such as keys of S3 objects: no query could skip a group by
-    them, and finding them takes a tenth of the time that a table takes to write.
+    Long, distinct, unordered texts, such as keys of S3 objects, have none: no query could skip a row group by them, and
+    computing them takes a tenth of the time of writing a table.
     """
     return column.name in table.key or not (column.is_distinct and pa.types.is_string(column.type))
 
 
 def row_group_rows(table: Table) -> int:
-    """Return how many rows a row group of the table has."""
+    """Return the number of rows per row group of the table."""
     return WIDE_ROW_GROUP_ROWS if len(table.columns) > WIDE_COLUMNS else ROW_GROUP_ROWS
 
 
 def in_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return the rows in the declared schema; columns that they do not have are null."""
+    """Return the rows in the schema. Columns that they lack are null."""
     columns = [
         rows.column(field.name).cast(field.type) if field.name in rows.schema.names else pa.nulls(len(rows), field.type)
         for field in schema

@@ -1,7 +1,7 @@
-"""The temporal merge: rows as they were and since when, and rows as they are now, into both from now on.
+"""The temporal merge: previous rows and new rows into current rows and ended states.
 
-As in SQL:2011, a table has its current rows with `valid_from`, and a history of states that have ended with `valid_to`.
-All of it is done with Arrow's kernels on the rows of one scope and one range of keys.
+As in SQL:2011, a table has current rows with `valid_from`, and a history of ended states with `valid_from` and
+`valid_to`. The merge uses Arrow's kernels, on the rows of one scope and one range of keys.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ def merge(
 ) -> tuple[pa.Table, pa.Table]:
     """Return the current rows with `valid_from`, and the states that end, both sorted by key.
 
-    `before` has the declared columns and `valid_from`, `rows` the declared columns; both are sorted by key and have
-    each key once. A row that is equal in the `compared` columns keeps its `valid_from`. One that differs, or is gone,
-    ends at `listed_at`; a new one begins then. A state that began at that very instant is replaced, not ended.
+    `before` has the declared columns and `valid_from`, `rows` the declared columns. Both are sorted by key and have
+    each key once. A row that is equal in the `compared` columns keeps its `valid_from`. A row that differs, or is gone,
+    ends at `listed_at`, and a new one begins then. A state that began at that very instant is replaced, not ended.
     """
     before_at, rows_at = _pairs(before, rows, table.key)
     is_same = _are_equal(before.take(before_at), rows.take(rows_at), compared)
@@ -44,7 +44,7 @@ def merge(
 def compared_columns(table: Table, flattened_with: Collection[str]) -> list[str]:
     """Return the columns in which a difference is a change, given those that the previous rows were flattened with.
 
-    A column that a newer version declares is no change in AWS. Neither is `extra` then: it may have held the member.
+    A column that a newer version declares is no change in AWS. Neither is `extra` then, which may have held its member.
     """
     has_gained = not set(table.names) <= set(flattened_with)
     return [
@@ -60,7 +60,7 @@ def in_order(states: pa.Table, table: Table) -> pa.Table:
 
 
 def _pairs(left: pa.Table, right: pa.Table, key: Sequence[str]) -> tuple[pa.Array, pa.Array]:
-    """Return the positions of keys that stand in both, in each; both are sorted by key and have each key once."""
+    """Return the positions of common keys in each table. Both are sorted by key and have each key once."""
     both = pa.concat_tables([left.select(key), right.select(key)])
     order = _sorted(both, key)  # stable, so of a pair the left one comes first
     ranked = [column.combine_chunks() for column in both.take(order).columns]
@@ -78,7 +78,7 @@ def _is_at(count: int, positions: pa.Array) -> pa.Array:
 
 
 def _are_equal(before: pa.Table, after: pa.Table, names: Collection[str]) -> pa.Array:
-    """Return, row by row, whether these columns are the same."""
+    """Return for each row whether these columns are the same."""
     is_same = pa.repeat(True, before.num_rows)
     for name in names:
         is_same = pc.and_(is_same, _is_not_distinct(before.column(name), after.column(name)))
@@ -86,7 +86,7 @@ def _are_equal(before: pa.Table, after: pa.Table, names: Collection[str]) -> pa.
 
 
 def _is_not_distinct(before: pa.ChunkedArray, after: pa.ChunkedArray) -> pa.Array:
-    """Return whether values are the same as SQL's `is not distinct from` says: null is, and so is not-a-number."""
+    """Return whether values are the same, as in SQL's `is not distinct from`: null equals null, and NaN equals NaN."""
     is_same = pc.coalesce(pc.equal(before, after), pc.and_(before.is_null(), after.is_null()))
     if pa.types.is_floating(before.type):
         is_nan = pc.and_(pc.is_nan(before), pc.is_nan(after))

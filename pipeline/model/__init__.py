@@ -1,4 +1,4 @@
-"""What the data is: declared tables, and the ARNs that hold names found nowhere else."""
+"""The data model: declared operations, tables and columns, and what ARNs contain."""
 
 from pipeline.model.history import VALID_FROM, VALID_TO, VALIDITY, history_of, with_validity
 from pipeline.model.operations import Result
@@ -7,7 +7,6 @@ from pipeline.model.tables import (
     IGNORED,
     TABLES,
     declaration_digest,
-    declared_columns,
     table,
     tables_of_detail,
 )
@@ -26,7 +25,6 @@ __all__ = [
     "Result",
     "Table",
     "declaration_digest",
-    "declared_columns",
     "history_of",
     "table",
     "tables_of_detail",

@@ -1,4 +1,4 @@
-"""What an ARN tells: names that the API gives nowhere else, and the kind of resource.
+"""What an ARN contains: names that the API gives nowhere else, and the kind of resource.
 
 A version's ARN is `arn:<partition>:rekognition:<region>:<account>:project/<project>/version/<version>/<millis>`
 and a project's `...:project/<project>/<millis>`: the last segment is the creation time in epoch milliseconds,
@@ -12,17 +12,17 @@ from types import MappingProxyType
 
 SEPARATOR = "/"
 NAME_SEGMENTS = MappingProxyType({"project_name": 1, "version_name": 3})
-"""Which segment between slashes, 0-based, holds the name; an ARN without it gives null."""
+"""The 0-based segment between slashes that holds the name. An ARN without it gives null."""
 FACTS = frozenset({*NAME_SEGMENTS, "resource_type"})
-"""What `fact` can tell."""
+"""The names that `fact` knows."""
 
 RESOURCE = 5
-"""Which field between colons, 0-based, names the resource."""
+"""The 0-based field between colons that names the resource."""
 TYPES = MappingProxyType({"version": "model version", "dataset": "dataset"})
 
 
 def fact(arn: str | None, name: str) -> str | None:
-    """Return what an ARN tells under this name (one of FACTS); None if it does not tell."""
+    """Return what the ARN contains under this name (one of FACTS); None if it does not contain it."""
     if arn is None:
         return None
     if name == "resource_type":
@@ -41,8 +41,8 @@ def resource_type(arn: str) -> str | None:
 
 
 def name_prefix(project_arn: str) -> str:
-    """Return the ARN up to its project's name, with the slash after it.
+    """Return the project's ARN up to its name, with the slash after it.
 
-    ARNs of all that is in a project begin with it, also those of another project that once had this name.
+    The ARNs of everything in a project begin with it, and so do those of an earlier project with the same name.
     """
     return project_arn.rpartition(SEPARATOR)[0] + SEPARATOR

@@ -1,4 +1,4 @@
-"""What declarations are made of: the types, the columns that every table has, and short ways to write the others."""
+"""Parts of declarations: types, columns that every table has, and functions that declare the others."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def member(
 
 
 def instant(name: str, path: str, description: str) -> Column:
-    """Declare a column that holds a member of epoch seconds."""
+    """Declare a column that holds a member in epoch seconds."""
     return member(name, INSTANT, path, description, "UTC, microseconds", is_distinct=True)
 
 

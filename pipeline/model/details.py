@@ -1,4 +1,4 @@
-"""The declared tables of details: what is asked about single datasets, projects and versions, after the listings."""
+"""The declared tables of details: what is listed for each dataset, project or version, after the two listings."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pipeline.model.schema import Column, Table
 
 HEADER = """# Tables
 
-Made from the declarations in `pipeline/model/tables.py` and `pipeline/model/details.py` by
+Made from the declarations in `pipeline/model/listings.py` and `pipeline/model/details.py` by
 `reklake tables --format markdown`; a test fails when this page is stale. The same sentences stand in the Parquet files
 (field metadata) and in DuckDB (`comment on`). `^.` before a source means the description that the row is nested in.
 """
@@ -29,7 +29,7 @@ has the states that have ended, with both.
 
 
 def markdown(tables: Iterable[Table]) -> str:
-    """Return the page: a section a table, a row a column, and what histories add."""
+    """Return the page: a section per table with a row per column, and a section on histories."""
     history = HISTORY + "".join(f"{_line(column)}\n" for column in VALIDITY)
     return "\n".join([HEADER, *(_section(table) for table in tables), history])
 

@@ -1,14 +1,11 @@
-"""Temporal tables, as in SQL:2011: since when each row is as it is, and the states that have ended."""
+"""Temporal tables, as in SQL:2011: current rows with the start of their state, and a history of ended states."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import pyarrow as pa
-
+from pipeline.model.columns import INSTANT
 from pipeline.model.schema import Column, Origin, Table
-
-INSTANT = pa.timestamp("us", tz="UTC")
 
 VALID_FROM = Column(
     "valid_from",
@@ -25,7 +22,7 @@ VALID_TO = Column(
     unit="UTC, microseconds",
 )
 VALIDITY = (VALID_FROM, VALID_TO)
-"""What a history adds to its table's columns."""
+"""The columns that a history adds to those of its table."""
 
 
 def with_validity(table: Table) -> Table:

@@ -1,6 +1,6 @@
-"""The operations that are called, each declared once: its request, its answer and the permission that it needs.
+"""The operations of the API that are called, each declared once: its request, its answer and its IAM permission.
 
-The request, the examination of an answer, the probe of `doctor` and the IAM policy follow from the declaration.
+Requests, the validation of answers, the probe of `doctor` and the IAM policy follow from the declarations.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ LIST_PROJECT_POLICIES = "ListProjectPolicies"
 
 
 class Result(StrEnum):
-    """What an operation's result is, and so how its rows stand in it."""
+    """The kind of an operation's result, and so how rows are found in it."""
 
     LIST = "list"
     """A list of descriptions."""
     OBJECT = "object"
     """One description."""
     ENTRIES = "entries"
-    """An object of names that users choose: each entry is a row, as if it were an item with `key` and `value`."""
+    """An object whose names users choose. Each entry is a row, as if it were an item with `key` and `value`."""
 
 
 class Resource(StrEnum):
-    """Which resources an operation is called for, one call (or more) each."""
+    """The resources that an operation is called for, with one or more calls each."""
 
     SCOPE = "scope"
-    """The account and region themselves: no parameter names them."""
+    """The account and region as a whole: no parameter names a resource."""
     PROJECT = "project"
     DATASET = "dataset"
     ANY = "any"
@@ -49,23 +49,23 @@ class Operation:
     """The member of the answer that holds the result."""
     resource: Resource
     sid: str
-    """Names its statement in the IAM policy."""
+    """The name of its statement in the IAM policy."""
     iam_resource: str
-    """The resource of that statement; {partition} stands for the partition."""
+    """The resource of that statement; {partition} is replaced with the partition."""
     result: Result = Result.LIST
     parameter: str = ""
     """The parameter that names the resource."""
     page_size: int | None = None
-    """The most items that a page may hold (API reference, MaxResults); None: all is on one page."""
+    """The maximum number of items on a page (API reference, MaxResults); None: there is only one page."""
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """Parameters that are the same in every call."""
+    """Parameters with the same value in every call."""
     detail: str = ""
-    """Its name after `--with`; empty for the two listings, which every sync calls."""
+    """The name of the detail for `--with`; empty for the two listings, which every sync calls."""
     is_default: bool = False
-    """Whether the detail is listed unless others are named."""
+    """Whether the detail is listed by default."""
 
     def parameters(self, arn: str = "", token: str = "", *, page_size: int | None = None) -> dict[str, Any]:
-        """Return the parameters of a call: of which resource, from which token on, with how many items a page."""
+        """Return the parameters of a call, for the resource `arn` and the page at `token`, if there are any."""
         parameters = dict(self.extra)
         if self.parameter:
             parameters[self.parameter] = arn
@@ -139,14 +139,14 @@ OPERATIONS: dict[str, Operation] = {
         ),
     )
 }
-"""Every operation by its name, in the order in which the policy and `doctor` name them."""
+"""Every operation by its name, in the order of the policy and of `doctor`."""
 
 DETAILS: Mapping[str, str] = MappingProxyType(
     {operation.detail: operation.name for operation in OPERATIONS.values() if operation.detail}
 )
-"""What a sync can list beside projects and versions, each with its operation: one call (or more) a resource."""
+"""What a sync can list besides projects and versions, and the operation: one or more calls per resource."""
 DEFAULT_DETAILS = tuple(operation.detail for operation in OPERATIONS.values() if operation.is_default)
-"""Listed where they are permitted, unless others are named."""
+"""Details that are listed by default, where they are permitted."""
 RESULT_KEYS: Mapping[str, str] = MappingProxyType(
     {name: operation.result_key for name, operation in OPERATIONS.items()}
 )

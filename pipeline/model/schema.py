@@ -1,4 +1,4 @@
-"""The vocabulary in which tables are declared: a column is described once, and everything else is derived."""
+"""The classes with which tables are declared. A column is described once, and everything else is derived."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Origin(StrEnum):
     """Where a column's value comes from."""
 
     SCOPE = "scope"
-    """The account and region that were asked; `path` is account_id or region."""
+    """The account and region that were listed; `path` is account_id or region."""
     REQUEST = "request"
     """A parameter of the request that the answer does not repeat; `path` is one of REQUESTED."""
     MEMBER = "member"
@@ -25,26 +25,26 @@ class Origin(StrEnum):
     PARENT = "parent"
     """A member of the description that the row's item is nested in."""
     ARN = "arn"
-    """What an ARN tells; `path` is `<member or one of REQUESTED>#<one of pipeline.model.arn.FACTS>`."""
+    """What an ARN contains; `path` is `<member or one of REQUESTED>#<one of pipeline.model.arn.FACTS>`."""
     LIST = "list"
-    """Which of the declared lists the item stands in; `path` is the label's name."""
+    """Which of the declared lists the item is in; `path` is the label's name."""
     INDEX = "index"
     """The item's 0-based place in its list, as listed."""
     COUNT = "count"
-    """How many items a list in the row's own item has, which are rows of another table; `path` is dotted."""
+    """The length of a list in the row's own item, whose items are rows of another table; `path` is dotted."""
     UNKNOWN = "unknown"
     """Members that no column declares, as JSON text; null when there are none."""
     HISTORY = "history"
-    """When syncs saw the row as it is; only in histories."""
+    """When syncs saw the row in this state."""
 
 
 REQUESTED = ("project_arn", "resource_arn")
-"""What a page was asked for, by its name in RawPage: the paths of REQUEST columns, and where an ARN may stand."""
+"""Attributes of RawPage with what the page was requested for: the paths of REQUEST columns, and sources of ARNs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its type, where its value stands, and one sentence on what it means."""
+    """A column: its type, where its value comes from, and a sentence on what it means."""
 
     name: str
     type: pa.DataType
@@ -53,17 +53,17 @@ class Column:
     path: str = ""
     unit: str = ""
     is_distinct: bool = False
-    """Whether values hardly repeat; a Parquet dictionary of them would only cost time and space."""
+    """Whether values hardly repeat, so that a Parquet dictionary would only cost time and space."""
     is_required: bool = False
-    """Whether every row has a value; the account, the region and the key are required without saying so."""
+    """Whether every row has a value. Account, region and key columns are always required."""
     one_of: tuple[str, ...] = ()
-    """The values that the API is known to give; empty if any text may stand there."""
+    """The values that the API is known to return; empty if it can be any text."""
     bounds: tuple[float, float] | None = None
-    """The least and the greatest value that make sense, both included."""
+    """The minimum and maximum that make sense, both included."""
 
     @property
     def source(self) -> str:  # noqa: PLR0911  # one return an origin
-        """The origin in words, as it stands in Parquet metadata and the data dictionary."""
+        """The origin in words, for Parquet metadata and the data dictionary."""
         match self.origin:
             case Origin.MEMBER:
                 return self.path
@@ -86,7 +86,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """A list in a description whose items are rows; an empty path means the description itself is the row."""
+    """A list in a description whose items are rows. If the path is empty, the description itself is the row."""
 
     path: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -102,11 +102,11 @@ class Parent:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its grain, its key, and the answers its rows stand in."""
+    """A table: its grain, its key, and where its rows come from."""
 
     name: str
     noun: str
-    """What a row is about, in one word, such as version; part of the names of checks."""
+    """A word for what a row is about, such as version. Names of checks contain it."""
     description: str
     grain: str
     operation: str
@@ -116,7 +116,7 @@ class Table:
     parent: Parent | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a declaration that flatten would not follow to the letter. ValueError names the column."""
+        """Refuse a declaration that flatten could not follow; ValueError names the column."""
         labels = {name for listed in self.items for name in listed.labels}
         for column in self.columns:
             if pa.types.is_unsigned_integer(column.type):
@@ -147,7 +147,7 @@ class Table:
 
     @property
     def result(self) -> Result:
-        """What the operation's result is."""
+        """The kind of the operation's result."""
         return OPERATIONS[self.operation].result
 
     @property
@@ -163,7 +163,7 @@ class Table:
 
     @property
     def is_nested(self) -> bool:
-        """Whether the rows are items of lists inside the descriptions."""
+        """Whether the rows are items of lists in the descriptions."""
         return bool(self.items[0].path)
 
     @property

@@ -1,1 +1,1 @@
-"""The DuckDB side of a lake: views and macros, connections, fences around people's SQL, and the data checks."""
+"""DuckDB over a lake: views and macros, connections, guards for users' SQL, and the data checks."""

@@ -1,4 +1,4 @@
-"""SQL that a person wrote: run statement by statement, and what is wrong with it said in one message."""
+"""Runs users' SQL statement by statement, and explains what is wrong with it in one message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipeline.errors import UsageError
 from pipeline.query import guard
-from pipeline.query.result import Result
+from pipeline.query.result import QueryResult
 
 BATCH_ROWS = 10_000
 """Rows held in memory at a time."""
@@ -21,11 +21,11 @@ JSON_MARK = {b"reklake.type": b"json"}
 """Metadata of a field whose text is JSON; Arrow has no such type."""
 
 _FILE_NAME = re.compile(r"Catalog Error: Table with name (\S*/\S*) does not exist")
-"""What DuckDB says of a file's name of whose form it cannot tell the format."""
+"""DuckDB's error for a file name from which it cannot tell the format."""
 
 
 def parse(con: duckdb.DuckDBPyConnection, text: str) -> list[duckdb.Statement]:
-    """Return the statements of a text; UsageError when it has none or cannot be parsed."""
+    """Return the statements of a text; UsageError if it has none or cannot be parsed."""
     with _explained(con):
         statements = con.extract_statements(text)
     if not statements:
@@ -34,7 +34,7 @@ def parse(con: duckdb.DuckDBPyConnection, text: str) -> list[duckdb.Statement]:
 
 
 def has_result(statement: duckdb.Statement) -> bool:
-    """Whether the statement answers with rows, rather than a count of what it did."""
+    """Whether the statement returns rows, rather than a count of what it did."""
     kinds = [kind.name for kind in statement.expected_result_type]
     return kinds == ["QUERY_RESULT"] or statement.type.name == "MULTI"  # MULTI is a PIVOT
 
@@ -45,11 +45,11 @@ def run(
     *,
     allow_write: bool = False,
     lake: Path | None = None,
-) -> Iterator[Result]:
-    """Run the statements in order and yield the answer of each that has one.
+) -> Iterator[QueryResult]:
+    """Run the statements in order and yield the result of each that returns rows.
 
-    An answer must be read before the next is asked for. Raises UsageError for SQL that cannot run or would write:
-    anything at all, or with `allow_write` the published files of `lake`.
+    Read a result before asking for the next. Raises UsageError for SQL that fails, or that would write: anything at
+    all, or with `allow_write` the published files of `lake`.
     """
     for statement in statements:
         if not allow_write:
@@ -63,16 +63,16 @@ def run(
             relation = con.sql(statement)
             reader = relation.to_arrow_reader(BATCH_ROWS)
             schema = _schema(reader.schema, [str(kind) for kind in relation.types])
-        yield Result(schema, _batches(con, reader, schema))
+        yield QueryResult(schema, _batches(con, reader, schema))
 
 
-def ask(con: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, Any]) -> Result:
-    """Run one query of ours, with values for its `$name` parameters, and return its answer."""
+def ask(con: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, Any]) -> QueryResult:
+    """Run a query of reklake's own, with values for its `$name` parameters, and return its result."""
     with _explained(con):
         relation = con.sql(query, params=parameters)
         reader = relation.to_arrow_reader(BATCH_ROWS)
         schema = _schema(reader.schema, [str(kind) for kind in relation.types])
-    return Result(schema, _batches(con, reader, schema))
+    return QueryResult(schema, _batches(con, reader, schema))
 
 
 def _schema(schema: pa.Schema, types: list[str]) -> pa.Schema:
@@ -102,7 +102,7 @@ def _batches(
 
 @contextmanager
 def _explained(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Turn DuckDB's errors, and those of Arrow streams that wrap them, into ours."""
+    """Turn DuckDB's errors, and Arrow's that wrap them, into UsageError."""
     try:
         yield
     except duckdb.PermissionException as error:
@@ -127,7 +127,7 @@ def _is_confined(con: duckdb.DuckDBPyConnection) -> bool:
 
 
 def _names(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return every view as a query can name it: those of `main` first, by their bare names."""
+    """Return every view by the name that a query can use; those of `main` first, by their bare names."""
     views = """
         select if(schema_name = 'main', view_name, concat(schema_name, '.', view_name))
         from duckdb_views()

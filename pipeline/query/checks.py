@@ -1,4 +1,4 @@
-"""Data checks: queries each of which should find no row, from sql/checks and from the declarations of the tables."""
+"""Data checks: queries that should find no row, from sql/checks and from the declarations of the tables."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pipeline.query import constraints, sqlfiles
 from pipeline.query.sqlfiles import ON_DEMAND, SqlFile
 
 SAMPLE_ROWS = 5
-"""Offending rows that a result carries; the check's own query gives the rest."""
+"""Offending rows in a result. The check's query returns all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one check found.
+    """The result of a check.
 
-    `severity` is error (the lake contradicts itself or the API's own rules) or warn (unusual, look at it);
-    `rows` counts all offending rows, `sample` holds the first of them and `query` finds them again.
+    `severity` is error (the lake contradicts itself or the API's rules) or warn (unusual). `rows` counts all offending
+    rows, `sample` has the first SAMPLE_ROWS, and `query` finds them again.
     """
 
     name: str
@@ -32,27 +32,27 @@ class CheckResult:
 
     @property
     def passed(self) -> bool:
-        """Whether no row was found."""
+        """Whether the check found no row."""
         return self.rows == 0
 
 
-def every() -> tuple[SqlFile, ...]:
+def all_checks() -> tuple[SqlFile, ...]:
     """Return every check, by name."""
     return tuple(sorted([*sqlfiles.read("checks"), *constraints.checks()], key=lambda check: check.name))
 
 
 def run(con: duckdb.DuckDBPyConnection) -> tuple[CheckResult, ...]:
-    """Run every check over a connection that holds a lake's views (`pipeline.query.database`)."""
-    return tuple(run_check(con, check) for check in every())
+    """Run every check over a connection with a lake's views (`pipeline.query.database`)."""
+    return tuple(run_check(con, check) for check in all_checks())
 
 
 def run_after_writing(con: duckdb.DuckDBPyConnection) -> tuple[CheckResult, ...]:
-    """Run the checks of what AWS answered and of the runs, without those of what every writer makes sure of."""
-    return tuple(run_check(con, check) for check in every() if check.when != ON_DEMAND)
+    """Run the checks of AWS's answers and of the runs, without those of what every writer ensures."""
+    return tuple(run_check(con, check) for check in all_checks() if check.when != ON_DEMAND)
 
 
 def run_check(con: duckdb.DuckDBPyConnection, check: SqlFile) -> CheckResult:
-    """Run one check; LakeError, naming it, if it cannot be run."""
+    """Run a check; LakeError, naming it, if it cannot be run."""
     query = check.statement({})
     try:
         rows, sample = _found(con, query)
@@ -70,7 +70,7 @@ def run_check(con: duckdb.DuckDBPyConnection, check: SqlFile) -> CheckResult:
 
 
 def _found(con: duckdb.DuckDBPyConnection, query: str) -> tuple[int, pa.Table]:
-    """Count the rows as they stream, and keep the first: a damaged lake may break a check on every row."""
+    """Count the rows as they stream, and keep the first: in a damaged lake every row may be offending."""
     reader = con.sql(query).to_arrow_reader()
     rows, kept = 0, []
     for batch in reader:

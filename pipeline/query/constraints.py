@@ -1,16 +1,16 @@
-"""The checks that follow from the declarations of the tables: what is required, unique, known, in range, and whose."""
+"""Checks from the declarations of the tables: required and unique columns, known values, ranges, and orphans."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pipeline import model
 from pipeline.model import TABLES, Column, Table
-from pipeline.model import table as declared
 from pipeline.query.sqlfiles import ON_DEMAND, SqlFile
 
 
 def checks() -> tuple[SqlFile, ...]:
-    """Return a check for each constraint of the declared tables, as if they were files of sql/checks."""
+    """Return a check for each constraint of the declared tables, in the form of a file of sql/checks."""
     return tuple(check for table in TABLES for check in _of(table))
 
 
@@ -42,14 +42,14 @@ def _unique(table: Table) -> SqlFile:
         f"{table.name}_unique",
         f"Each {_listed(table.key)} stands once in {table.name}: the key is unique.",
         f"select {key}, count(*) as row_count from main.{table.name} group by {key} having count(*) > 1",
-        when=ON_DEMAND,  # every writer makes sure of it
+        when=ON_DEMAND,  # every writer ensures it
     )
 
 
 def _orphan(table: Table, column: str, parents: tuple[str, ...]) -> SqlFile:
     scoped = f"account_id, region, {column}"
     found = " union all ".join(
-        f"select account_id, region, {declared(parent).key[0]} as {column} from main.{parent}" for parent in parents
+        f"select account_id, region, {model.table(parent).key[0]} as {column} from main.{parent}" for parent in parents
     )
     return _check(
         f"{table.name}_orphan",
@@ -94,5 +94,5 @@ def _check(name: str, description: str, body: str, *, severity: str = "error", w
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    """Return the names as a sentence has them: a, b and c."""
+    """Return the names as in a sentence: a, b and c."""
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

@@ -1,7 +1,7 @@
-"""The DuckDB side of a lake: its `lake.duckdb`, and connections for queries with the same views and macros.
+"""A lake's `lake.duckdb`, and in-memory connections with the same views and macros.
 
-`lake.duckdb` is for other clients: it holds no rows, only what `pipeline.query.views` says. reklake itself defines the
-same in memory each time, over the files where they are now, whatever has become of `lake.duckdb`.
+`lake.duckdb` is for other clients. It holds no rows, only the definitions of `pipeline.query.views`. reklake itself
+defines them in memory each time, over the files where they are now, so it does not depend on `lake.duckdb`.
 """
 
 from __future__ import annotations
@@ -17,32 +17,30 @@ import duckdb
 from pipeline.errors import LakeError
 from pipeline.lake import DATABASE, SNAPSHOTS, LocalLake
 from pipeline.query import guard, views
-from pipeline.query.views import literal
+from pipeline.query.sqlfiles import CACHE_FOOTERS, literal
 
 if TYPE_CHECKING:
     from pipeline.settings import Prices
 
 STORAGE_VERSION = "v1.0.0"
 """The file format of `lake.duckdb`: the oldest stable one, so that older clients open it too."""
-REMEMBER_FOOTERS = "set parquet_metadata_cache = true"
-"""A view names other views, and each its file: its footer is read once, not at each mention. Files never change."""
 
 _SNAPSHOT = re.compile(rf"/{SNAPSHOTS}/([^/']+)/projects\.parquet")
 _DEFINED = """
     select schema_name, view_name as name, sql, comment
     from duckdb_views()
-    where database_name = 'looked_at' and not internal
+    where database_name = 'inspected' and not internal
     union all
     select schema_name, function_name, macro_definition, comment
     from duckdb_functions()
-    where database_name = 'looked_at' and not internal
+    where database_name = 'inspected' and not internal
     union all
     select schema_name, concat(table_name, '.', column_name), data_type, comment
     from duckdb_columns()
-    where database_name = 'looked_at' and not internal
+    where database_name = 'inspected' and not internal
     order by all
 """
-"""All that the database attached as looked_at defines, a row a view, macro and column."""
+"""Everything that the database attached as `inspected` defines: a row per view, macro and column."""
 
 
 class _Unchanged(Exception):  # noqa: N818  # it is no error: what was built beside is dropped
@@ -50,11 +48,11 @@ class _Unchanged(Exception):  # noqa: N818  # it is no error: what was built bes
 
 
 def refresh(lake: Path, *, snapshot: Path, prices: Prices) -> bool:
-    """Make `lake.duckdb` define what it should, whole or not at all; return whether it did not before.
+    """Bring `lake.duckdb` up to date atomically; return whether it had to change.
 
-    It is built beside and renamed, so a reader that has the old file open keeps it. A write-ahead log that another
-    client left is removed first: DuckDB would apply it to the new file. Raises LakeError as `views.statements` does,
-    and when the file cannot be written.
+    It is built beside the old file and renamed, so a reader that has the old file open keeps it. A write-ahead log that
+    another client left is removed first, because DuckDB would apply it to the new file. Raises LakeError as
+    `views.statements` does, and if the file cannot be written.
     """
     path = lake / DATABASE
     statements = [*views.statements(lake, snapshot=snapshot, prices=prices)]
@@ -74,10 +72,10 @@ def refresh(lake: Path, *, snapshot: Path, prices: Prices) -> bool:
 
 
 def is_current(lake: Path, *, snapshot: Path, prices: Prices) -> bool:
-    """Whether `lake.duckdb` defines what it should; the lake is only read.
+    """Whether `lake.duckdb` is up to date; the lake is only read.
 
-    Not so, among others, where another snapshot is published, the lake was moved, prices or reklake are others, or
-    somebody changed it. Raises LakeError as `views.statements` does.
+    It is not, for example, after another snapshot was published, the lake was moved, prices or reklake changed, or
+    another client changed it. Raises LakeError as `views.statements` does.
     """
     with TemporaryDirectory() as folder:
         built = Path(folder) / DATABASE
@@ -86,7 +84,7 @@ def is_current(lake: Path, *, snapshot: Path, prices: Prices) -> bool:
 
 
 def shown_by(path: Path) -> str | None:
-    """Return the id of the snapshot that a database's views read; None if it is no such database."""
+    """Return the id of the snapshot that a database's views read; None if it has no such views."""
     texts = [sql for schema, name, sql, _ in _defined(path) or () if (schema, name) == ("main", "projects")]
     found = [match[1] for sql in texts if (match := _SNAPSHOT.search(sql))]
     return found[0] if found else None
@@ -95,17 +93,17 @@ def shown_by(path: Path) -> str | None:
 def connect(
     lake: Path, *, snapshot: Path, prices: Prices, allow_write: bool = False, memory: str | None = None
 ) -> duckdb.DuckDBPyConnection:
-    """Return an in-memory connection with the lake's views, without comments, for queries that people write.
+    """Return an in-memory connection with the lake's views, without comments, for users' queries.
 
-    Names are looked up in `main`; times are shown in UTC. Unless `allow_write`, the connection reads files under `lake`
-    only and loads nothing; see `pipeline.query.guard` for statements. Beyond `memory` ("256MB"; None: DuckDB's own
-    limit) queries spill to disk.
+    Names are looked up in `main`, and times are shown in UTC. Unless `allow_write`, the connection only reads files
+    under `lake` and loads no extension; `pipeline.query.guard` checks statements. Beyond `memory` ("256MB"; None:
+    DuckDB's default) queries spill to disk.
 
     Raises LakeError as `views.statements` does.
     """
     con = duckdb.connect()
     try:
-        con.execute(REMEMBER_FOOTERS)
+        con.execute(CACHE_FOOTERS)
         _define(con, views.statements(lake, snapshot=snapshot, prices=prices, has_comments=False))
         con.execute("set timezone = 'UTC'")
         if memory:
@@ -121,12 +119,12 @@ def connect(
 
 
 def _build(path: Path, statements: Iterable[str]) -> None:
-    """Write a new database file that defines what the statements say."""
+    """Write a new database file with these definitions."""
     with duckdb.connect() as con:
         con.execute(f"attach {literal(str(path.resolve()))} as building (storage_version {literal(STORAGE_VERSION)})")
-        con.execute(REMEMBER_FOOTERS)
+        con.execute(CACHE_FOOTERS)
         con.execute("use building")
-        con.execute("begin")  # one write of all, rather than one of each view and comment
+        con.execute("begin")  # a single write, rather than one for each view and comment
         _define(con, statements)
         con.execute("commit")
         con.execute("use memory")
@@ -143,23 +141,23 @@ def _define(con: duckdb.DuckDBPyConnection, statements: Iterable[str]) -> None:
 
 
 def _is_same(path: Path, built: Path) -> bool:
-    """Whether the database defines the same as the one just built; a log beside it would add to it when it is opened.
+    """Whether the database defines the same as the one just built, and no log would change it when it is opened.
 
-    Both are read from disk, because DuckDB words a definition otherwise before it is stored.
+    Both are read from disk, because DuckDB rewords a definition when it stores it.
     """
     return path.exists() and not _log(path).exists() and _defined(path) == _defined(built)
 
 
 def _defined(path: Path) -> list[tuple[str, str, str, str | None]] | None:
-    """Return what a database defines; None if it cannot be opened, as when another client has it open to write."""
+    """Return what a database defines; None if it cannot be opened, for example because another client writes to it."""
     try:
         with duckdb.connect() as con:
-            con.execute(f"attach {literal(str(path.resolve()))} as looked_at (read_only)")
+            con.execute(f"attach {literal(str(path.resolve()))} as inspected (read_only)")
             return con.execute(_DEFINED).fetchall()
     except duckdb.Error:
         return None
 
 
 def _log(path: Path) -> Path:
-    """Return where DuckDB keeps the write-ahead log of a database."""
+    """Return the path of a database's write-ahead log."""
     return path.with_name(f"{path.name}.wal")

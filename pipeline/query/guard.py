@@ -1,9 +1,9 @@
-"""What keeps a query that a person wrote from doing more than reading the lake.
+"""Keeps users' queries from doing more than reading the lake.
 
-Two fences. DuckDB's own settings stop every file outside the lake, extensions and further settings. They do not tell
-reading from writing inside the lake, so each statement is looked at before it runs. With --allow-write both are down,
-and one stays: a statement that names a published file as what it writes is refused. It is no fence against intent: a
-path that is computed, or written by an extension, is not seen.
+There are two guards. DuckDB's own settings refuse files outside the lake, extensions and further settings. They do not
+tell reading from writing inside the lake, so each statement is checked before it runs. --allow-write lifts both, but
+a statement that names a published file as its target is still refused. That is no protection against intent: a path
+that is computed, or written by an extension, is not seen.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PUBLISHED = frozenset(name.casefold() for name in (POINTER, SNAPSHOTS, RAW, RUNS
 """What reklake itself keeps at the top of a lake's folder, in lower case."""
 
 _QUESTIONS = frozenset({"SELECT", "MULTI"})
-"""Statement types that only answer; MULTI is how DuckDB 2 parses a top-level PIVOT."""
+"""Statement types that only read. MULTI is how DuckDB 2 parses a top-level PIVOT."""
 _IN_MEMORY = re.compile(r"create (or replace )?temp(orary)? (table|view|macro|function) |(set|reset) variable ")
 # EXPLAIN ANALYZE runs what it explains
 _EXPLAIN = re.compile(
@@ -40,11 +40,11 @@ _TOKEN = re.compile(rb"""[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|\$(\w*)\$.*?\$\
 
 
 def confine(con: duckdb.DuckDBPyConnection, lake: Path) -> None:
-    """Let the connection read files under `lake` only, load no extension and change no setting."""
+    """Restrict the connection to reading files under `lake`, without extensions or changes of settings."""
     folder = str(lake.resolve())
-    # a view's path has its glob characters escaped, and DuckDB compares it as it is written
+    # views escape glob characters in paths, and DuckDB compares paths as they are written
     con.execute("set allowed_directories = $folders", {"folders": [folder, escape(folder)]})
-    # sorting and joining may still spill: DuckDB makes this folder when it must, and then removes it
+    # sorts and joins may still spill: DuckDB makes this folder when it needs it, and removes it
     con.execute("set temp_directory = $folder", {"folder": f"{tempfile.gettempdir()}/reklake-{uuid4().hex}"})
     con.execute("set autoinstall_known_extensions = false")
     con.execute("set autoload_known_extensions = false")
@@ -53,9 +53,9 @@ def confine(con: duckdb.DuckDBPyConnection, lake: Path) -> None:
 
 
 def refuse_writes(statement: duckdb.Statement) -> None:
-    """Raise UsageError when the statement could write a file or change more than this connection's memory.
+    """Raise UsageError if the statement could write a file or change more than this connection's memory.
 
-    Allowed are queries, EXPLAIN of queries, temporary tables, views and macros, and SET VARIABLE.
+    Queries, EXPLAIN of queries, temporary tables, views and macros, and SET VARIABLE are allowed.
     """
     text = " ".join(token.lower() for token in _tokens(statement.query) if not _is_string(token))
     kind = statement.type.name
@@ -68,10 +68,7 @@ def refuse_writes(statement: duckdb.Statement) -> None:
 
 
 def refuse_published(statement: duckdb.Statement, lake: Path) -> None:
-    """Raise UsageError when the statement says that it writes where reklake keeps the lake's own files.
-
-    Looked at are the paths that COPY, EXPORT and ATTACH name.
-    """
+    """Raise UsageError if the statement names one of the lake's own files as its target, in COPY, EXPORT or ATTACH."""
     parts = [part for part in _tokens(statement.query) if part != "("]
     words = [part.lower() for part in parts]
     names_a_database = words[:1] in (["attach"], ["export"]) and "read_only" not in words
@@ -87,18 +84,18 @@ def refuse_published(statement: duckdb.Statement, lake: Path) -> None:
 
 
 def _is_published(path: str, lake: Path, *, removes: bool) -> bool:
-    """Whether the path is one of the lake's own files or folders; what `removes` a folder may not hold the lake."""
+    """Whether the path is one of the lake's own, or contains the lake and the statement `removes` what is there."""
     try:
         target, root = Path(re.sub("^(duckdb:|file://)", "", path)).expanduser().resolve(), lake.resolve()
-    except (OSError, RuntimeError, ValueError):  # no path at all, which DuckDB will say better
+    except (OSError, RuntimeError, ValueError):  # no path at all: DuckDB explains it better
         return False
-    # compared as a disk would that does not tell capitals from small letters
+    # compared without case, as some file systems do
     inside = target.relative_to(root).parts[:1] if target.is_relative_to(root) else ()
     return (removes and root.is_relative_to(target)) or any(name.casefold() in PUBLISHED for name in inside)
 
 
 def _tokens(query: str) -> list[str]:
-    """Return names, keywords, string constants and opening brackets as they stand, without comments."""
+    """Return names, keywords, string constants and opening brackets as written, without comments."""
     encoded = query.encode()  # offsets are in bytes
     kinds = {"keyword", "identifier", "operator", "string_const"}
     found = [_TOKEN.match(encoded, offset) for offset, kind in duckdb.tokenize(query) if kind.name in kinds]

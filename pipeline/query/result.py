@@ -1,4 +1,4 @@
-"""The answer to a query, as it streams; apart from what asks, so that rows of another source need no DuckDB."""
+"""The result of a query, as a stream. A module of its own, so that rows of another source need no DuckDB."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """One statement's answer: unique column names, and rows that are computed as they are read.
+class QueryResult:
+    """The result of a statement: unique column names, and rows that are computed as they are read.
 
-    Reading a batch raises UsageError when a value cannot be computed.
+    Reading a batch raises UsageError if a value cannot be computed.
     """
 
     schema: pa.Schema

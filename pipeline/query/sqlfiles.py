@@ -1,4 +1,4 @@
-"""The files of sql/: their header comments as data, and the order in which their views can be created."""
+"""The SQL files of sql/: their header comments as data, and the order in which their views can be created."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pathlib import Path
 from pipeline.errors import LakeError
 
 ON_DEMAND = "on demand"
-"""When a check is run: only if somebody asks for it; the others run after each sync too."""
+"""The `when` of a check that only runs when asked for. The others run after each sync too."""
+CACHE_FOOTERS = "set parquet_metadata_cache = true"
+"""Read the footer of each Parquet file once, not at each mention in a view. Files never change."""
 
 _FIELD = re.compile(r"^-- (?P<name>grain|severity|when|columns):\s*(?P<text>.*)$")
 _COLUMN = re.compile(r"^--   (?P<name>\w+): (?P<text>\S.*)$")
@@ -22,12 +24,11 @@ _VALUE = re.compile(r"\$(?P<name>[a-z_]+)")
 
 @dataclass(frozen=True, slots=True)
 class SqlFile:
-    """One file: a single select, and what its header says of it.
+    """An SQL file: a single select, and its header.
 
-    The header is the leading run of `--` lines: a description, then `grain: ...` and `columns:` with one
-    `name: sentence` a line (a line indented further goes on with the sentence above it); a check has
-    `severity: error` or `severity: warn` in their place, and `when: on demand` if it asks what every writer makes
-    sure of by itself, so that a sync need not ask.
+    The header is the leading `--` lines: a description, then `grain: ...` and `columns:` with a line `name: sentence`
+    per column (a line indented further continues the sentence above it). A check has `severity: error` or
+    `severity: warn` instead, and `when: on demand` if every writer ensures what it checks, so that a sync need not.
     """
 
     folder: str
@@ -50,9 +51,9 @@ class SqlFile:
         return frozenset(_MENTION.findall(_COMMENT.sub("", self.body)))
 
     def statement(self, values: Mapping[str, str]) -> str:
-        """Return the select with each `$name` replaced by its SQL literal; a view cannot hold parameters.
+        """Return the select with each `$name` replaced by its SQL from `values`: a view cannot have parameters.
 
-        Raises LakeError when the file asks for a value that is not given.
+        Raises LakeError if a value is missing.
         """
         missing = sorted(set(_VALUE.findall(self.body)) - set(values))
         if missing:
@@ -61,10 +62,7 @@ class SqlFile:
 
 
 def root() -> Path:
-    """Return the folder of SQL files: inside the installed package, or beside it in a checkout.
-
-    Raises LakeError when neither is there.
-    """
+    """Return the folder of SQL files, inside the installed package or beside it in a checkout; LakeError if none is."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "sql", package.parent / "sql"):
         if (folder / "marts").is_dir():
@@ -79,10 +77,7 @@ def read(folder: str, *, under: Path | None = None) -> tuple[SqlFile, ...]:
 
 
 def parse(text: str, folder: str, name: str) -> SqlFile:
-    """Return one file's header and statement.
-
-    Raises LakeError when the file has no description or holds no statement.
-    """
+    """Return a file's header and statement; LakeError if it has no description or no statement."""
     lines = text.splitlines()
     header = 0
     while header < len(lines) and lines[header].startswith("--"):
@@ -104,10 +99,7 @@ def parse(text: str, folder: str, name: str) -> SqlFile:
 
 
 def in_order(files: Iterable[SqlFile]) -> tuple[SqlFile, ...]:
-    """Return the files so that each stands after those whose views it names.
-
-    Raises LakeError, naming the files in turn, when they use each other in a circle.
-    """
+    """Return the files so that each comes after those whose views it names; LakeError if they form a circle."""
     by_view = {file.view: file for file in files}
     uses = {view: file.mentions & by_view.keys() for view, file in by_view.items()}
     try:
@@ -115,6 +107,11 @@ def in_order(files: Iterable[SqlFile]) -> tuple[SqlFile, ...]:
     except CycleError as error:
         circle = " -> ".join(reversed(error.args[1]))
         raise LakeError(f"these views use each other in a circle, so none can be first: {circle}") from error
+
+
+def literal(text: str) -> str:
+    """Return the text as an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _header(lines: list[str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -1,4 +1,4 @@
-"""SQL over the states of all declared tables at once: a union with a select a table, made from the declarations."""
+"""SQL over the states of all declared tables: a union with a select for each table, made from the declarations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.model import Column, Origin, Table
 
 
 def intervals(tables: Iterable[Table]) -> str:
-    """Return a select of how long each row was as it was: its key as `arn` and `item`, valid_from and valid_to."""
+    """Return a select of the interval of each state: its key as `arn` and `item`, valid_from and valid_to."""
     return "\nunion all\n".join(
         f"select '{table.name}' as table_name, account_id, region, {table.key[0]} as arn, "
         f"{_item(table, '{}')} as item, valid_from, valid_to from history.{table.name}"
@@ -19,18 +19,18 @@ def intervals(tables: Iterable[Table]) -> str:
 
 
 def row_changes(tables: Iterable[Table]) -> str:
-    """Return a select of what appeared, changed or went, with a list of what changed in `differences`.
+    """Return a select of the rows that appeared, changed or went, with the changed columns in `differences`.
 
-    A state that has ended is joined with its successor: the state of the same key that begins when it ends. With one,
-    the row has changed; without one, it went; a state that is no successor appeared. What did not change is null in
-    `differences`, and so is all of it where a row appeared or went.
+    An ended state is joined with its successor, the state of the same key that begins when it ends. If there is one,
+    the row has changed, otherwise it went. A state that is no successor appeared. `differences` has a null for each
+    column that did not change, and only a null if the row appeared or went.
     """
     return "\nunion all\n".join(map(_row_changes, tables))
 
 
 def _row_changes(table: Table) -> str:
     keys = " and ".join(f"after.{name} = before.{name}" for name in table.key)
-    # what is counted has rows of its own, which say more
+    # counted items have rows of their own, which say more
     compared = [c for c in table.columns if c.name not in table.key and c.origin is not Origin.COUNT]
     return f"""
         select
@@ -54,7 +54,7 @@ def _row_changes(table: Table) -> str:
 
 
 def _item(table: Table, column: str) -> str:
-    """Return what tells rows of one ARN apart, such as training/input/0; `column` is the pattern of a column."""
+    """Return SQL for the rest of the key, such as training/input/0; `column` is the pattern of a column."""
     rest = ", ".join(column.format(name) for name in table.key[1:])
     return f"concat_ws('/', {rest})" if rest else "null::varchar"
 
@@ -66,5 +66,5 @@ def _difference(column: Column) -> str:
 
 
 def _text(value: str, kind: pa.DataType) -> str:
-    """Return a value as text, an instant in UTC, whatever time zone the reader's session is in."""
+    """Return SQL for a value as text. Instants are in UTC, whatever the time zone of the session."""
     return f"({value} at time zone 'UTC')::varchar || '+00'" if pa.types.is_timestamp(kind) else f"{value}::varchar"

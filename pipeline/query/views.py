@@ -1,7 +1,7 @@
-"""What a lake's database defines, as SQL: views over a snapshot's Parquet files and the run records, and the marts.
+"""The SQL that defines a lake's database: views over a snapshot's Parquet files and the run records, and the marts.
 
 DuckDB resolves a relative path against the reader's working directory, so views name files by the lake's absolute path.
-Where the lake was moved to, `set variable reklake_lake = '...'` says.
+After a lake was moved, `set variable reklake_lake = '...'` names its new place.
 """
 
 from __future__ import annotations
@@ -22,27 +22,28 @@ from pipeline.lake import MANIFEST
 from pipeline.lake.snapshot import HISTORY
 from pipeline.model import TABLES, VALID_FROM, VALID_TO, Table, history_of, with_validity
 from pipeline.query import run_views, sqlfiles, states
+from pipeline.query.sqlfiles import literal
 
 if TYPE_CHECKING:
     from pipeline.settings import Prices
 
 AS_OF = "as_of"
-"""The schema of the macros that give a table as it stood at an instant."""
+"""The schema of the macros that return a table as of an instant."""
 MARTS = "marts"
-"""The schema that holds each mart under a second name; the first is in `main`."""
+"""The schema with a second name for each mart. The first is in `main`."""
 
 _REMEDY = "run `reklake doctor`; `reklake rollback` returns to an earlier snapshot"
 _SQL_TYPES = {pa.string(): "varchar", pa.int64(): "bigint", pa.float64(): "double", pa.bool_(): "boolean"}
 
 
 def statements(lake: Path, *, snapshot: Path, prices: Prices, has_comments: bool = True) -> Iterator[str]:
-    """Yield what creates every view and macro of a lake, in order; `snapshot` is one of the lake's own folders.
+    """Yield the statements that create every view and macro of a lake; `snapshot` is a folder of its snapshots.
 
-    `main` gets the tables, the views of sql/views and the marts; `marts` gets each mart again; `history` gets every
-    state of the tables' rows; `as_of` gets a macro a table, which gives its rows as they stood at an instant. A table
-    that the snapshot does not have is empty, and a column that a file lacks is null: a newer version declares them.
+    `main` gets the tables, the views of sql/views and the marts. `marts` gets each mart again. `history` gets every
+    state of the tables' rows. `as_of` gets a macro for each table, which returns its rows as of an instant. A table
+    that the snapshot lacks is empty, and a column that a file lacks is null: an older version did not declare them.
 
-    Raises LakeError, naming the file, when one is missing, damaged or does not hold its table's key.
+    Raises LakeError, naming the file, if one is missing, damaged or lacks its table's key.
     """
     root = lake.resolve()
     place = f"coalesce(getvariable('reklake_lake'), {literal(escape(str(root)))})"
@@ -71,21 +72,16 @@ def statements(lake: Path, *, snapshot: Path, prices: Prices, has_comments: bool
             yield from _comments(view.view, view.description, view.grain, view.columns)
 
 
-def literal(text: str) -> str:
-    """Return the text as an SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """The Parquet files of a snapshot: their folder, the same as the start of an SQL string, and the tables it has."""
+    """The Parquet files of a snapshot: their folder, the start of an SQL string that names it, and its tables."""
 
     folder: Path
     location: str
     tables: Collection[str]
 
     def select(self, table: Table, name: str) -> str:
-        """Return a select of the table's columns from the file of that name; null stands for those that it lacks."""
+        """Return a select of the table's columns from the file of that name. Columns that it lacks are null."""
         nulls = {column.name: f'null::{_sql_type(column.type)} as "{column.name}"' for column in table.columns}
         if table.name not in self.tables:
             return f"select {', '.join(nulls.values())} where false"
@@ -101,10 +97,10 @@ class _Files:
 
 
 def _table(table: Table, files: _Files) -> Iterator[str]:
-    """Define the table, its history and its macro.
+    """Yield the definitions of the table, its history and its macro.
 
-    The macro reads the files themselves: a macro finds no view once its database is attached by another name. Its
-    parameter replaces every bare column of that name, so columns are named with their table.
+    The macro reads the files, because a macro finds no view once its database is attached under another name. Its
+    parameter would replace any bare column of that name, so columns are qualified.
     """
     file = f"{table.name}.parquet"
     lasting = files.select(with_validity(table), file)
@@ -142,7 +138,7 @@ def _table_names(manifest: Path) -> frozenset[str]:
 
 @contextmanager
 def _named(file: Path) -> Iterator[None]:
-    """Turn what goes wrong while a file of the snapshot is read into an error that names it."""
+    """Turn errors while a file of the snapshot is read into LakeError that names it."""
     try:
         yield
     except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
@@ -151,5 +147,5 @@ def _named(file: Path) -> Iterator[None]:
 
 
 def _sql_type(kind: pa.DataType) -> str:
-    """Return DuckDB's word for a type of columns; KeyError for one that not every engine reads, such as unsigned."""
+    """Return DuckDB's name of a type; KeyError for types that not every engine reads, such as unsigned integers."""
     return "timestamptz" if pa.types.is_timestamp(kind) else _SQL_TYPES[kind]

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline import settings
 from pipeline.emulator import Emulator, StaticWorld
-from pipeline.jobs import sync as run
+from pipeline.jobs import sync
 from pipeline.lake import LocalLake, snapshot
 from pipeline.query import database
 from tests.service.worlds import ACCOUNT, project, version
@@ -41,7 +41,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with Emulator(state) as endpoint, pytest.MonkeyPatch.context() as environment:
             for name, value in endpoint.environment().items():
                 environment.setenv(name, value)
-            run.sync(settings.load(lake=str(folder), environment={}, regions=[REGION], rate=1000), lambda _: None)
+            sync.sync(settings.load(lake=str(folder), environment={}, regions=[REGION], rate=1000), lambda _: None)
     return folder
 
 

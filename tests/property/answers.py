@@ -67,15 +67,15 @@ def listings(draw: st.DrawFn, operation: str, *, odd: bool) -> list[dict[str, An
     """The descriptions of one listing, each with an ARN of its own; with `odd`, datasets may lack or repeat theirs."""
     shape = SERVICE.operation_model(operation).output_shape.members[RESULT_KEYS[operation]].member
     key = next(name for name in shape.members if name in KEYS)
-    described = draw(st.lists(values(shape, odd=odd).filter(lambda one: isinstance(one, dict)), max_size=6))
-    for number, one in enumerate(described):
-        one[key] = f"arn:aws:rekognition:us-east-1:111122223333:project/{draw(st.sampled_from('äbB-'))}{number}/1"
-        datasets = one.get("Datasets")
+    described = draw(st.lists(values(shape, odd=odd).filter(lambda value: isinstance(value, dict)), max_size=6))
+    for number, item in enumerate(described):
+        item[key] = f"arn:aws:rekognition:us-east-1:111122223333:project/{draw(st.sampled_from('äbB-'))}{number}/1"
+        datasets = item.get("Datasets")
         for place, dataset in enumerate(datasets if isinstance(datasets, list) else []):
             if isinstance(dataset, dict) and not odd:
-                dataset["DatasetArn"] = f"{one[key]}/dataset/{place}"
+                dataset["DatasetArn"] = f"{item[key]}/dataset/{place}"
             elif isinstance(dataset, dict) and isinstance(dataset.get("DatasetArn"), str):
-                dataset["DatasetArn"] = f"{one[key]}/{dataset['DatasetArn']}"  # may stand there twice
+                dataset["DatasetArn"] = f"{item[key]}/{dataset['DatasetArn']}"  # may stand there twice
     return described
 
 
@@ -86,10 +86,10 @@ def results(draw: st.DrawFn, operation: str, project_arn: str, *, odd: bool) -> 
     if shape.type_name == "map":
         return draw(st.dictionaries(text, (anything if odd else st.none() | text), max_size=4))
     if shape.type_name == "structure":
-        return draw(values(shape, odd=odd).filter(lambda one: isinstance(one, dict)))
-    policies = draw(st.lists(values(shape.member, odd=odd).filter(lambda one: isinstance(one, dict)), max_size=4))
-    for one in policies:
-        one |= {"ProjectArn": project_arn, "PolicyName": draw(st.sampled_from(["a", "ä", ""]) | text)}
+        return draw(values(shape, odd=odd).filter(lambda value: isinstance(value, dict)))
+    policies = draw(st.lists(values(shape.member, odd=odd).filter(lambda value: isinstance(value, dict)), max_size=4))
+    for policy in policies:
+        policy |= {"ProjectArn": project_arn, "PolicyName": draw(st.sampled_from(["a", "ä", ""]) | text)}
     return policies
 
 

@@ -51,10 +51,10 @@ def leaves(value: Any) -> int:
 def leaves_of_rows(operation: str, found: dict[str, list[dict[str, Any]]]) -> int:
     root, nested = tables_of(operation)
     return sum(
-        sum(row[column.name] is not None for column in one.of(Origin.MEMBER))
+        sum(row[column.name] is not None for column in table.of(Origin.MEMBER))
         + leaves(json.loads(row["extra"] or "null"))
-        for one in (root, *nested)
-        for row in found[one.name]
+        for table in (root, *nested)
+        for row in found[table.name]
     )
 
 
@@ -70,12 +70,12 @@ def test_every_leaf_is_found_again_exactly_once(operation: str, odd: bool, data:
 
     assert flat.problems == ()
     rebuilt = rebuild(operation, found)
-    sent = [one for body in bodies for one in decode(body)[RESULT_KEYS[operation]]]
+    sent = [item for body in bodies for item in decode(body)[RESULT_KEYS[operation]]]
     key = tables_of(operation)[0].column(tables_of(operation)[0].key[0]).path
-    assert {(one[key],): canonical(operation, one) for one in sent} == {
-        key: canonical(operation, one) for key, one in rebuilt.items()
+    assert {(item[key],): canonical(operation, item) for item in sent} == {
+        key: canonical(operation, item) for key, item in rebuilt.items()
     }
-    assert leaves_of_rows(operation, found) == sum(leaves(one) for one in sent)
+    assert leaves_of_rows(operation, found) == sum(leaves(item) for item in sent)
     for name, made in flat.tables.items():
         made.validate(full=True)
         assert made.schema.equals(table(name).schema, check_metadata=True)
@@ -128,9 +128,9 @@ def test_what_a_detail_answers_is_found_again(operation: str, odd: bool, data: s
     found = rows(flat)
 
     assert flat.problems == ()
-    told = {key: canonical(operation, item) for page in sent for key, item in described(page)}
-    assert None not in told
-    assert told == {key: canonical(operation, item) for key, item in rebuild(operation, found).items()}
+    expected = {key: canonical(operation, item) for page in sent for key, item in described(page)}
+    assert None not in expected
+    assert expected == {key: canonical(operation, item) for key, item in rebuild(operation, found).items()}
     for name, made in flat.tables.items():
         made.validate(full=True)
         assert made.schema.equals(table(name).schema, check_metadata=True)

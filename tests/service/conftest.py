@@ -12,7 +12,7 @@ import pytest
 
 from pipeline import settings
 from pipeline.emulator import Emulator
-from pipeline.jobs import sync as run
+from pipeline.jobs import sync
 from tests.service.bench import Bench, made_in
 from tests.service.worlds import ACCOUNT, OTHER
 
@@ -40,11 +40,11 @@ class Served:
         self.endpoint = endpoint
         self.lake = lake
 
-    def sync(self, **aws: Any) -> run.Result:
+    def sync(self, **aws: Any) -> sync.RunResult:
         chosen = {"regions": ["us-east-1"], "rate": 1000, "max_attempts": 12} | aws
-        return run.sync(settings.load(lake=str(self.lake), environment={}, **chosen), lambda _: None)
+        return sync.sync(settings.load(lake=str(self.lake), environment={}, **chosen), lambda _: None)
 
-    def sync_both(self, **aws: Any) -> run.Result:
+    def sync_both(self, **aws: Any) -> sync.RunResult:
         """Sync two accounts and two regions."""
         both = {"regions": ["us-east-1", "eu-west-1"], "accounts": [ACCOUNT, OTHER], "role": "Reader"}
         return self.sync(**both | aws)

@@ -274,7 +274,7 @@ def _make_light() -> None:
     """Leave out what a sync only reads, comments and most of the marts' views: they make it three times as long."""
     import duckdb
 
-    from pipeline.jobs import sync as run
+    from pipeline.jobs import sync
     from pipeline.query import checks, database, sqlfiles
     from pipeline.query import views as definitions
 
@@ -290,7 +290,7 @@ def _make_light() -> None:
     definitions._comments = lambda *_: iter(())
     checks.run_after_writing = lambda *_, **__: ()
     database.connect = lambda *_, **__: contextlib.nullcontext()
-    run.plan = functools.cache(run.plan)  # asks STS and makes sessions: in the parent, once
+    sync.plan = functools.cache(sync.plan)  # asks STS and makes sessions: in the parent, once
 
 
 def _settings(job: dict[str, Any]) -> Any:
@@ -301,7 +301,7 @@ def _settings(job: dict[str, Any]) -> Any:
 
 def _child(job: dict[str, Any]) -> None:
     from pipeline.errors import ReklakeError
-    from pipeline.jobs import sync as run
+    from pipeline.jobs import sync
 
     if job["seconds"] is not None:
         signal.setitimer(signal.ITIMER_REAL, job["seconds"])  # nobody handles SIGALRM: the kernel ends the process
@@ -311,7 +311,7 @@ def _child(job: dict[str, Any]) -> None:
     events: list[str] = []
     told: dict[str, Any] = {"events": events}
     try:
-        result = run.sync(chosen, lambda event: events.append(event.name))
+        result = sync.sync(chosen, lambda event: events.append(event.name))
         told |= {"outcome": result.record.outcome, "warning": result.warning, "record": result.record.document}
     except ReklakeError as error:
         told |= {"raised": type(error).__name__, "message": str(error)}

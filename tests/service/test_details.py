@@ -175,16 +175,13 @@ def test_each_detail_has_a_quota_of_its_own(serve: Serve):
 
 
 def test_a_listing_without_a_detail_that_is_wanted_now_is_not_taken_over(serve: Serve, monkeypatch):
-    from pipeline.jobs import sync as run
-
     served = serve(world())
 
     def killed(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(run, "conclude", killed)
-        patched.setattr(run, "write_scope", killed)
+        patched.setattr("pipeline.jobs.publish.add_scope", killed)
         served.sync(details=["datasets"])
     assert only_scope(served.sync(details=["datasets", "tags"])).resumed_from is None
 

@@ -21,15 +21,14 @@ from pipeline.cli import main, render
 from pipeline.cli.progress import watching
 from pipeline.emulator import Emulator, StaticWorld
 from pipeline.errors import LakeError
-from pipeline.jobs import replay
-from pipeline.jobs import sync as run
+from pipeline.jobs import replay, sync
 from pipeline.jobs.verify import verify
 from pipeline.lake import LocalLake, snapshot
 from pipeline.lake.run_record import Outcome
 from pipeline.model import TABLES
 from pipeline.model.page import Scope
 from pipeline.query import answers, database
-from pipeline.query.result import Result
+from pipeline.query.result import QueryResult
 from pipeline.query.sqlfiles import read
 from tests.service.worlds import ACCOUNT, REGION, project, rows, version
 
@@ -98,7 +97,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.setattr("pipeline.emulator.service.problems", lambda *_: [])  # AWS takes what it has sent
             for name, value in endpoint.environment().items():
                 patch.setenv(name, value)
-            result = run.sync(chosen(folder), lambda _: None)
+            result = sync.sync(chosen(folder), lambda _: None)
             assert (result.record.outcome, result.warning) == (Outcome.COMPLETE, None)
     return folder
 
@@ -130,7 +129,7 @@ def raw(text: str) -> set[str]:
     }
 
 
-def every_answer(place: Path) -> Iterator[tuple[str, Result]]:
+def every_answer(place: Path) -> Iterator[tuple[str, QueryResult]]:
     prices = settings.Prices()
     folder = snapshot.current(LocalLake(place / "lake")).folder()
     with database.connect(place / "lake", snapshot=folder, prices=prices) as con:
@@ -280,7 +279,7 @@ def test_progress_does_not_move_the_cursor(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("rich.console.Console", lambda **options: _like(console, options))
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     with watching(quiet=False) as observe:
-        observe(run.Event("scope", Scope(REGION, ACCOUNT), "failed: project \x1b[31mred :skull: \u202e [red]x[/red]"))
+        observe(sync.Event("scope", Scope(REGION, ACCOUNT), "failed: project \x1b[31mred :skull: \u202e [red]x[/red]"))
     assert r"failed: project \x1b[31mred :skull: \u202e [red]x[/red]" in shown.getvalue()
 
 
@@ -294,6 +293,6 @@ def test_a_listing_that_aws_itself_refuses_fails_its_scope_and_says_so(tmp_path:
     with Emulator(hostile_world("RUNNING")) as endpoint:
         for name, value in endpoint.environment().items():
             monkeypatch.setenv(name, value)
-        result = run.sync(chosen(tmp_path), lambda _: None)
+        result = sync.sync(chosen(tmp_path), lambda _: None)
     assert result.record.outcome is Outcome.FAILED
     assert [path.name for path in tmp_path.iterdir()] == ["lake"]

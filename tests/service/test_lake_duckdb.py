@@ -10,7 +10,7 @@ import duckdb
 from pipeline import settings
 from pipeline.emulator import StaticWorld, demo_world
 from pipeline.emulator.faults import Fault
-from pipeline.jobs import sync as run
+from pipeline.jobs import sync
 from tests.service.conftest import Served
 from tests.service.worlds import ACCOUNT, OTHER, project, world
 
@@ -22,7 +22,9 @@ def test_a_new_price_reaches_lake_duckdb_even_if_nothing_changed(serve: Serve, t
     served.sync()
     file = tmp_path / "reklake.toml"
     file.write_text("[prices]\ntraining_hour = 123")
-    run.sync(settings.load(lake=str(served.lake), config=file, environment={}, regions=["us-east-1"], rate=1000), print)
+    sync.sync(
+        settings.load(lake=str(served.lake), config=file, environment={}, regions=["us-east-1"], rate=1000), print
+    )
     with duckdb.connect(str(served.lake / "lake.duckdb"), read_only=True) as con:
         assert con.sql("select training_hour from prices").fetchall() == [(123,)]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import landing
 from pipeline.emulator import StaticWorld
 from pipeline.errors import LakeError, UsageError
-from pipeline.jobs import sync as run
 from pipeline.lake import LocalLake, snapshot
 from pipeline.lake.run_record import Outcome
 from tests.service.conftest import Served
@@ -49,10 +49,10 @@ def test_a_stopped_run_leaves_a_record(serve: Serve, monkeypatch: pytest.MonkeyP
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "write_scope", stop)
+    monkeypatch.setattr("pipeline.jobs.publish.add_scope", stop)
     with pytest.raises(KeyboardInterrupt):
         served.sync()
-    (record,) = (served.lake / "runs").iterdir()
+    (record,) = (served.lake / "runs").glob("*.json")
     assert json.loads(record.read_text())["outcome"] == "failed"
 
 
@@ -125,7 +125,7 @@ def test_a_lake_that_cannot_be_written_is_one_clear_error(serve: Serve, monkeypa
         raise OSError(28, "No space left on device", "somewhere")
 
     monkeypatch.setattr("pipeline.load.snapshot_writer.sha256", full)
-    with pytest.raises(LakeError, match=r"No space left on device.*as it was"):
+    with pytest.raises(LakeError, match=r"No space left on device.*unchanged"):
         again.sync()
     assert version_names(served.lake) == before
     assert [path.name for path in (served.lake / "snapshots").iterdir()] == [
@@ -135,14 +135,14 @@ def test_a_lake_that_cannot_be_written_is_one_clear_error(serve: Serve, monkeypa
 
 def test_when_a_run_is_stopped_its_other_listings_stop_too(serve: Serve, monkeypatch: pytest.MonkeyPatch):
     served = serve(world(**{f"p{number}": 100 for number in range(60)}), latency=0.05, page_size=10)
-    real = run.landing.land
+    real = landing.land
     pages = []
 
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run.landing, "land", lambda *of: pages.append(of) or real(*of))
-    monkeypatch.setattr(run, "_publish", stop)
+    monkeypatch.setattr(landing, "land", lambda *of: pages.append(of) or real(*of))
+    monkeypatch.setattr("pipeline.jobs.sync.publish", stop)
     with pytest.raises(KeyboardInterrupt):
         served.sync(rate=20)
     assert served.calls(VERSIONS) < 100  # of 600

@@ -158,18 +158,18 @@ def test_more_scopes_than_may_be_under_way_at_once_all_get_their_turn(serve: Ser
 
 def test_strict_publishes_nothing_unless_all_is_complete_and_what_was_listed_is_not_asked_again(serve: Serve):
     from pipeline import settings
-    from pipeline.jobs import sync as run
+    from pipeline.jobs import sync
 
     served = serve(organization(), faults=[Fault("access_denied", region="eu-west-1")])
     asked = {"regions": REGIONS, "accounts": ACCOUNTS[:2], "role": "Reader", "rate": 1000}
     chosen = settings.load(lake=str(served.lake), environment={}, **asked)
-    failed = run.sync(chosen, lambda _: None, strict=True)
+    failed = sync.sync(chosen, lambda _: None, strict=True)
     assert failed.record.outcome is Outcome.FAILED
     assert "--strict" in failed.record.error
     assert not (served.lake / "CURRENT").exists()
     served.endpoint.use(faults=[])
     before = len(served.endpoint.calls)
-    whole = run.sync(chosen, lambda _: None, strict=True)
+    whole = sync.sync(chosen, lambda _: None, strict=True)
     assert whole.record.outcome is Outcome.COMPLETE
     assert {call.region for call in served.endpoint.calls[before:]} == {"eu-west-1"}
 
@@ -177,11 +177,11 @@ def test_strict_publishes_nothing_unless_all_is_complete_and_what_was_listed_is_
 def test_accounts_that_are_suspended_are_left_out_and_said_so(serve: Serve, monkeypatch: pytest.MonkeyPatch):
     from pipeline.extract.organization import LeftOut
     from pipeline.extract.targets import Plan
-    from pipeline.jobs import sync as run
+    from pipeline.jobs import sync
 
-    real = run.plan
+    real = sync.plan
     left_out = (LeftOut("100000000009", "it is suspended"),)
-    monkeypatch.setattr(run, "plan", lambda *of: Plan(real(*of).targets, left_out))
+    monkeypatch.setattr(sync, "plan", lambda *of: Plan(real(*of).targets, left_out))
     result = everywhere(serve(organization()), accounts=ACCOUNTS[:1])
     assert result.record.outcome is Outcome.COMPLETE
     assert result.record.left_out == {"100000000009": "it is suspended"}

@@ -15,8 +15,7 @@ import pytest
 from pipeline import settings
 from pipeline.emulator import Fault
 from pipeline.errors import BusyError
-from pipeline.jobs import replay
-from pipeline.jobs import sync as run
+from pipeline.jobs import replay, sync
 from tests.service.bench import FIRST, SECOND, Bench, Command, state
 from tests.service.killing import DIES
 from tests.service.worlds import ACCOUNT
@@ -157,11 +156,11 @@ def test_a_second_sync_is_told_at_once_who_has_the_lake_and_follows_when_that_is
     (run_id,) = {path.name for path in (bench.lake / "raw").iterdir()} - {
         path.name for path in (bench.folder / "kept-old" / "raw").iterdir()
     }
-    for detail in (run_id, socket.gethostname(), f"process {first.process.pid}", "Run again when that has ended"):
+    for detail in (run_id, socket.gethostname(), f"process {first.process.pid}", "Run again when it has ended"):
         assert detail in line
-    monkeypatch.setattr(run, "plan", lambda _: pytest.fail("AWS was asked"))
+    monkeypatch.setattr(sync, "plan", lambda _: pytest.fail("AWS was asked"))
     with pytest.raises(BusyError):
-        run.sync(settings.load(lake=str(bench.lake), environment={}), lambda _: None)
+        sync.sync(settings.load(lake=str(bench.lake), environment={}), lambda _: None)
     assert others(bench.lake) == before
     first.end(signal.SIGKILL)
     bench.endpoint.use(faults=[])
@@ -183,7 +182,7 @@ def test_a_sync_that_is_told_to_stop_says_what_is_kept_and_leaves_a_record(bench
     assert (returned, said) == (code, "")
     assert "Traceback" not in complained
     (line,) = [line for line in complained.splitlines() if not line.startswith("{")]
-    assert line.startswith("reklake: stopped. What was published before is as it was; 1 scope was listed to the end")
+    assert line.startswith("reklake: stopped. The lake is as it was before; 1 scope was listed to the end")
     bench.whole(bench.old)
     newest = max((bench.lake / "runs").iterdir())
     assert json.loads(newest.read_text())["outcome"] == "failed"

@@ -112,7 +112,7 @@ def grow_old(lake: Lake, reader: Reader, refresh: Callable[[], object]) -> None:
         run_log.compact(lake)
         refresh()
         reader.take_turns()
-        for name in [*run_log.needless(lake, datetime.now(UTC))]:
+        for name in [*run_log.superseded(lake, datetime.now(UTC))]:
             lake.remove(name)
     reader.take_turns()
     assert not [name for name in lake.entries("runs") if name.endswith(".json")]

@@ -439,7 +439,7 @@ def test_the_answers_to_all_attempts_are_lost(lake: S3Lake, proxy: Proxy, monkey
     proxy.fail("lost", "PUT", "CURRENT")
     seen = lake.pointer()
     proxy.fail("reset", "GET", "CURRENT")
-    with pytest.raises(LakeError, match="Whether two was published is not known"):
+    with pytest.raises(LakeError, match="It is not known whether two was published"):
         lake.point("two", seen)
     assert lake.read("CURRENT") == b"two\n"
 
@@ -449,7 +449,7 @@ def test_a_passing_conflict_is_tried_again(lake: S3Lake, proxy: Proxy):
     lake.point("one", None)
     assert lake.read("CURRENT") == b"one\n"
     proxy.fail("status", "PUT", "CURRENT", 100, status=409)
-    with pytest.raises(BusyError, match="does not take the write"):
+    with pytest.raises(BusyError, match="refuses to write CURRENT"):
         lake.point("two", lake.pointer())
     assert lake.read("CURRENT") == b"one\n"
 
@@ -510,7 +510,7 @@ def test_denied(lake: S3Lake, store: Store, proxy: Proxy):
     for name, call in calls.items():
         with pytest.raises(LakeError, match=r"Allow s3:ListBucket on the bucket, and s3:GetObject") as raised:
             call()
-        assert ("an object that is not there" in str(raised.value)) == (name in {"fetch", "facts", "link", "pointer"})
+        assert ("an object that does not exist" in str(raised.value)) == (name in {"fetch", "facts", "link", "pointer"})
     assert store.names() == ["some/lake/runs/a"]
     assert mirrored(lake) == []
 
@@ -541,8 +541,8 @@ def test_one_deletion_of_many_is_denied(lake: S3Lake, store: Store):
         ("RequestTimeTooSkewed", 403, "clock"),
         ("PermanentRedirect", 301, "in another region: set AWS_DEFAULT_REGION"),
         ("NotImplemented", 501, "conditional writes"),
-        ("SlowDown", 503, "in spite of retries"),
-        ("InternalError", 500, "in spite of retries"),
+        ("SlowDown", 503, "despite retries"),
+        ("InternalError", 500, "despite retries"),
         ("InvalidRequest", 400, "ask AWS support"),
     ],
 )
@@ -611,7 +611,7 @@ def test_a_listing_is_believed_when_it_is_whole(kind: str, lake: S3Lake, store: 
     proxy.fail(kind, "GET", "list-type", 3)
     assert lake.entries("runs") == ["one.json"]
     fault = proxy.fail(kind, "GET", "list-type", 100)
-    with pytest.raises(LakeError, match=r"the answers are not whole, or not S3's|Connection was closed"):
+    with pytest.raises(LakeError, match=r"the answers are incomplete, or not S3's|Connection was closed"):
         lake.entries("runs")
     fault.times = 0
     proxy.fail("page", "POST", "delete", 1)
@@ -689,7 +689,7 @@ def test_uploads_that_nobody_ends(lake: S3Lake, store: Store, monkeypatch: pytes
         changed.setattr("pipeline.lake.s3.datetime", ClockOf2010)
         assert lake.leftovers() == lake.sweep() == []
     leftovers = lake.leftovers()
-    assert [name.split(" (an upload begun ")[0] for name in leftovers] == [
+    assert [name.split(" (an incomplete upload of ")[0] for name in leftovers] == [
         f"s3://{store.bucket}/{key}" for key in keys[:2]
     ]
     assert lake.sweep() == leftovers

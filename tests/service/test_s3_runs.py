@@ -19,8 +19,7 @@ import pytest
 from pipeline import settings
 from pipeline.emulator import Fault
 from pipeline.errors import BusyError, LakeError
-from pipeline.jobs import doctor
-from pipeline.jobs import sync as run
+from pipeline.jobs import doctor, sync
 from pipeline.jobs.gc import collect_garbage
 from pipeline.jobs.pull import pull
 from pipeline.jobs.rollback import rollback
@@ -70,9 +69,9 @@ def chosen(lake: str, **more: Any) -> Settings:
     return settings.load(lake=lake, environment={}, regions=["us-east-1"], rate=1000, **more)
 
 
-def sync(serve: Serve, lake: str, **versions: int) -> run.Result:
+def synced(serve: Serve, lake: str, **versions: int) -> sync.RunResult:
     serve(world(**versions))
-    return run.sync(chosen(lake), lambda _: None)
+    return sync.sync(chosen(lake), lambda _: None)
 
 
 def versions(lake: Lake) -> list[str]:
@@ -81,8 +80,8 @@ def versions(lake: Lake) -> list[str]:
 
 def test_a_lake_in_s3_is_like_any_other(serve: Serve, s3: tuple[str, Proxy], tmp_path: Path):
     lake, _ = s3
-    first, second = sync(serve, lake, cats=3), sync(serve, lake, cats=5)
-    again = sync(serve, lake, cats=5)
+    first, second = synced(serve, lake, cats=3), synced(serve, lake, cats=5)
+    again = synced(serve, lake, cats=5)
     assert [result.is_published for result in (first, second, again)] == [True, True, False]
     store = open_lake(lake)
     assert versions(store) == names(5)
@@ -92,7 +91,7 @@ def test_a_lake_in_s3_is_like_any_other(serve: Serve, s3: tuple[str, Proxy], tmp
     assert snapshot.current(store).damage() == []
     assert rollback(chosen(lake), None).record.snapshot == first.record.run_id
     assert versions(open_lake(lake)) == names(3)
-    assert sync(serve, lake, cats=4).is_published
+    assert synced(serve, lake, cats=4).is_published
     pull(chosen(lake), tmp_path / "pulled")
     pulled = LocalLake(tmp_path / "pulled")
     assert versions(pulled) == names(4)
@@ -129,7 +128,7 @@ def test_nothing_is_lost_while_s3_fails_now_and_then(serve: Serve, s3: tuple[str
     chosen_lake = settings.load(
         lake=lake, environment={}, regions=["us-east-1", "eu-west-1"], rate=1000, max_attempts=12
     )
-    result = run.sync(chosen_lake, lambda _: None)
+    result = sync.sync(chosen_lake, lambda _: None)
     assert result.record.outcome is Outcome.COMPLETE
     beside = serve(two_by_two(), lake=tmp_path / "local")
     beside.sync(regions=["us-east-1", "eu-west-1"])
@@ -140,17 +139,17 @@ def test_nothing_is_lost_while_s3_fails_now_and_then(serve: Serve, s3: tuple[str
 
 def test_of_two_racing_syncs_one_publishes_and_the_other_loses_nothing(serve: Serve, s3: tuple[str, Proxy]):
     lake, _ = s3
-    first = sync(serve, lake, cats=2)
+    first = synced(serve, lake, cats=2)
     serve(world(cats=3))
     both_are_ready = threading.Barrier(2)
 
     def race(_: int) -> Any:
-        def observe(event: run.Event) -> None:
+        def observe(event: sync.Event) -> None:
             if event.name == "scope":
                 both_are_ready.wait(timeout=60)
 
         try:
-            return run.sync(chosen(lake), observe)
+            return sync.sync(chosen(lake), observe)
         except BusyError as error:
             return error
 
@@ -164,7 +163,7 @@ def test_of_two_racing_syncs_one_publishes_and_the_other_loses_nothing(serve: Se
     assert versions(store) == names(3)
     (lost,) = [document for document in run_log.newest_first(store) if document["outcome"] == "failed"]
     assert len(store.entries(f"raw/{lost['run_id']}")) == 1
-    assert not sync(serve, lake, cats=3).is_published
+    assert not synced(serve, lake, cats=3).is_published
 
 
 def test_a_run_that_dies_in_a_container_is_resumed_in_another(
@@ -173,16 +172,16 @@ def test_a_run_that_dies_in_a_container_is_resumed_in_another(
     lake, _ = s3
     with pytest.raises(KeyboardInterrupt):
         serve(world(cats=2))
-        run.sync(chosen(lake), stop_when_listed)
+        sync.sync(chosen(lake), stop_when_listed)
     monkeypatch.setenv("REKLAKE_CACHE", str(tmp_path / "another"))
     served = serve(world(cats=2))
-    result = run.sync(chosen(lake), lambda _: None)
+    result = sync.sync(chosen(lake), lambda _: None)
     assert served.calls("DescribeProjects") == 0
     assert result.record.scopes[0].resumed_from
     assert versions(open_lake(lake)) == names(2)
 
 
-def stop_when_listed(event: run.Event) -> None:
+def stop_when_listed(event: sync.Event) -> None:
     if event.name == "scope":
         raise KeyboardInterrupt
 
@@ -190,14 +189,14 @@ def stop_when_listed(event: run.Event) -> None:
 @pytest.mark.parametrize("when", ["PUT", "GET"])
 def test_a_lake_that_denies_is_one_clear_error(serve: Serve, s3: tuple[str, Proxy], when: str):
     lake, proxy = s3
-    sync(serve, lake, cats=2)
+    synced(serve, lake, cats=2)
     before = open_lake(lake).pointer()
     proxy.fail("status", when, times=10_000, status=403)
     with pytest.raises(LakeError, match=r"Allow s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject"):
-        sync(serve, lake, cats=3)
+        synced(serve, lake, cats=3)
     proxy.heal()
     assert open_lake(lake).pointer() == before
-    assert sync(serve, lake, cats=3).is_published
+    assert synced(serve, lake, cats=3).is_published
 
 
 def opened(lake: str) -> Any:
@@ -211,7 +210,7 @@ def test_a_history_that_its_table_tells_is_read_from_any_mirror(
 ):
     lake, _ = s3
     for number, cats in enumerate((2, 3, 2)):
-        (scope,) = sync(serve, lake, cats=cats).record.scopes
+        (scope,) = synced(serve, lake, cats=cats).record.scopes
         monkeypatch.setenv("REKLAKE_CACHE", str(tmp_path / f"another-{number}"))
         store = open_lake(lake)
         current = snapshot.current(store)
@@ -232,14 +231,14 @@ def test_a_history_that_its_table_tells_is_read_from_any_mirror(
 @pytest.mark.parametrize("name", ["history/project_versions.parquet", "projects.parquet"])
 def test_a_file_that_was_damaged_in_s3_is_found(serve: Serve, s3: tuple[str, Proxy], tmp_path: Path, name: str):
     lake, proxy = s3
-    first, second = sync(serve, lake, cats=2), sync(serve, lake, cats=3)
+    first, second = synced(serve, lake, cats=2), synced(serve, lake, cats=3)
     key = f"some/lake/snapshots/{second.record.run_id}/{name}"
     boto3.client("s3", endpoint_url=proxy.url).put_object(Bucket=lake.split("/")[2], Key=key, Body=b"PAR1")
     assert snapshot.current(open_lake(lake)).damage() == [f"{name} is not as it was written"]
     with pytest.MonkeyPatch.context() as elsewhere:
         elsewhere.setenv("REKLAKE_CACHE", str(tmp_path / "elsewhere"))
         with pytest.raises(LakeError, match=rf"{name} is not as it was written.*reklake rollback"):
-            sync(serve, lake, cats=4)
+            synced(serve, lake, cats=4)
     assert rollback(chosen(lake), None).record.snapshot == first.record.run_id
 
 
@@ -247,17 +246,17 @@ def test_a_file_that_was_damaged_in_s3_is_found(serve: Serve, s3: tuple[str, Pro
 def test_a_damaged_mirror_is_fetched_again(serve: Serve, s3: tuple[str, Proxy], syncs: int):
     lake, _ = s3
     for number in range(syncs):
-        sync(serve, lake, cats=number + 1)
+        synced(serve, lake, cats=number + 1)
     path = snapshot.current(open_lake(lake)).file("project_versions", history=True)
     assert (path.parent.name == "history") == (syncs > 1)
     path.write_bytes(path.read_bytes()[:-9] + b"truncated")
-    assert sync(serve, lake, cats=3).is_published
+    assert synced(serve, lake, cats=3).is_published
     assert versions(open_lake(lake)) == names(3)
 
 
 def test_the_mirror_of_a_lake_is_no_lake_to_write_to(serve: Serve, s3: tuple[str, Proxy]):
     lake, _ = s3
-    sync(serve, lake, cats=2)
+    synced(serve, lake, cats=2)
     store = open_lake(lake)
     assert not store.is_local
     assert not (store.root / LOCK).exists()

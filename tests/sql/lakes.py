@@ -137,7 +137,7 @@ def make(lake: Path, given: dict[str, list[dict]] | None = None, runs: list[dict
     snapshot = lake / "snapshots" / "20240630T000000Z"
     (snapshot / "history").mkdir(parents=True)
     (lake / "runs").mkdir()
-    (lake / "runs" / run_days.NONE).write_bytes(run_days.file_of([]))
+    (lake / "runs" / run_days.NONE).write_bytes(run_days.to_parquet([]))
     for table in TABLES:
         rows = [{**row, "valid_from": SINCE} for row in given.get(table.name, ())]
         states = given.get(f"history.{table.name}", ())
@@ -234,7 +234,7 @@ def asked(lake: Path, *, now: str = NOW) -> Iterator[duckdb.DuckDBPyConnection]:
     snapshot = next((lake / "snapshots").iterdir())
     defined = tuple(views.statements(lake, snapshot=snapshot, prices=Prices()))
     if (defined, now) not in _AT_HAND:
-        with patch.object(database, "REMEMBER_FOOTERS", "set enable_external_file_cache = false"):
+        with patch.object(database, "CACHE_FOOTERS", "set enable_external_file_cache = false"):
             _AT_HAND[defined, now] = connect(lake, now=now, memory="256MB")
     yield _AT_HAND[defined, now]
 

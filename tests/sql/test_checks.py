@@ -225,7 +225,7 @@ FIRES = [
 ]
 
 
-EVERY = {check.name: check for check in checks.every()}
+EVERY = {check.name: check for check in checks.all_checks()}
 HISTORY_CHECKS = [name for name in EVERY if name.startswith("history_")]
 
 

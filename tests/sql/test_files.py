@@ -16,7 +16,7 @@ from pipeline.settings import Prices
 from tests.sql import lakes
 
 VIEWS = [*sqlfiles.read("views"), *sqlfiles.read("marts")]
-CHECKS = checks.every()
+CHECKS = checks.all_checks()
 CTE = re.compile(r"^(?:with (?:recursive )?)?(\w+) as (?:not materialized |materialized )?\($", re.MULTILINE)
 READ_WHOLE = {"copies", "copy_counts", "attempts", "walk"}
 """CTEs read more than once, but into a group, a recursion or the inner side of a join."""

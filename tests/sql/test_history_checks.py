@@ -8,7 +8,7 @@ from pipeline.model import TABLES
 from pipeline.query import checks
 from tests.sql import lakes
 
-CHECKS = {check.name: check for check in checks.every() if check.name.startswith("history_")}
+CHECKS = {check.name: check for check in checks.all_checks() if check.name.startswith("history_")}
 ONE_ROW = {
     "projects": {"project_name": "p"},
     "datasets": {"dataset_arn": "p/d"},

@@ -302,7 +302,7 @@ def test_the_labels_in_operations_are_those_of_the_metrics():
 
     run = ended(1, listed(HERE, None, Outcome.FAILED))
     run.scopes[0].details = [DetailRecord(detail, Outcome.FAILED) for detail in DETAILS]
-    known = metrics_file.Standing({"projects": 1}, NOW.timestamp(), {HERE: NOW.timestamp()})
+    known = metrics_file.LakeState({"projects": 1}, NOW.timestamp(), {HERE: NOW.timestamp()})
     for line in metrics_file.render(run, known, checks=[found("a", "error")]).splitlines():
         if not line.startswith("#"):
             name, _, labels = line.rpartition(" ")[0].partition("{")

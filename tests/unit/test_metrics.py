@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import LakeError, ScopeError, UsageError
-from pipeline.jobs import metrics_file as metrics
-from pipeline.jobs.metrics_file import Standing
-from pipeline.jobs.run_context import Result
+from pipeline.jobs import metrics_file
+from pipeline.jobs.metrics_file import LakeState
+from pipeline.jobs.run_context import RunResult
 from pipeline.lake import LocalLake, run_log
 from pipeline.lake.run_record import DetailRecord, Outcome, RunRecord, ScopeRecord
 from pipeline.lake.snapshot import FORMAT, Source
@@ -105,7 +105,7 @@ def hours_ago(hours: float) -> datetime:
     return NOW - timedelta(hours=hours)
 
 
-def judged(folder: Path, sources: dict[Scope, float], *runs: RunRecord, asked: RunRecord | None = None) -> Standing:
+def judged(folder: Path, sources: dict[Scope, float], *runs: RunRecord, asked: RunRecord | None = None) -> LakeState:
     """Say how a lake stands whose rows were listed so many hours ago, after these runs."""
     lake = LocalLake(folder)
     run_log.compact(lake)
@@ -113,7 +113,7 @@ def judged(folder: Path, sources: dict[Scope, float], *runs: RunRecord, asked: R
         published(lake, sources)
     for run in runs:
         run.write(lake)
-    known = metrics.standing(lake, asked)
+    known = metrics_file.lake_state(lake, asked)
     assert known
     return known
 
@@ -154,11 +154,11 @@ def test_a_complete_run(tmp_path: Path):
     run.scopes[0].calls, run.scopes[1].calls, run.scopes[1].retries, run.scopes[1].throttles = 40, 2, 3, 1
     run.snapshot = published(lake, {HERE: 1, THERE: 1})
     run.write(lake)
-    read = parse(metrics.text(Result(run, {"projects": 11, "project_versions": 61}, True, ()), lake))
+    read = parse(metrics_file.text(RunResult(run, {"projects": 11, "project_versions": 61}, True, ()), lake))
     assert one(read, "reklake_last_run_timestamp_seconds") == (hours_ago(1) + timedelta(minutes=10)).timestamp()
     assert one(read, "reklake_last_success_timestamp_seconds") == one(read, "reklake_last_run_timestamp_seconds")
     assert one(read, "reklake_last_run_duration_seconds") == 600
-    assert [one(read, "reklake_last_run_outcome", outcome=each) for each in metrics.RUN_OUTCOMES] == [1, 0, 0]
+    assert [one(read, "reklake_last_run_outcome", outcome=each) for each in metrics_file.RUN_OUTCOMES] == [1, 0, 0]
     assert one(read, "reklake_rows", table="projects") == 11
     assert one(read, "reklake_rows", table="project_versions") == 61
     assert {dict(labels)["outcome"]: n for labels, n in read["reklake_scopes"].items()} == {
@@ -177,7 +177,7 @@ def test_a_complete_run(tmp_path: Path):
     assert [one(read, "reklake_checks_failed", severity=each) for each in ("error", "warn")] == [0, 0]
     versions = {"version": "0.1.0", "python": "3.12.1", "boto3": "1.40.0", "pyarrow": "24.0", "duckdb": "1.5.5"}
     assert one(read, "reklake_build_info", **versions) == 1
-    assert set(metrics.HELP) - set(read) == {"reklake_scope_failed", "reklake_detail_failed"}
+    assert set(metrics_file.HELP) - set(read) == {"reklake_scope_failed", "reklake_detail_failed"}
 
 
 def test_what_failed_is_named():
@@ -190,7 +190,7 @@ def test_what_failed_is_named():
         DetailRecord("policies", Outcome.SKIPPED, "denied"),
     ]
     run = ended(1, scope, other)
-    text = metrics.render(run, None, checks=(found("a", "error"), found("b", "warn"), found("c", "warn")))
+    text = metrics_file.render(run, None, checks=(found("a", "error"), found("b", "warn"), found("c", "warn")))
     read = parse(text)
     assert read["reklake_scope_failed"] == {
         frozenset({("account_id", "111122223333"), ("region", "eu-west-1"), ("error_kind", "denied")}): 1
@@ -210,10 +210,10 @@ def test_a_run_that_could_not_begin_has_failed(tmp_path: Path):
     ended(30, listed(HERE, hours_ago(30))).write(lake)
     ended(2, outcome=Outcome.FAILED).write(lake)
     before = datetime.now(UTC)
-    read = parse(metrics.text_of_failure(lake, before - timedelta(seconds=5)))
+    read = parse(metrics_file.text_of_failure(lake, before - timedelta(seconds=5)))
     assert one(read, "reklake_last_run_timestamp_seconds") >= before.timestamp()
     assert 5 <= one(read, "reklake_last_run_duration_seconds") < 60
-    assert [one(read, "reklake_last_run_outcome", outcome=each) for each in metrics.RUN_OUTCOMES] == [0, 0, 1]
+    assert [one(read, "reklake_last_run_outcome", outcome=each) for each in metrics_file.RUN_OUTCOMES] == [0, 0, 1]
     assert one(read, "reklake_last_success_timestamp_seconds") == hours_ago(29 + 50 / 60).timestamp()
     assert one(read, "reklake_rows", table="projects") == 11
     assert one(read, "reklake_scopes_stale") == 0
@@ -230,7 +230,7 @@ def test_a_lake_that_cannot_be_read_does_not_keep_the_failure_from_being_told(tm
     if damage == "damaged manifest":
         lake.write_text("snapshots/half/manifest.json", "{")
         lake.write_text("CURRENT", "half")
-    for text in (metrics.text_of_failure(lake, NOW), metrics.text_of_failure(None, NOW)):
+    for text in (metrics_file.text_of_failure(lake, NOW), metrics_file.text_of_failure(None, NOW)):
         read = parse(text)
         assert one(read, "reklake_last_run_outcome", outcome="failed") == 1
         assert "reklake_last_success_timestamp_seconds" not in read
@@ -243,8 +243,8 @@ def test_a_result_is_told_even_if_the_lake_cannot_be_read_any_more(tmp_path: Pat
             raise LakeError("the bucket is out of reach")
 
     run = ended(1, listed(HERE, hours_ago(1)))
-    result = Result(run, {"projects": 11}, True, (), warning="lake.duckdb is not up to date")
-    read = parse(metrics.text(result, Unreachable(tmp_path)))
+    result = RunResult(run, {"projects": 11}, True, (), warning="lake.duckdb is not up to date")
+    read = parse(metrics_file.text(result, Unreachable(tmp_path)))
     assert one(read, "reklake_rows", table="projects") == 11
     assert one(read, "reklake_last_run_outcome", outcome="complete") == 1
     assert "reklake_checks_failed" not in read  # they may not have been run
@@ -257,7 +257,7 @@ def test_records_that_cannot_be_read_are_passed_over(tmp_path: Path):
     lake.write_text("runs/20261123T030000Z-00000001.json", "{")
     odd = {"outcome": "complete", "kind": "sync", "scopes": [{"region": "r"}, None], "ended_at": 7}
     lake.write_text("runs/20261123T030000Z-00000002.json", json.dumps(odd))
-    read = parse(metrics.text_of_failure(lake, NOW))
+    read = parse(metrics_file.text_of_failure(lake, NOW))
     assert one(read, "reklake_last_success_timestamp_seconds") == hours_ago(29 + 50 / 60).timestamp()
     assert one(read, "reklake_scopes_stale") == 0
 
@@ -313,7 +313,7 @@ def test_after_a_rollback_the_older_listing_counts_until_the_next_sync(tmp_path:
 @given(st.text(), st.text(), st.sampled_from(['"', "\\", "\n", '\\"', "\\n", "} 1\nevil 2", "\r", "\u2028", "é", ""]))
 def test_label_values_come_back_whatever_they_hold(region: str, kind: str, odd: str):
     scope = ScopeRecord("111122223333", region + odd, error_kind=odd + kind or None)
-    read = parse(metrics.render(ended(1, scope), None))
+    read = parse(metrics_file.render(ended(1, scope), None))
     (labels,) = read["reklake_scope_failed"]
     assert dict(labels)["region"] == (region + odd).replace("\0", "\ufffd")
     assert dict(labels)["error_kind"] == (odd + kind).replace("\0", "\ufffd") or "unknown"
@@ -321,15 +321,15 @@ def test_label_values_come_back_whatever_they_hold(region: str, kind: str, odd: 
 
 def test_half_a_surrogate_pair_can_be_written(tmp_path: Path):
     scope = ScopeRecord("111122223333", "\ud800", error_kind="denied")
-    metrics.write(tmp_path / "reklake.prom", metrics.render(ended(1, scope), None))
+    metrics_file.write(tmp_path / "reklake.prom", metrics_file.render(ended(1, scope), None))
     parse((tmp_path / "reklake.prom").read_text(encoding="utf-8"))
 
 
 def test_the_file_can_be_read_by_the_collector_whatever_the_umask(tmp_path: Path):
     before = os.umask(0o077)
     try:
-        metrics.write(tmp_path / "reklake.prom", "old 1\n")
-        metrics.write(tmp_path / "reklake.prom", "new 1\n")
+        metrics_file.write(tmp_path / "reklake.prom", "old 1\n")
+        metrics_file.write(tmp_path / "reklake.prom", "new 1\n")
     finally:
         os.umask(before)
     path = tmp_path / "reklake.prom"
@@ -341,7 +341,7 @@ def test_the_file_can_be_read_by_the_collector_whatever_the_umask(tmp_path: Path
 @pytest.mark.parametrize("broken", ["os.fsync", "os.fchmod", "pathlib.Path.replace"])
 def test_the_old_file_stays_when_writing_breaks_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str):
     path = tmp_path / "reklake.prom"
-    metrics.write(path, "old 1\n")
+    metrics_file.write(path, "old 1\n")
 
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
@@ -349,7 +349,7 @@ def test_the_old_file_stays_when_writing_breaks_off(tmp_path: Path, monkeypatch:
     with monkeypatch.context() as patched:
         patched.setattr(broken, full)
         with pytest.raises(UsageError, match=r"reklake\.prom: cannot be written: No space left.*--metrics-file"):
-            metrics.write(path, "new 1\n")
+            metrics_file.write(path, "new 1\n")
     assert path.read_text() == "old 1\n"
     assert [*tmp_path.iterdir()] == [path]
 
@@ -357,7 +357,7 @@ def test_the_old_file_stays_when_writing_breaks_off(tmp_path: Path, monkeypatch:
 def test_what_is_half_written_is_no_file_of_the_collector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     seen: list[str] = []
     monkeypatch.setattr("os.fsync", lambda _: seen.extend(path.name for path in tmp_path.iterdir()))
-    metrics.write(tmp_path / "reklake.prom", "new 1\n")
+    metrics_file.write(tmp_path / "reklake.prom", "new 1\n")
     assert seen
     assert seen[0].startswith(".reklake.prom.")
     assert not seen[0].endswith(".prom")
@@ -365,34 +365,34 @@ def test_what_is_half_written_is_no_file_of_the_collector(tmp_path: Path, monkey
 
 def test_a_folder_that_is_missing_is_named_before_the_run(tmp_path: Path):
     with pytest.raises(UsageError, match=r"no folder .*/missing\. Make it"):
-        metrics.check(tmp_path / "missing" / "reklake.prom")
+        metrics_file.check(tmp_path / "missing" / "reklake.prom")
     with pytest.raises(UsageError, match="no folder"):
-        metrics.write(tmp_path / "missing" / "reklake.prom", "")
+        metrics_file.write(tmp_path / "missing" / "reklake.prom", "")
 
 
 def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
-    with pytest.raises(UsageError, match="Give the user that runs reklake the right to write"):
-        metrics.check(tmp_path / "reklake.prom")
+    with pytest.raises(UsageError, match="Allow the user that runs reklake to write"):
+        metrics_file.check(tmp_path / "reklake.prom")
 
 
 @pytest.mark.parametrize("path", ["/dev/null", "."])
 def test_a_device_or_a_folder_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="is not a file"):
-        metrics.write(Path(path), "new 1\n")
+        metrics_file.write(Path(path), "new 1\n")
 
 
 def test_a_link_leads_to_the_file_that_is_written(tmp_path: Path):
     (tmp_path / "there").mkdir()
     (tmp_path / "link.prom").symlink_to(tmp_path / "there" / "reklake.prom")
-    metrics.write(tmp_path / "link.prom", "new 1\n")
+    metrics_file.write(tmp_path / "link.prom", "new 1\n")
     assert (tmp_path / "there" / "reklake.prom").read_text() == "new 1\n"
     assert (tmp_path / "link.prom").is_symlink()
 
 
 def test_names_carry_their_units():
-    assert all(name.startswith("reklake_") for name in metrics.HELP)
-    for name in metrics.HELP:
+    assert all(name.startswith("reklake_") for name in metrics_file.HELP)
+    for name in metrics_file.HELP:
         assert ("timestamp" in name or "duration" in name) == name.endswith("_seconds")
         assert not name.endswith("_total")  # that would promise a counter

@@ -10,7 +10,7 @@ V = "DescribeProjectVersions"
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("description", "other"),
     [
         ({"a": None, "b": {}, "c": [], "d": {"e": {}}}, {}),
         ({"BillableTrainingTimeInSeconds": 3.0}, {"BillableTrainingTimeInSeconds": 3}),
@@ -18,13 +18,13 @@ V = "DescribeProjectVersions"
         ({"CreationTimestamp": 1690556751.9580003}, {"CreationTimestamp": 1690556751.958}),
     ],
 )
-def test_what_counts_as_equal(one, other):
-    assert canonical(V, one) == canonical(V, other)
-    assert differences(V, one, other) == []
+def test_what_counts_as_equal(description, other):
+    assert canonical(V, description) == canonical(V, other)
+    assert differences(V, description, other) == []
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("description", "other"),
     [
         ({"a": 0}, {}),
         ({"a": ""}, {}),
@@ -38,9 +38,9 @@ def test_what_counts_as_equal(one, other):
         ({"a": 2**64}, {"a": 2**64 + 1}),
     ],
 )
-def test_what_counts_as_different(one, other):
-    assert canonical(V, one) != canonical(V, other)
-    assert differences(V, one, other)
+def test_what_counts_as_different(description, other):
+    assert canonical(V, description) != canonical(V, other)
+    assert differences(V, description, other)
 
 
 def test_datasets_have_no_order_but_assets_have():
@@ -57,8 +57,8 @@ def test_datasets_have_no_order_but_assets_have():
 
 
 def test_a_difference_names_member_and_both_values():
-    (said,) = differences(V, {"Status": "RUNNING"}, {"Status": "STOPPED"})
-    assert said == 'Status is "RUNNING" on the page and "STOPPED" in the tables'
+    (difference,) = differences(V, {"Status": "RUNNING"}, {"Status": "STOPPED"})
+    assert difference == 'Status is "RUNNING" on the page and "STOPPED" in the tables'
 
 
 def test_numbers_beyond_double_stay_text():

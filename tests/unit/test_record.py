@@ -33,7 +33,7 @@ def test_run_ids_sort_by_time_and_differ():
     ids = [RunRecord.begin("sync", {}).run_id for _ in range(50)]
     assert len(set(ids)) == 50
     assert ids == sorted(ids)
-    assert all(len(one) == len("20260101T000000Z-abcdef01") for one in ids)
+    assert all(len(run_id) == len("20260101T000000Z-abcdef01") for run_id in ids)
 
 
 def test_an_error_that_is_not_of_a_scope_is_a_bad_answer():

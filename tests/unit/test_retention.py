@@ -33,24 +33,24 @@ def run_id(days: float) -> str:
 
 def ran(lake: LocalLake, days: float, status: str | None, *scopes: Scope, failed: Scope | None = None) -> str:
     """Let a run of so many days ago land pages, see all projects in that status, and leave its record."""
-    one = run_id(days)
+    new_id = run_id(days)
     at = datetime.now(UTC) - timedelta(days=days)
-    run = RunRecord(one, "sync", run_record.text_of(at), {}, outcome=Outcome.PARTIAL if failed else Outcome.COMPLETE)
-    with new_snapshot(lake, one, snapshot.find(lake)) as new:
+    run = RunRecord(new_id, "sync", run_record.text_of(at), {}, outcome=Outcome.PARTIAL if failed else Outcome.COMPLETE)
+    with new_snapshot(lake, new_id, snapshot.find(lake)) as new:
         for scope in (HERE, THERE):
             if scope not in scopes:
                 new.carry_forward(scope)
                 continue
-            with landing.land(lake, one, scope) as pages:
+            with landing.land(lake, new_id, scope) as pages:
                 pages.add(RawPage("DescribeProjects", "", 1, 1, 200, at, "", b"{}"))
             row = {"account_id": scope.account_id, "region": scope.region, "project_arn": f"arn:{scope.region}"}
             projects = pa.Table.from_pylist([row | {"status": status}], table("projects").schema)
-            with new.scope(scope, one, at) as rows:
+            with new.scope(scope, new_id, at) as rows:
                 for declared in TABLES:
                     rows.merge(
                         declared.name, projects if declared.name == "projects" else declared.schema.empty_table()
                     )
-                rows.source = Source(one, at, declaration_digest(), "0.1.0")
+                rows.source = Source(new_id, at, declaration_digest(), "0.1.0")
             seen = ScopeRecord(scope.account_id, scope.region)
             seen.outcome, seen.listed_at = Outcome.COMPLETE, run_record.text_of(at)
             run.scopes.append(seen)
@@ -60,17 +60,17 @@ def ran(lake: LocalLake, days: float, status: str | None, *scopes: Scope, failed
     found = snapshot.find(lake)
     run.snapshot = found.id if found else None
     run.write(lake)
-    return one
+    return new_id
 
 
 def collect(lake: LocalLake, keep: Retention = KEEP, *, is_dry: bool = False) -> dict[str, list[str]]:
     """What goes, by folder."""
     gone: dict[str, list[str]] = {"snapshots": [], "raw": [], "runs": []}
-    for one in gc.collect_garbage(Settings(str(lake), retention=keep), is_dry=is_dry):
-        folder, _, name = one.name.partition("/")
+    for removal in gc.collect_garbage(Settings(str(lake), retention=keep), is_dry=is_dry):
+        folder, _, name = removal.name.partition("/")
         gone[folder].append(name)
-        assert one.bytes > 0
-        assert one.reason
+        assert removal.bytes > 0
+        assert removal.reason
     return gone
 
 
@@ -88,7 +88,7 @@ def test_old_snapshots_go_with_the_pages_that_only_they_needed(lake: LocalLake):
     assert lake.entries("snapshots") == lake.entries("raw") == ids
     assert collect(lake) == expected
     assert lake.entries("snapshots") == lake.entries("raw") == ids[3:]
-    assert lake.entries("runs") == [f"{one}.json" for one in ids]  # the history's instants are theirs
+    assert lake.entries("runs") == [f"{name}.json" for name in ids]  # the history's instants are theirs
     assert collect(lake) == {"snapshots": [], "raw": [], "runs": []}
     assert snapshot.current(lake).id == ids[-1]
     snapshot.current(lake).verify()

@@ -93,9 +93,9 @@ def lake(tmp_path: Path) -> LocalLake:
 def test_a_record_comes_back_from_parquet_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, run: RunRecord):
     document = json.loads(json.dumps(run.document))
     document[CHECKSUM] = checksum(document)
-    assert run_days.fits(document)
+    assert run_days.is_lossless(document)
     path = tmp_path_factory.mktemp("day") / "day.parquet"
-    path.write_bytes(run_days.file_of([document]))
+    path.write_bytes(run_days.to_parquet([document]))
     (found,) = run_days.read(path)
     assert {**found, "seconds": dict(sorted(found["seconds"].items()))} == document | {
         "seconds": dict(sorted(document["seconds"].items()))
@@ -144,7 +144,7 @@ def test_a_record_that_parquet_cannot_hold_stays_json(lake: LocalLake, change: d
     assert run_days.facts(lake.root / "runs" / day_file(days_ago(1))).run_ids == {run_id(days_ago(1))}
     assert run_log.read(lake, odd["run_id"]) == odd | {CHECKSUM: checksum(odd)}
     assert f"{odd['run_id']}.json" in run_log.needed(lake)
-    assert [*run_log.needless(lake, datetime.now(UTC))] == [f"runs/{run_id(days_ago(1))}.json"]
+    assert [*run_log.superseded(lake, datetime.now(UTC))] == [f"runs/{run_id(days_ago(1))}.json"]
 
 
 def test_days_that_have_ended_are_compacted_once(lake: LocalLake):
@@ -167,7 +167,7 @@ def test_records_are_found_whether_json_is_still_there_or_not(lake: LocalLake):
     for remove in (False, True):
         run_log.compact(lake)
         if remove:
-            for name in [*run_log.needless(lake, datetime.now(UTC))]:
+            for name in [*run_log.superseded(lake, datetime.now(UTC))]:
                 lake.remove(name)
         assert [*run_log.newest_first(lake)] == documents
         assert [*run_log.newest_first(lake, days_ago(2.05))] == documents[:3]
@@ -183,8 +183,8 @@ def test_json_files_go_only_when_their_days_file_is_old_enough(lake: LocalLake):
     write(lake, record(days_ago(5)))
     run_log.compact(lake)
     made_at = run_days.facts(lake.root / "runs" / day_file(days_ago(5))).made_at
-    assert [*run_log.needless(lake, made_at)] == []
-    assert [*run_log.needless(lake, made_at + timedelta(seconds=1))] == [f"runs/{run_id(days_ago(5))}.json"]
+    assert [*run_log.superseded(lake, made_at)] == []
+    assert [*run_log.superseded(lake, made_at + timedelta(seconds=1))] == [f"runs/{run_id(days_ago(5))}.json"]
 
 
 def test_a_writer_removes_them_a_day_later(lake: LocalLake, monkeypatch: pytest.MonkeyPatch):

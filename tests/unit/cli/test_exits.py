@@ -10,13 +10,13 @@ import typer
 from pipeline.cli.exits import ANY_FAILURE, Exit, FailOn
 from pipeline.cli.runs import leave
 from pipeline.errors import SCOPE_ERRORS, PageError, ScopeError, UsageError
-from pipeline.jobs.run_context import Result
+from pipeline.jobs.run_context import RunResult
 from pipeline.lake.run_record import DetailRecord, Outcome, RunRecord, ScopeRecord
 
 ACCOUNT = "111122223333"
 
 
-def failing(*kinds: str, details: Iterable[DetailRecord] = (), warning: str | None = None) -> Result:
+def failing(*kinds: str, details: Iterable[DetailRecord] = (), warning: str | None = None) -> RunResult:
     """The result of a run of one complete scope, which has these details, and of others that failed in these ways."""
     good = ScopeRecord(ACCOUNT, "us-east-1", Outcome.COMPLETE, details=list(details))
     scopes = [good]
@@ -25,15 +25,15 @@ def failing(*kinds: str, details: Iterable[DetailRecord] = (), warning: str | No
         scopes[-1].fail(ScopeError("it is so", kind=kind))
     is_partial = kinds or any(detail.outcome is Outcome.FAILED for detail in good.details)
     run = RunRecord("1", "sync", "", {}, Outcome.PARTIAL if is_partial else Outcome.COMPLETE, scopes=scopes)
-    return Result(run, {}, is_published=True, checks=(), warning=warning)
+    return RunResult(run, {}, is_published=True, checks=(), warning=warning)
 
 
-def failed() -> Result:
+def failed() -> RunResult:
     run = RunRecord("1", "sync", "", {}, scopes=[ScopeRecord(ACCOUNT, "us-east-1", error_kind="denied")])
-    return Result(run, {}, is_published=False, checks=())
+    return RunResult(run, {}, is_published=False, checks=())
 
 
-def code(*results: Result, fail_on: str = "any") -> int:
+def code(*results: RunResult, fail_on: str = "any") -> int:
     try:
         leave(results, FailOn.parse(fail_on))
     except typer.Exit as ended:

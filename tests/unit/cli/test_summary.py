@@ -9,7 +9,7 @@ import pytest
 from pipeline.cli.runs import report
 from pipeline.cli.summary import lines
 from pipeline.errors import ScopeError
-from pipeline.jobs.run_context import Result
+from pipeline.jobs.run_context import RunResult
 from pipeline.lake.run_record import DetailRecord, Outcome, RunRecord, ScopeRecord
 
 RUN = "20261123T040000Z-5d1f3a07"
@@ -33,7 +33,7 @@ def failed(account: str, region: str, kind: str = "denied") -> ScopeRecord:
     return scope
 
 
-def of(scopes: Iterable[ScopeRecord], **members: object) -> Result:
+def of(scopes: Iterable[ScopeRecord], **members: object) -> RunResult:
     """The result of a run of these scopes, as if it had published what it could."""
     listed = list(scopes)
     outcomes = {scope.outcome for scope in listed}
@@ -42,7 +42,7 @@ def of(scopes: Iterable[ScopeRecord], **members: object) -> Result:
     run.scopes, run.snapshot, run.seconds = listed, RUN, {"total": 12.34}
     if outcomes == {Outcome.FAILED}:
         run.outcome, run.snapshot = Outcome.FAILED, None
-    return Result(run, {"projects": 11}, **{"is_published": run.snapshot is not None, "checks": ()} | members)
+    return RunResult(run, {"projects": 11}, **{"is_published": run.snapshot is not None, "checks": ()} | members)
 
 
 def world(broken: dict[tuple[str, str], str]) -> list[ScopeRecord]:
@@ -51,11 +51,11 @@ def world(broken: dict[tuple[str, str], str]) -> list[ScopeRecord]:
     return [failed(*pair, broken[pair]) if pair in broken else complete(*pair) for pair in every]
 
 
-def told(result: Result) -> list[str]:
+def told(result: RunResult) -> list[str]:
     return [line.strip() for line in lines(result)]
 
 
-def causes(result: Result) -> list[str]:
+def causes(result: RunResult) -> list[str]:
     """What is told of failures, of many scopes."""
     found = told(result)
     start = next(at for at, line in enumerate(found) if "failed;" in line)

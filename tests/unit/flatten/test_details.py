@@ -198,7 +198,7 @@ def test_a_policy_stays_as_it_was_given_and_of_two_the_later_page_counts():
 
 @pytest.mark.parametrize("operation", DETAILS.values())
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (b"", "is not JSON"),
         (b"<html>", "is not JSON"),
@@ -212,18 +212,26 @@ def test_a_policy_stays_as_it_was_given_and_of_two_the_later_page_counts():
         (b'{"DatasetDescription":"a","Tags":"a","ProjectPolicies":[7]}', ", not an object"),
     ],
 )
-def test_a_bad_page_is_named_and_the_others_are_kept(operation: str, body: bytes, said: str):
+def test_a_bad_page_is_named_and_the_others_are_kept(operation: str, body: bytes, message: str):
     good = page(operation, [policy()] if operation == LIST_PROJECT_POLICIES else {"a": "b"}, 1)
     bad = page(operation, body, 2, f"{PROJECT}7")
     flat = flatten_detail(operation, SCOPE, [bad, good])
     assert len(rows(flat)) == 1
     (problem,) = flat.problems
-    for detail in (said, "account 111122223333", "region us-east-1", f"{PROJECT}7", operation, "page 2", "Sync again"):
+    for detail in (
+        message,
+        "account 111122223333",
+        "region us-east-1",
+        f"{PROJECT}7",
+        operation,
+        "page 2",
+        "Sync again",
+    ):
         assert detail in str(problem)
 
 
 @pytest.mark.parametrize(
-    ("operation", "result", "said"),
+    ("operation", "result", "message"),
     [
         (LIST_TAGS_FOR_RESOURCE, {"a": "b", "\ud800": "c"}, "item 1 of Tags has no key that is text"),
         (LIST_PROJECT_POLICIES, [policy(), {"PolicyName": "p"}], "item 1 of ProjectPolicies has no ProjectArn"),
@@ -232,11 +240,11 @@ def test_a_bad_page_is_named_and_the_others_are_kept(operation: str, body: bytes
         (LIST_PROJECT_POLICIES, [policy(), policy(ProjectArn="arn:other")], "is about another project, 'arn:other'"),
     ],
 )
-def test_an_item_that_cannot_be_told_from_others_is_a_problem(operation: str, result: Any, said: str):
+def test_an_item_that_cannot_be_told_from_others_is_a_problem(operation: str, result: Any, message: str):
     flat = flat_of(operation, result)
     assert len(rows(flat)) == 1
     (problem,) = flat.problems
-    assert said in str(problem)
+    assert message in str(problem)
 
 
 def test_only_keeps_the_rows_about_what_is_there():

@@ -30,7 +30,7 @@ def versions(*described: Any, **more: Any) -> Flat:
     return flatten(DESCRIBE_PROJECT_VERSIONS, SCOPE, [page(list(described), **more)])
 
 
-def one(flat: Flat, name: str = "project_versions") -> dict[str, Any]:
+def only_row(flat: Flat, name: str = "project_versions") -> dict[str, Any]:
     (row,) = flat.tables[name].to_pylist()
     return row
 
@@ -51,7 +51,7 @@ def one(flat: Flat, name: str = "project_versions") -> dict[str, Any]:
 def test_timestamps_to_the_nearest_microsecond(text: str, expected: datetime):
     body = f'{{"ProjectVersionDescriptions":[{{"ProjectVersionArn":"{VERSION}","CreationTimestamp":{text}}}]}}'
     flat = flatten(DESCRIBE_PROJECT_VERSIONS, SCOPE, [page(body.encode())])
-    assert one(flat)["created_at"] == expected
+    assert only_row(flat)["created_at"] == expected
 
 
 def test_every_microsecond_of_a_second_survives():
@@ -67,7 +67,7 @@ def test_every_microsecond_of_a_second_survives():
 @pytest.mark.parametrize("seconds", [0, 1, 2**31, 2**53 + 1, 2**63 - 1])
 def test_billable_seconds_are_exact_to_the_end_of_their_range(seconds: int):
     flat = versions({"ProjectVersionArn": VERSION, "BillableTrainingTimeInSeconds": seconds})
-    assert one(flat)["billable_training_seconds"] == seconds
+    assert only_row(flat)["billable_training_seconds"] == seconds
     assert flat.unknown == 0
 
 
@@ -81,8 +81,8 @@ def test_billable_seconds_are_exact_to_the_end_of_their_range(seconds: int):
 )
 def test_whole_numbers_written_as_fractions_are_whole_numbers(member: str, column: str, value: float, kept: int):
     flat = versions({"ProjectVersionArn": VERSION, member: value})
-    assert one(flat)[column] == kept
-    assert one(flat)["extra"] is None
+    assert only_row(flat)[column] == kept
+    assert only_row(flat)["extra"] is None
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ def test_whole_numbers_written_as_fractions_are_whole_numbers(member: str, colum
 )
 def test_what_does_not_fit_its_column_goes_to_extra_and_is_counted(member: str, column: str, value: Any):
     flat = versions({"ProjectVersionArn": VERSION, member: value})
-    assert one(flat)[column] is None
-    assert json.loads(one(flat)["extra"]) == {member: value}
+    assert only_row(flat)[column] is None
+    assert json.loads(only_row(flat)["extra"]) == {member: value}
     assert flat.unknown == 1
     assert flat.problems == ()
 
@@ -122,7 +122,7 @@ def test_unknown_members_go_to_the_extra_of_the_row_they_belong_to():
             },
         }
     )
-    row = one(flat)
+    row = only_row(flat)
     assert row["f1_score"] == 0.5
     assert json.loads(row["extra"]) == {
         "Novelty": {"Depth": [1, None]},
@@ -138,7 +138,7 @@ def test_unknown_members_go_to_the_extra_of_the_row_they_belong_to():
 
 def test_a_member_named_like_our_own_cannot_pose_as_extra():
     flat = versions({"ProjectVersionArn": VERSION, "reklake:extra": "forged"})
-    assert json.loads(one(flat)["extra"]) == {"reklake:extra": "forged"}
+    assert json.loads(only_row(flat)["extra"]) == {"reklake:extra": "forged"}
 
 
 def test_of_an_item_on_two_pages_the_later_page_counts():
@@ -148,7 +148,7 @@ def test_of_an_item_on_two_pages_the_later_page_counts():
     ]
     for order in (pages, pages[::-1]):
         flat = flatten(DESCRIBE_PROJECT_VERSIONS, SCOPE, order)
-        assert one(flat)["status"] == "STOPPED"
+        assert only_row(flat)["status"] == "STOPPED"
 
 
 def test_assets_are_numbered_within_their_list():
@@ -206,12 +206,12 @@ def test_projects_that_vanished_are_left_out_with_their_datasets():
 def test_raw_line_breaks_inside_a_body_do_no_harm():
     body = b'{\r\n "ProjectVersionDescriptions": [\n  {"ProjectVersionArn": "%s"}\r\n ]\n}\n' % VERSION.encode()
     flat = flatten(DESCRIBE_PROJECT_VERSIONS, SCOPE, [page(body), page([], 2)])
-    assert one(flat)["project_version_arn"] == VERSION
+    assert only_row(flat)["project_version_arn"] == VERSION
     assert flat.problems == ()
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (b"", "is not JSON"),
         (b"<html>502</html>", "is not JSON"),
@@ -237,13 +237,13 @@ def test_raw_line_breaks_inside_a_body_do_no_harm():
         (b'{"ProjectVersionDescriptions":[{"Status":"RUNNING"}]}', "has no ProjectVersionArn"),
     ],
 )
-def test_a_bad_page_is_named_and_the_pages_beside_it_are_kept(body: bytes, said: str):
+def test_a_bad_page_is_named_and_the_pages_beside_it_are_kept(body: bytes, message: str):
     good = page([{"ProjectVersionArn": VERSION}], 2)
     bad = page(body, 3, f"{PROJECT}7")
     flat = flatten(DESCRIBE_PROJECT_VERSIONS, SCOPE, [bad, good])
-    assert one(flat)["project_version_arn"] == VERSION
+    assert only_row(flat)["project_version_arn"] == VERSION
     (problem,) = flat.problems
-    for detail in (said, "account 111122223333", "region us-east-1", f"{PROJECT}7", "page 3"):
+    for detail in (message, "account 111122223333", "region us-east-1", f"{PROJECT}7", "page 3"):
         assert detail in str(problem)
 
 
@@ -254,7 +254,7 @@ def test_no_pages_give_typed_tables_without_rows():
         for name, rows in flat.tables.items():
             assert rows.num_rows == 0
             assert rows.schema.equals(table(name).schema, check_metadata=True)
-    assert {name for flat in flats for name in flat.tables} == {one.name for one in TABLES}
+    assert {name for flat in flats for name in flat.tables} == {table.name for table in TABLES}
 
 
 def test_more_pages_than_a_batch_keep_their_own_projects():
@@ -282,7 +282,7 @@ def test_ordinary_pages_need_no_careful_reading(monkeypatch: pytest.MonkeyPatch)
         "TrainingDataResult": {"Input": {}, "Output": {"Assets": [{}]}},
         "KmsKeyId": None,
     }
-    assert one(versions(described))["f1_score"] == 1.0
+    assert only_row(versions(described))["f1_score"] == 1.0
     for operation in LISTINGS:
         assert flatten(operation, SCOPE, [page([], 1, "", operation)]).problems == ()
     project = {"ProjectArn": PROJECT, "Datasets": [{"DatasetArn": "a"}, {"DatasetArn": "b"}]}

@@ -62,15 +62,17 @@ class World:
     def pages(self, details: set[str]) -> Any:
         yield self.page("DescribeProjects", "", [self.project(name) for name in self.projects])
         for name, versions in self.projects.items():
-            described = [{"ProjectVersionArn": arn(f"{name}/version/{one}"), "Status": "RUNNING"} for one in versions]
+            described = [
+                {"ProjectVersionArn": arn(f"{name}/version/{version}"), "Status": "RUNNING"} for version in versions
+            ]
             yield self.page("DescribeProjectVersions", arn(name), described)
         for name, versions in self.projects.items():
             if "datasets" in details:
                 stats = {"DatasetStats": {"TotalEntries": self.entries, "LabeledEntries": 1}}
                 yield self.page(DETAILS["datasets"], arn(name), stats, arn(f"{name}/dataset/train"))
-            for one in (name, *(f"{name}/version/{one}" for one in versions)):
+            for resource in (name, *(f"{name}/version/{version}" for version in versions)):
                 if "tags" in details:
-                    yield self.page(DETAILS["tags"], arn(name), self.tags.get(one, {}), arn(one))
+                    yield self.page(DETAILS["tags"], arn(name), self.tags.get(resource, {}), arn(resource))
             for number, policy in enumerate(self.policies.get(name, []), 1):
                 if "policies" in details:
                     described = [{"ProjectArn": arn(name), "PolicyName": policy, "PolicyDocument": "{}"}]
@@ -119,7 +121,7 @@ class World:
         """Whether the lake agrees with its pages, and passes every check that finds errors."""
         assert verify(self.lake).differences == []
         with database.connect(self.lake.root, snapshot=self.current.folder(), prices=Prices()) as con:
-            failed = [one.name for one in checks.run(con) if one.severity == "error" and not one.passed]
+            failed = [result.name for result in checks.run(con) if result.severity == "error" and not result.passed]
         assert failed == []
         return True
 
@@ -146,7 +148,7 @@ def world(tmp_path: Path) -> World:
 def test_details_that_were_asked_to_their_end_bring_rows_and_others_none(world: World):
     record = world.publish("datasets", landed=set(DETAILS))
     assert record.outcome is Outcome.COMPLETE
-    assert [(one.detail, one.outcome) for one in record.details] == [("datasets", Outcome.COMPLETE)]
+    assert [(detail.detail, detail.outcome) for detail in record.details] == [("datasets", Outcome.COMPLETE)]
     assert world.shown() == NONE | {"dataset_statistics": ALL["dataset_statistics"]}
     assert set(world.current.sources[SCOPE].details) == {"datasets"}
     assert world.is_sound()
@@ -227,7 +229,7 @@ def test_a_detail_with_a_bad_page_fails_alone_and_keeps_its_last_rows(world: Wor
     world.odd[DETAILS["tags"], arn("dogs")] = body
     record = world.publish(*DETAILS)
     assert (record.outcome, record.error) == (Outcome.COMPLETE, None)
-    (detail,) = (one for one in record.details if one.outcome is not Outcome.COMPLETE)
+    (detail,) = (found for found in record.details if found.outcome is not Outcome.COMPLETE)
     assert (detail.detail, detail.outcome, detail.error_kind) == ("tags", Outcome.FAILED, "bad_answer")
     assert "ListTagsForResource page 1" in str(detail.error)
     assert str(detail.error).endswith("And 1 more like it.")
@@ -251,7 +253,7 @@ def test_descriptions_that_could_not_be_read_keep_their_details_rows(world: Worl
     world.odd["DescribeProjectVersions", arn("cats")] = json.dumps(described).encode()
     record = world.publish(*details)
     assert (record.outcome, record.error_kind) == (Outcome.FAILED, "bad_answer")
-    assert {one.detail: one.outcome for one in record.details} == dict.fromkeys(details, Outcome.COMPLETE)
+    assert {detail.detail: detail.outcome for detail in record.details} == dict.fromkeys(details, Outcome.COMPLETE)
     assert world.shown() == ALL
     assert {world.source(detail).whole for detail in DETAILS} == {not details}
     assert verify(world.lake).differences != []  # of the page that could not be read
@@ -315,12 +317,12 @@ def test_verify_finds_what_was_changed_lost_and_made_up_in_details(world: World)
     changed, _, lost = table.to_pylist()
     rows = [changed | {"tag_value": "z"}, changed | {"tag_key": "made up"}, lost | {"tag_key": "l"}]
     pq.write_table(table.from_pylist(rows, schema=table.schema), path)
-    said = sorted(verify(world.lake).differences)
-    assert len(said) == 5
-    assert sum("is not in the tables" in one for one in said) == 2
-    assert sum("is in the tables, but on no page" in one for one in said) == 2
-    assert sum('value is "a" on the page and "z" in the tables' in one for one in said) == 1
-    assert all(SCOPE.account_id in one for one in said)
+    found = sorted(verify(world.lake).differences)
+    assert len(found) == 5
+    assert sum("is not in the tables" in difference for difference in found) == 2
+    assert sum("is in the tables, but on no page" in difference for difference in found) == 2
+    assert sum('value is "a" on the page and "z" in the tables' in difference for difference in found) == 1
+    assert all(SCOPE.account_id in difference for difference in found)
 
 
 def test_rows_of_a_detail_that_was_never_asked_are_made_up(world: World):
@@ -339,8 +341,10 @@ def test_gc_keeps_the_pages_that_a_details_rows_came_on(world: World):
         world.projects["cats"].append(f"w{number}")
         world.publish("datasets")
     keep = Retention(snapshots=1, snapshot_days=0, raw_days=0)
-    gone = {one.name for one in gc.collect_garbage(Settings(str(world.lake.root), retention=keep), is_dry=False)}
-    assert {one for one in gone if one.startswith("raw/")} == {
+    gone = {
+        removal.name for removal in gc.collect_garbage(Settings(str(world.lake.root), retention=keep), is_dry=False)
+    }
+    assert {name for name in gone if name.startswith("raw/")} == {
         "raw/20260102T000000Z-00000002",
         "raw/20260103T000000Z-00000003",
     }

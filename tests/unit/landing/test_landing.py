@@ -28,8 +28,8 @@ def test_pages_come_back_as_they_went_in(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(landing.writer, "ROW_GROUP_BYTES", 10)
     sent = [page(number, bytes([number]) * 4) for number in range(10)]
     with landing.land(LocalLake(tmp_path), "run", SCOPE) as writer:
-        for one in sent:
-            writer.add(one)
+        for raw in sent:
+            writer.add(raw)
     (found,) = landing.landed_scopes(LocalLake(tmp_path), "run")
     assert (found.scope, found.run_id, found.complete) == (SCOPE, "run", True)
     assert every_page(found) == sent
@@ -60,8 +60,8 @@ def test_pages_of_a_failed_listing_are_kept_and_marked(tmp_path: Path):
         raise ScopeError("no", kind="denied")
 
     with pytest.raises(ScopeError), landing.land(LocalLake(tmp_path), "run", SCOPE) as writer:
-        for one in listing():
-            writer.add(one)
+        for raw in listing():
+            writer.add(raw)
     (found,) = landing.landed_scopes(LocalLake(tmp_path), "run")
     assert not found.complete
     assert len(every_page(found)) == 1

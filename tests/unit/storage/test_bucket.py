@@ -79,7 +79,7 @@ def test_a_listing_that_stops_midway_is_no_listing(monkeypatch: pytest.MonkeyPat
     bucket = Bucket("a-bucket")
     service = Service(bucket, listing=LISTING.replace(b"false", b"true"))  # and no token for the next page
     for ask in (bucket.entries, bucket.sizes):
-        with pytest.raises(LakeError, match="not whole"):
+        with pytest.raises(LakeError, match="incomplete"):
             ask("lake/")
     assert len(service.urls) == 4
 

@@ -207,7 +207,7 @@ def test_looking_at_the_holder_locks_nobody_out(lake: LocalLake):
 def test_a_lock_file_that_says_nothing(lake: LocalLake):
     with lake.locked("first"):
         (lake.root / ".lock").write_text("{")
-        assert lake.holder() == "a process that has only just begun"
+        assert lake.holder() == "a process that has just started"
 
 
 def test_the_lock_of_a_killed_process_is_no_obstacle(lake: LocalLake, other: subprocess.Popen[str]):
