@@ -32,6 +32,7 @@ from pipeline.settings import Prices, Retention, Settings
 from tests.service.conftest import Served
 from tests.service.s3_proxy import Proxy, proxy_to, shorten_waits
 from tests.service.worlds import names, two_by_two, world
+from tests.snapshots import current_rows
 
 Serve = Callable[..., Served]
 
@@ -105,7 +106,7 @@ def test_a_lake_in_s3_is_like_any_other(serve: Serve, s3: tuple[str, Proxy], tmp
 
 def test_doctor_finds_a_lake_in_s3_well_and_a_damaged_file(serve: Serve, s3: tuple[str, Proxy]):
     lake, _ = s3
-    result = sync(serve, lake, cats=3)
+    result = synced(serve, lake, cats=3)
     found = {finding.subject: finding for finding in doctor.examine(chosen(lake), is_aws=False, fix=True)}
     assert {finding.level for finding in found.values()} == {"ok"}
     assert found.keys() >= {"CURRENT", "snapshots", "run records", "landed pages", "quota", "retention", "writer"}
@@ -132,8 +133,8 @@ def test_nothing_is_lost_while_s3_fails_now_and_then(serve: Serve, s3: tuple[str
     assert result.record.outcome is Outcome.COMPLETE
     beside = serve(two_by_two(), lake=tmp_path / "local")
     beside.sync(regions=["us-east-1", "eu-west-1"])
-    here, there = (snapshot.current(each).manifest for each in (open_lake(lake), LocalLake(beside.lake)))
-    assert here["tables"] == there["tables"]
+    here, there = (current_rows(snapshot.current(each)) for each in (open_lake(lake), LocalLake(beside.lake)))
+    assert here == there
     assert served.lake != beside.lake
 
 
@@ -202,10 +203,11 @@ def test_a_lake_that_denies_is_one_clear_error(serve: Serve, s3: tuple[str, Prox
 def opened(lake: str) -> Any:
     """The lake as `reklake sql` opens it, over the mirror."""
     store = open_lake(lake)
+    run_log.fetch(store)
     return database.connect(store.root, snapshot=snapshot.current(store).folder(), prices=Prices())
 
 
-def test_a_history_that_its_table_tells_is_read_from_any_mirror(
+def test_a_history_is_read_from_any_mirror(
     serve: Serve, s3: tuple[str, Proxy], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     lake, _ = s3
@@ -213,9 +215,7 @@ def test_a_history_that_its_table_tells_is_read_from_any_mirror(
         (scope,) = synced(serve, lake, cats=cats).record.scopes
         monkeypatch.setenv("REKLAKE_CACHE", str(tmp_path / f"another-{number}"))
         store = open_lake(lake)
-        current = snapshot.current(store)
-        assert "history" not in store.entries(f"snapshots/{current.id}") or number
-        assert (current.since("projects") is None, current.since("project_versions") is None) == (False, number > 0)
+        assert "history" in store.entries(f"snapshots/{snapshot.current(store).id}")
         with opened(lake) as con:
             assert con.sql("select count(*) from history.projects where valid_to is null").fetchall() == [(1,)]
             found = con.sql("select valid_to is null from history.project_versions order by version_name").fetchall()
@@ -248,8 +248,9 @@ def test_a_damaged_mirror_is_fetched_again(serve: Serve, s3: tuple[str, Proxy], 
     for number in range(syncs):
         synced(serve, lake, cats=number + 1)
     path = snapshot.current(open_lake(lake)).file("project_versions", history=True)
-    assert (path.parent.name == "history") == (syncs > 1)
-    path.write_bytes(path.read_bytes()[:-9] + b"truncated")
+    content = path.read_bytes()[:-9] + b"truncated"
+    path.unlink()  # it may be a link
+    path.write_bytes(content)
     assert synced(serve, lake, cats=3).is_published
     assert versions(open_lake(lake)) == names(3)
 
