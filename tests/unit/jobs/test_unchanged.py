@@ -127,7 +127,7 @@ def test_what_could_not_be_read_is_flattened(world: World):
     assert not world.is_unchanged(pages, "tags")
 
 
-@pytest.mark.parametrize("name", ["declaration", "version"])
+@pytest.mark.parametrize("name", ["declaration_digest", "version"])
 def test_so_is_what_another_version_flattened(world: World, monkeypatch: pytest.MonkeyPatch, name: str):
     world.publish(world.land(listing(1), "tags"))
     monkeypatch.setattr(add_scope, name, lambda *_: "another")
