@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import demo, maintenance, policy, preflight, query, runs, tables
+from pipeline.cli import demo, explain, maintenance, policy, preflight, query, runs, tables
 from pipeline.cli.exits import Exit
 from pipeline.cli.output import discard_stdout
 from pipeline.cli.render import printable
@@ -15,7 +15,7 @@ from pipeline.errors import BusyError, ReklakeError, UsageError
 
 COMMANDS = {
     "Export": (runs.sync, preflight.plan, runs.replay, runs.verify),
-    "Query": (query.sql, tables.tables, query.changes, query.runs, query.check, maintenance.pull),
+    "Query": (query.sql, tables.tables, query.changes, query.runs, explain.explain, query.check, maintenance.pull),
     "Maintain": (preflight.doctor, maintenance.rollback, maintenance.gc, policy.iam_policy),
     "Try": (demo.demo, demo.emulator, tables.version),
 }

@@ -13,7 +13,8 @@ from pipeline.cli.exits import Exit
 from pipeline.cli.options import AsFormat, Config, Lake
 from pipeline.cli.output import table_of, write
 from pipeline.cli.render import Format
-from pipeline.cli.units import duration, size
+from pipeline.cli.units import duration
+from pipeline.jobs.units import size
 
 
 def rollback(

@@ -15,8 +15,9 @@ from pipeline.cli import output as output_to
 from pipeline.cli.exits import Exit
 from pipeline.cli.options import AsFormat, Config, Lake, Output
 from pipeline.cli.render import Format
-from pipeline.cli.units import counted, instant
+from pipeline.cli.units import instant
 from pipeline.errors import UsageError
+from pipeline.jobs.units import counted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

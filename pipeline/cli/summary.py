@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.cli.units import counted
+from pipeline.jobs.units import counted
 
 if TYPE_CHECKING:
     from pipeline.jobs.run_context import RunResult

@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from pipeline.model.finding import Finding, Level
+from pipeline.model.finding import Finding, fail, ok, warn
 
-SIGNATURE_TOLERANCE = timedelta(minutes=5)
-"""How far a signature may be from AWS's clock (Signature Version 4)."""
 FAIL_ABOVE, WARN_ABOVE = timedelta(minutes=4), timedelta(seconds=30)
+"""AWS refuses signatures that are 5 minutes off (Signature Version 4)."""
 _REMEDY = "set the clock by NTP: `timedatectl set-ntp true`, or the like"
 
 
@@ -30,14 +29,13 @@ def skew(metadata: Mapping[str, Any]) -> timedelta | None:
 
 
 def finding(ahead: timedelta | None) -> Finding:
-    """Return how the clock is, given by how much it is ahead (None: not known)."""
+    """Judge the clock by how much it is ahead of AWS's (None: not known)."""
     if ahead is None:
-        return Finding(Level.WARN, "clock", "not known: no answer came that has a date")
+        return warn("clock", "not known: no answer came that has a date")
     if abs(ahead) <= WARN_ABOVE:
-        return Finding(Level.OK, "clock", f"agrees with AWS's to {WARN_ABOVE.seconds} s")
+        return ok("clock", f"agrees with AWS's to {WARN_ABOVE.seconds} s")
     seconds = round(abs(ahead).total_seconds())
     message = f"is {seconds:,} s {'ahead of' if ahead > timedelta() else 'behind'} AWS's"
     if abs(ahead) <= FAIL_ABOVE:
-        return Finding(Level.WARN, "clock", message, _REMEDY)
-    minutes = SIGNATURE_TOLERANCE.seconds // 60
-    return Finding(Level.FAIL, "clock", f"{message}; AWS refuses signatures from {minutes} min on", _REMEDY)
+        return warn("clock", message, _REMEDY)
+    return fail("clock", f"{message}; AWS refuses signatures from 5 min on", _REMEDY)

@@ -1,7 +1,9 @@
-"""Probe what may be called in each scope: every operation that a sync calls there, once, with small pages."""
+"""Calls every operation of a sync once in each scope, with pages of one item, to see whether it is permitted."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,35 +16,30 @@ from pipeline.extract.clients import Client
 from pipeline.extract.failures import bad_answer, code_of, explain, is_throttle, is_transient
 from pipeline.extract.resources import projects_on
 from pipeline.extract.targets import Target
-from pipeline.model.finding import Level, parted
-from pipeline.model.operations import (
-    DEFAULT_DETAILS,
-    DESCRIBE_PROJECT_VERSIONS,
-    DESCRIBE_PROJECTS,
-    OPERATIONS,
-    Operation,
-    Resource,
-    detail_operation,
-)
+from pipeline.model.finding import Finding, Level, ok, parted
+from pipeline.model.operations import DEFAULT_DETAILS, OPERATIONS, Operation, Resource
 from pipeline.model.page import Scope
 from pipeline.settings import AwsSettings
 
 ASSUME_ROLE = "AssumeRole"
 THREADS = 16
 """Scopes that are probed side by side."""
+FEW = 5
+"""Up to this number, each place where all is permitted has a line; more share one."""
 _SHARED_KINDS = frozenset({"credentials", "region_not_enabled", "unsupported", "unreachable"})
 """Kinds of failure that every other call of the scope would share."""
 _PERMITTED = frozenset({"ResourceNotFoundException", "ResourceNotReadyException"})
 """Answers about what does not exist: AWS checks permissions first."""
-_MADE_UP = "arn:{partition}:rekognition:{region}:{account}:project/reklake-doctor/1000000000000"
+_PLACE = re.compile(r"account \w+(, region [\w-]+, \w+)?: ")
+"""How the message of a ScopeError begins."""
+_ARN = re.compile(r"\barn:[^\s,;)]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """How one call of one scope ended.
+    """How a call of a scope ended. `kind` is that of the ScopeError, if it failed.
 
-    `kind` is that of the ScopeError if it failed; `ahead` is by how much this machine's clock is ahead, if the answer
-    has a date.
+    `ahead` is by how much this machine's clock is ahead of AWS's; None if no answer told.
     """
 
     scope: Scope
@@ -55,89 +52,139 @@ class Probed:
 
 
 def probe_scopes(
-    targets: Sequence[Target],
-    client_of: Callable[[Target], Client],
-    partition_of: Callable[[Target], str],
-    settings: AwsSettings,
+    targets: Sequence[Target], client_of: Callable[[Target], Client], settings: AwsSettings
 ) -> list[Probed]:
     """Probe every scope, side by side; returns what came of it in the order of the targets."""
-    probes = [_ScopeProbe(target.scope, client_of(target), partition_of(target), settings) for target in targets]
-    with ThreadPoolExecutor(min(THREADS, max(1, len(probes)))) as pool:
-        return [probed for results in pool.map(lambda probe: list(probe.calls()), probes) for probed in results]
+
+    def probe(target: Target) -> list[Probed]:
+        return list(_probe(target.scope, client_of(target), settings))
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return [probed for results in pool.map(probe, targets) for probed in results]
 
 
-class _ScopeProbe:
-    """The calls that probe one scope."""
+def _probe(scope: Scope, client: Client, settings: AwsSettings) -> Iterator[Probed]:
+    """Call the operations one after the other, as long as they can end differently.
 
-    def __init__(self, scope: Scope, client: Client, partition: str, settings: AwsSettings) -> None:
-        self._scope = scope
-        self._client = client
-        self._details = DEFAULT_DETAILS if settings.details is None else settings.details
-        self._is_by_name = settings.details is not None
-        self._is_made_up = True
-        """Whether no project was found, so that a made-up one is asked about."""
-        self._project = _MADE_UP.format(partition=partition, region=scope.region, account=scope.account_id)
-        self._datasets: list[str] = []
-
-    def calls(self) -> Iterator[Probed]:
-        """Make the calls, one after the other, as long as they can end differently."""
-        first = self._call(OPERATIONS[DESCRIBE_PROJECTS])
-        yield first
-        if first.kind in _SHARED_KINDS:
-            return
-        yield self._call(OPERATIONS[DESCRIBE_PROJECT_VERSIONS])
-        for detail in self._details:
-            yield self._call(detail_operation(detail))
-
-    def _call(self, operation: Operation) -> Probed:
-        try:
-            answer = self._client.call(operation.name, operation.parameters(self._arn(operation), page_size=1))
-            if flaw := answer.examined.flaw:
-                return self._failed(operation, bad_answer(self._scope, operation.name, flaw))
-            if operation.resource is Resource.SCOPE:
-                for self._project, self._datasets in list(projects_on(answer.body).items())[:1]:
-                    self._is_made_up = False
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is what the probe is for
-            return self._failed(operation, error)
-        return Probed(self._scope, operation.name, ahead=clock.skew(answer.metadata))
-
-    def _arn(self, operation: Operation) -> str:
-        """Return the resource to call an operation for."""
-        if operation.resource is not Resource.DATASET:
-            return self._project
-        return self._datasets[0] if self._datasets else f"{self._project.rsplit('/', 1)[0]}/dataset/train/1000000000000"
-
-    def _is_about_made_up(self, operation: Operation) -> bool:
+    They are about the first project that is seen and its first dataset; where there is none, about a made-up ARN.
+    """
+    details = DEFAULT_DETAILS if settings.details is None else settings.details
+    project = dataset = ""
+    made_up = f"arn:aws:rekognition:{scope.region}:{scope.account_id}:project/reklake-doctor"
+    for operation in OPERATIONS.values():
+        if operation.detail and operation.detail not in details:
+            continue
         if operation.resource is Resource.DATASET:
-            return not self._datasets
-        return operation.resource is not Resource.SCOPE and self._is_made_up
-
-    def _failed(self, operation: Operation, error: Exception) -> Probed:
-        scope, name = self._scope, operation.name
-        metadata = error.response.get("ResponseMetadata", {}) if isinstance(error, aws.ClientError) else {}
-        ahead = clock.skew(metadata)
-        if code_of(error) in _PERMITTED and operation.resource is not Resource.SCOPE:
-            return Probed(scope, name, ahead=ahead)
-        if isinstance(error, aws.ClientError) and error.operation_name == ASSUME_ROLE:
-            name = ASSUME_ROLE
-        elif is_throttle(error) or (isinstance(error, aws.ClientError) and is_transient(error)):
-            message = f"{code_of(error)}: whether it is permitted is not known"
-            remedy = "look again in a while; if it stays, find out who else calls there"
-            return Probed(scope, name, Level.WARN, message, remedy, "passing", ahead)
-        explained = explain(error, scope, operation.name, is_accepted_elsewhere=self._client.is_accepted_at_home)
-        message, remedy = parted(_without_place(str(explained), scope, operation.name))
-        kind = explained.kind
-        if kind in {"denied", "service"} and self._is_about_made_up(operation):
-            message += " (asked about an ARN that is made up, as there was none to see)"
-            if kind == "service":  # the service may refuse the ARN, which says nothing of permissions
-                message += ": whether it is permitted is not known"
-                return Probed(scope, name, Level.WARN, message, "look again when there is one", kind, ahead)
-        is_needed = not operation.detail or name == ASSUME_ROLE or self._is_by_name or kind != "denied"
-        if not is_needed:
-            message += "; a sync goes on without that detail"
-        return Probed(scope, name, Level.FAIL if is_needed else Level.WARN, message, remedy, kind, ahead)
+            arn, is_made_up = dataset or f"{made_up}/dataset/train/1000000000000", not dataset
+        else:
+            arn, is_made_up = project or f"{made_up}/1000000000000", not project
+        try:
+            answer = client.call(operation.name, operation.parameters(arn, page_size=1))
+            if answer.examined.flaw:
+                raise bad_answer(scope, operation.name, answer.examined.flaw)  # noqa: TRY301
+            probed = Probed(scope, operation.name, ahead=clock.skew(answer.metadata))
+            if operation.resource is Resource.SCOPE:
+                project, datasets = next(iter(projects_on(answer.body).items()), ("", []))
+                dataset = next(iter(datasets), "")
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is what the probe is for
+            is_optional = bool(operation.detail) and settings.details is None
+            probed = _failed(error, scope, operation, client, is_made_up=is_made_up, is_optional=is_optional)
+        yield probed
+        if probed.kind in _SHARED_KINDS:
+            return
 
 
-def _without_place(text: str, scope: Scope, doing: str) -> str:
-    account = f"account {scope.account_id}"
-    return text.removeprefix(f"{account}, region {scope.region}, {doing}: ").removeprefix(f"{account}: ")
+def _failed(
+    error: Exception, scope: Scope, operation: Operation, client: Client, *, is_made_up: bool, is_optional: bool
+) -> Probed:
+    """Judge a call that failed. A sync goes on where a detail that `is_optional` is denied."""
+    name, code = operation.name, code_of(error)
+    ahead = clock.skew(error.response.get("ResponseMetadata", {})) if isinstance(error, aws.ClientError) else None
+    is_about_resource = operation.resource is not Resource.SCOPE
+    if code in _PERMITTED and is_about_resource:
+        return Probed(scope, name, ahead=ahead)
+    if isinstance(error, aws.ClientError) and error.operation_name == ASSUME_ROLE:
+        name = ASSUME_ROLE
+    elif is_throttle(error) or (code and is_transient(error)):
+        message = f"{code}: whether it is permitted is not known"
+        remedy = "look again in a while; if it stays, find out who else calls there"
+        return Probed(scope, name, Level.WARN, message, remedy, "throttled", ahead)
+    explained = explain(error, scope, operation.name, is_accepted_elsewhere=client.is_accepted_at_home)
+    kind, level = explained.kind, Level.FAIL
+    message, remedy = parted(_PLACE.sub("", str(explained), count=1))
+    if is_about_resource and is_made_up and kind in {"denied", "service"}:
+        message += " (asked about an ARN that is made up, as there was none to see)"
+    if is_about_resource and is_made_up and kind == "service":  # the ARN may be refused, which is no permission
+        message += ": whether it is permitted is not known"
+        level, remedy = Level.WARN, "look again when there is one"
+    if is_optional and kind == "denied":
+        message += "; a sync goes on without that detail"
+        level = Level.WARN
+    return Probed(scope, name, level, message, remedy, kind, ahead)
+
+
+def grouped(results: Sequence[Probed]) -> Iterator[Finding]:
+    """Yield the findings of all scopes in few lines: what is alike in many scopes is reported once, with where."""
+    planned = list(dict.fromkeys(result.scope for result in results))
+    closed = {result.scope for result in results if result.operation == ASSUME_ROLE}
+    entered = [scope for scope in planned if scope not in closed]
+    operations: dict[Scope, list[str]] = {}
+    problems: dict[tuple[str, ...], dict[Scope, Probed]] = {}
+    for result in results:
+        if result.level is Level.OK:
+            operations.setdefault(result.scope, []).append(result.operation)
+        else:
+            alike = result.operation, str(result.level), _pattern(result)
+            problems.setdefault(alike, {})[result.scope] = result
+    permitted: dict[str, list[Scope]] = {}
+    for scope, names in operations.items():
+        permitted.setdefault(", ".join(names), []).append(scope)
+    for listed, scopes in permitted.items():
+        places = [place for place, _ in _places(scopes, planned)]
+        for place in places if len(places) <= FEW else [f"{len(scopes):,} of {len(planned):,} scopes"]:
+            yield ok(place, f"permitted: {listed}")
+    for (operation, *_), by_scope in problems.items():
+        # where a role cannot be assumed nothing is known of permissions: "all" means all others
+        is_role = operation == ASSUME_ROLE
+        for place, scopes in _places(list(by_scope), planned if is_role else entered):
+            first = by_scope[scopes[0]]
+            message = first.message if is_role else f"{operation}: {first.message}"
+            yield Finding(first.level, place, _of_all(message, scopes), _of_all(first.remedy, scopes))
+
+
+def _pattern(result: Probed) -> str:
+    """Return a result's text without the names that differ from scope to scope."""
+    text = _ARN.sub("#", f"{result.message} {result.remedy}")
+    return text.replace(result.scope.account_id, "#").replace(result.scope.region, "#")
+
+
+def _of_all(text: str, scopes: Sequence[Scope]) -> str:
+    """Return the first scope's text as that of all: without an account or region that is only its own."""
+    if len({scope.account_id for scope in scopes}) > 1:
+        text = text.replace(scopes[0].account_id, "<account>")
+    if len({scope.region for scope in scopes}) > 1:
+        text = text.replace(scopes[0].region, "<region>")
+    return text
+
+
+def _places(scopes: Sequence[Scope], among: Sequence[Scope]) -> Iterator[tuple[str, list[Scope]]]:
+    """Name where the scopes are, with as few names as possible: everywhere, in whole regions, in accounts."""
+    in_region, in_account = Counter(scope.region for scope in among), Counter(scope.account_id for scope in among)
+    if len(scopes) == len(among) and len(in_region) > 1 and len(in_account) > 1:
+        yield f"all {len(among):,} scopes", list(scopes)
+        return
+    counts = Counter(scope.region for scope in scopes)
+    whole = [region for region, count in counts.items() if count == in_region[region] > 1]
+    for region in whole:
+        yield f"{region}, all {counts[region]:,} accounts", [scope for scope in scopes if scope.region == region]
+    by_account: dict[str, list[Scope]] = {}
+    for scope in scopes:
+        if scope.region not in whole:
+            by_account.setdefault(scope.account_id, []).append(scope)
+    for account, within in by_account.items():
+        if len(within) == 1:
+            yield str(within[0]), within
+        elif len(within) == in_account[account]:
+            yield f"{account}, all {len(within):,} regions", within
+        else:
+            yield f"{account}, {', '.join(scope.region for scope in within)}", within

@@ -1,197 +1,183 @@
-"""Is all well? Software, AWS and the lake are looked at, each thing with its mend; nothing is changed."""
+"""Checks for problems: the software, AWS and the lake. Each finding suggests a fix."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline import landing
-from pipeline.errors import LakeError, UsageError
+from pipeline.errors import BusyError, LakeError, UsageError
 from pipeline.extract import probe
-from pipeline.jobs import gc as retention
-from pipeline.jobs import recovery as tidy
-from pipeline.jobs import software
-from pipeline.lake import DATABASE, RUNS, SNAPSHOTS, Lake, open_lake, run_log, snapshot
-from pipeline.lake import run_record as record
+from pipeline.jobs import gc, recovery
+from pipeline.jobs.units import counted, size
+from pipeline.lake import DATABASE, RUNS, SNAPSHOTS, Lake, open_lake, run_log, run_record, snapshot
+from pipeline.lake.installed import software
 from pipeline.lake.snapshot import Snapshot
-from pipeline.model.finding import Finding, Level, parted
-from pipeline.query import database as warehouse
-from pipeline.settings import AwsSettings, Settings
+from pipeline.model.finding import Finding, fail, ok, parted, warn
+from pipeline.query import database
+from pipeline.settings import Settings, check_consistency
 
 SYNCS_FREE = 3
 """Snapshots of the current one's size that should fit beside it: while one is written, two are there."""
 
 
-def examine(settings: Settings, *, is_aws: bool = True, is_lake: bool = True) -> Iterator[Finding]:
-    """Look at the software, AWS and the lake, and yield what is found as it is found.
+def examine(settings: Settings, *, is_aws: bool = True, is_lake: bool = True, fix: bool = False) -> Iterator[Finding]:
+    """Yield what is found, as it is found. Changes nothing, but with `fix` rebuilds lake.duckdb where that is wrong.
 
-    UsageError if the settings contradict one another, at the first step.
+    UsageError if the settings contradict one another, before anything is found.
     """
-    at_aws = probe.examine(settings.aws) if is_aws else ()
-    yield from software.examine()
-    yield from at_aws
+    if is_aws:
+        check_consistency(settings.aws)
+    yield ok("versions", ", ".join(f"{name} {version}" for name, version in software().items()))
+    if is_aws:
+        yield from probe.examine(settings.aws)
     if is_lake:
         try:
-            yield from _lake(settings)
-        except (LakeError, UsageError) as error:  # it cannot be reached at all
-            yield Finding(Level.FAIL, "lake", *parted(str(error)))
+            yield from _lake(settings, fix=fix)
+        except (LakeError, UsageError) as error:  # the lake cannot be reached at all
+            yield fail("lake", *parted(str(error)))
 
 
-def _lake(settings: Settings) -> Iterator[Finding]:
+def _lake(settings: Settings, *, fix: bool) -> Iterator[Finding]:
     lake = open_lake(settings.lake, settings.aws.profile)
     if not lake.exists() and not (lake.is_local and lake.root.exists()):
-        yield Finding(Level.WARN, "lake", f"{lake}: nothing was published yet", "reklake sync")
+        yield warn("lake", f"{lake}: nothing was published yet", "reklake sync")
         return
     snapshot.check_exists(lake)
-    current = yield from _pointer(lake)
-    yield from _snapshots(lake, current)
-    yield from _landed(lake, current)
-    yield from _records(lake, current)
-    yield from _quota(lake, settings.aws)
-    holder = lake.holder()
-    yield Finding(Level.OK, "writer", _writer(lake, holder))
-    if not holder:
-        yield from _leftovers(lake, current)
-    if current:
-        yield from _retention(settings)
-    if lake.is_local:
-        yield from _database(lake, current)
-        yield from _space(lake, current)
-
-
-def _writer(lake: Lake, holder: str | None) -> str:
-    if not lake.is_local:
-        return "not known: lakes on S3 have no lock, the write of CURRENT decides"
-    return f"at work: {holder}" if holder else "none at work"
-
-
-def _pointer(lake: Lake) -> Generator[Finding, None, Snapshot | None]:
-    """Return the current snapshot too, None if there is none or it cannot be used."""
+    current: Snapshot | None = None
     try:
         current = snapshot.find(lake)
     except LakeError as error:
-        yield Finding(Level.FAIL, "CURRENT", str(error), "reklake rollback")
-        return None
-    if current is None:
-        yield Finding(Level.WARN, "CURRENT", "nothing was published yet", "reklake sync")
+        yield fail("CURRENT", str(error), "reklake rollback")
     else:
-        yield Finding(Level.OK, "CURRENT", f"names snapshot {current.id}")
-    return current
+        if current:
+            yield ok("CURRENT", f"names snapshot {current.id}")
+        else:
+            yield warn("CURRENT", "nothing was published yet", "reklake sync")
+    yield from _snapshots(lake, current)
+    yield from _run_records(lake, current)
+    yield from _quota(lake, settings.aws.rate)
+    holder = lake.holder()
+    if not lake.is_local:
+        yield ok("writer", "not known: lakes on S3 have no lock, the write of CURRENT decides")
+    else:
+        yield ok("writer", f"at work: {holder}" if holder else "none at work")
+    if not holder:
+        yield _leftovers(lake, current)
+    if current:
+        yield _landed_pages(lake, current)
+        yield _retention(settings)
+    if current and lake.is_local:
+        yield _database(lake, current, settings, fix=fix)
+        yield _space(lake, current)
 
 
 def _snapshots(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
-    """Read every file of every snapshot, and compare it with its manifest."""
-    for one in lake.entries(SNAPSHOTS):
-        is_current = current is not None and one == current.id
-        level = Level.FAIL if is_current else Level.WARN
-        mend = "reklake rollback" if is_current else f"remove {SNAPSHOTS}/{one}: it cannot be returned to"
+    """Read every file of every snapshot, and compare it with its checksum."""
+    names = lake.entries(SNAPSHOTS)
+    intact = 0
+    for name in names:
         try:
-            found = snapshot.read(lake, one)
-            damage = found.damage()
+            damage = "; ".join(snapshot.read(lake, name).damage())
         except LakeError as error:
-            if not is_current:  # of the current one it is said already
-                yield Finding(level, f"snapshot {one}", str(error), mend)
-            continue
-        if damage:
-            yield Finding(level, f"snapshot {one}", "; ".join(damage), mend)
+            damage = str(error)
+        if not damage:
+            intact += 1
+        elif current and name == current.id:
+            yield fail(f"snapshot {name}", damage, "reklake rollback")
         else:
-            yield Finding(Level.OK, f"snapshot {one}", f"{len(found.files)} files are as they were written")
+            yield warn(f"snapshot {name}", damage, f"remove {SNAPSHOTS}/{name}: nothing can return to it")
+    if intact:
+        yield ok("snapshots", f"{intact:,} of {len(names):,} are as they were written")
 
 
-def _landed(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
-    """Look for the pages that the current rows came on."""
-    sources = current.sources if current else {}
-    damaged = 0
-    for scope, run_id in [(scope, run_id) for scope, source in sources.items() for run_id in sorted(source.runs)]:
+def _landed_pages(lake: Lake, current: Snapshot) -> Finding:
+    """Look for the landed files that the current rows come from."""
+    files = [(run_id, scope) for scope, source in current.sources.items() for run_id in sorted(source.runs)]
+    errors = []
+    for run_id, scope in files:
         try:
             landing.scope_file(lake, run_id, scope)
         except LakeError as error:
-            damaged += 1
-            yield Finding(
-                Level.WARN, "landed pages", str(error), "none is needed; `reklake verify` and `replay` cannot use them"
-            )
-    if sources and not damaged:
-        yield Finding(Level.OK, "landed pages", f"those of all {len(sources)} scopes are there")
+            errors.append(str(error))
+    if errors:
+        message = f"{len(errors):,} of {counted(len(files), 'file')} cannot be read, such as: {errors[0]}"
+        remedy = "none is needed: the next sync lands new ones; until then `verify`, `replay` and `explain` lack them"
+        return warn("landed pages", message, remedy)
+    return ok("landed pages", f"{counted(len(files), 'file')} of {counted(len(current.sources), 'scope')} are there")
 
 
-def _records(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
-    runs = run_log.run_ids(lake)
-    written = [name.removesuffix(record.SUFFIX) for name in run_log.needed(lake) if name.endswith(record.SUFFIX)]
-    unreadable = [run_id for run_id in written if run_log.read(lake, run_id) is None]
-    for run_id in unreadable:
-        yield Finding(
-            Level.WARN,
-            "run records",
-            f"{RUNS}/{run_id}{record.SUFFIX} is no run record",
-            "remove it; `runs` lacks that run",
-        )
-    if current and "run" in current.manifest and not record.has_published(run_log.read(lake, current.id)):
-        yield Finding(Level.WARN, "run records", f"run {current.id} was killed before its record", "reklake sync")
+def _run_records(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
+    files = [name for name in run_log.needed(lake) if name.endswith(run_record.SUFFIX)]
+    unreadable = [name for name in files if run_log.read(lake, name.removesuffix(run_record.SUFFIX)) is None]
+    for name in unreadable:
+        message = f"{RUNS}/{name} is no run record"
+        yield warn("run records", message, "remove it; `runs` lacks that run")
+    if current and "run" in current.manifest and not run_record.has_published(run_log.read(lake, current.id)):
+        yield warn("run records", f"run {current.id} was killed before it wrote its record", "reklake sync")
     elif not unreadable:
-        yield Finding(Level.OK, "run records", f"{len(runs)} can be read")
+        yield ok("run records", f"{len(run_log.run_ids(lake)):,} can be read")
 
 
-def _quota(lake: Lake, aws: AwsSettings) -> Iterator[Finding]:
-    """Tell from the newest sync how much of the quota it used, and whether AWS thought it too much."""
+def _quota(lake: Lake, rate: float) -> Iterator[Finding]:
     newest = next((run for run in run_log.newest_first(lake) if run["kind"] == "sync" and run["scopes"]), None)
-    if newest is not None:
-        yield quota_used(newest, aws.rate)
+    if newest:
+        yield quota_used(newest, rate)
 
 
-def quota_used(document: Mapping[str, Any], rate: float) -> Finding:
-    """Judge a sync's record: its busiest operation of all scopes, and its throttles."""
-    paces = [
-        (count / max(one.get("seconds", 0.0), 1.0), name, f"{one['account_id']}/{one['region']}")  # a burst is no pace
-        for one in document["scopes"]
-        for name, count in (one.get("calls_by_operation") or {"its calls": one.get("calls", 0)}).items()
-    ]
-    pace, operation, where = max(paces)
-    said = f"the last sync made up to {pace:.1f} calls a second ({operation} in {where}; the rate is {rate:g})"
-    throttled = {f"{one['account_id']}/{one['region']}": one.get("throttles", 0) for one in document["scopes"]}
-    if not any(throttled.values()):
-        return Finding(Level.OK, "quota", f"{said}, and was never throttled")
-    worst = max(throttled, key=lambda scope: throttled[scope])
-    said += f", and was throttled {sum(throttled.values()):,} times, most in {worst}"
-    return Finding(Level.WARN, "quota", said, "lower --rate, or find out who else calls there")
+def quota_used(run: Mapping[str, Any], rate: float) -> Finding:
+    """Judge the record of a sync: how fast its busiest operation was called, and whether AWS throttled it."""
+    paces: list[tuple[float, str]] = []
+    throttles: list[tuple[int, str]] = []
+    for scope in run["scopes"]:
+        where = f"{scope['account_id']}/{scope['region']}"
+        seconds = max(scope.get("seconds", 0.0), 1.0)  # a burst is no pace
+        calls = scope.get("calls_by_operation") or {"all calls": scope.get("calls", 0)}
+        paces += [(count / seconds, f"{operation} in {where}") for operation, count in calls.items()]
+        throttles.append((scope.get("throttles", 0), where))
+    pace, busiest = max(paces)
+    message = f"the last sync made up to {pace:.1f} calls a second ({busiest}; the rate is {rate:g})"
+    most, worst = max(throttles)
+    if not most:
+        return ok("quota", f"{message}, and was never throttled")
+    total = sum(count for count, _ in throttles)
+    message += f", and was throttled {total:,} times, most in {worst}"
+    return warn("quota", message, "lower --rate, or find out who else calls there")
 
 
-def _retention(settings: Settings) -> Iterator[Finding]:
-    removals = retention.collect_garbage(settings, is_dry=True)
-    if removals:
-        freed = sum(one.bytes for one in removals)
-        said = f"{len(removals):,} things are past their time, {freed:,} bytes"
-        yield Finding(Level.WARN, "retention", said, "reklake gc --delete")
-    else:
-        yield Finding(Level.OK, "retention", "nothing is past its time")
+def _leftovers(lake: Lake, current: Snapshot | None) -> Finding:
+    orphans = [f"{SNAPSHOTS}/{name}" for name in recovery.orphans(lake, current)]
+    if names := [*lake.leftovers(), *orphans]:
+        return warn("leftovers", f"of writers that died: {', '.join(names)}", "reklake sync clears them")
+    return ok("leftovers", "none")
 
 
-def _leftovers(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
-    names = [*lake.leftovers(), *(f"{SNAPSHOTS}/{one}" for one in tidy.orphans(lake, current))]
-    if names:
-        yield Finding(Level.WARN, "leftovers", f"of writers that died: {', '.join(names)}", "reklake sync clears them")
-    else:
-        yield Finding(Level.OK, "leftovers", "none")
+def _retention(settings: Settings) -> Finding:
+    if removals := gc.collect_garbage(settings, is_dry=True):
+        freed = size(sum(removal.bytes for removal in removals))
+        return warn("retention", f"{len(removals):,} to delete, {freed}", "reklake gc --delete")
+    return ok("retention", "nothing is past its time")
 
 
-def _database(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
-    path = lake.root / DATABASE
-    if current is None:
-        return
-    shown = warehouse.shown_by(path) if path.exists() else None
-    if shown == current.id:
-        yield Finding(Level.OK, DATABASE, f"shows snapshot {shown}")
-    else:
-        what = f"shows snapshot {shown}" if shown else "cannot be opened" if path.exists() else "is not there"
-        yield Finding(Level.WARN, DATABASE, f"{what}, not {current.id}", "reklake sync builds it again")
+def _database(lake: Lake, current: Snapshot, settings: Settings, *, fix: bool) -> Finding:
+    """Compare lake.duckdb with what it should define; with `fix` rebuild it, as the lake's one writer."""
+    try:
+        if database.is_current(lake.root, snapshot=current.folder(), prices=settings.prices):
+            return ok(DATABASE, f"shows snapshot {current.id}")
+        if not fix:
+            message = f"does not define what it should over snapshot {current.id}"
+            return warn(DATABASE, message, "`reklake doctor --fix` rebuilds it, and so does every sync")
+        with lake.locked("doctor"):
+            published = snapshot.current(lake)
+            database.refresh(lake.root, snapshot=published.folder(), prices=settings.prices)
+        return ok(DATABASE, f"rebuilt: it did not define what it should over snapshot {published.id}")
+    except (LakeError, BusyError) as error:
+        return warn(DATABASE, *parted(str(error)))
 
 
-def _space(lake: Lake, current: Snapshot | None) -> Iterator[Finding]:
+def _space(lake: Lake, current: Snapshot) -> Finding:
     free = shutil.disk_usage(lake.root).free
-    size = sum(one["bytes"] for one in current.files.values()) if current else 0
-    if free < SYNCS_FREE * size:
-        yield Finding(
-            Level.WARN, "space", f"{free:,} bytes free, a snapshot takes {size:,}", "reklake gc, or make room"
-        )
-    else:
-        yield Finding(Level.OK, "space", f"{free:,} bytes free, a snapshot takes {size:,}")
+    needed = sum(file["bytes"] for file in current.files.values())
+    message = f"{size(free)} free, a snapshot takes {size(needed)}"
+    return ok("space", message) if free >= SYNCS_FREE * needed else warn("space", message, "reklake gc, or make room")

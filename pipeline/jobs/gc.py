@@ -15,9 +15,6 @@ from pipeline.landing import LandedScope
 from pipeline.query import database
 from pipeline.settings import Retention, Settings
 
-COMPACTED = timedelta(days=1)
-"""How long JSON records stay beside the Parquet file of their day: an older query may still read them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Removal:
@@ -58,7 +55,7 @@ def _removals(lake: Lake, settings: Settings, current: Snapshot) -> Iterator[Rem
     young = {run_id for run_id in lake.entries(RAW) if not _is_older(run_id, now, keep.raw_days)}
     landed = {*_sources(lake, snapshots), *young, *_resumable(lake, settings, current)}
     yield from _others(lake, RAW, landed, f"no snapshot that stays has rows of it, {_age(keep.raw_days)}")
-    for name in run_log.superseded(lake, now - COMPACTED):
+    for name in run_log.superseded(lake, now - run_log.OVERLAP):
         yield Removal(name, lake.size(name), "the record stands in the Parquet file of its day")
 
 

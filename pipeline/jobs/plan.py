@@ -1,60 +1,55 @@
-"""What a sync would ask, and how long AWS's quota makes it at least: from the plan and from what was listed before."""
+"""What a sync would query, and how long AWS's quota makes it at least: from the plan and from the last listings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any
+from datetime import datetime
 
 from pipeline.extract import Plan, Sessions, plan
 from pipeline.extract.organization import LeftOut
 from pipeline.extract.pacing import BURST_SECONDS
 from pipeline.extract.targets import Target
-from pipeline.lake import open_lake, run_log
-from pipeline.lake.run_record import Outcome
-from pipeline.model.operations import (
-    DEFAULT_DETAILS,
-    DESCRIBE_PROJECT_VERSIONS,
-    DESCRIBE_PROJECTS,
-    DETAILS,
-)
+from pipeline.lake import Lake, open_lake, run_log, snapshot
+from pipeline.lake.snapshot import Source
+from pipeline.model.operations import DEFAULT_DETAILS, DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
 from pipeline.model.page import Scope
 from pipeline.settings import AwsSettings, Settings
 
-RECORDS = 200
-"""So many of the last runs are looked at: a scope that none of them listed counts as never listed."""
-
 
 @dataclass(frozen=True, slots=True)
-class Bound:
-    """Which way an expected number may be wrong, beside what has changed since."""
+class LastListing:
+    """The listing that a scope's published rows come from.
 
-    is_low: bool = False
-    """Something is not counted in it."""
-    is_high: bool = False
-    """It is only known that it is not more."""
+    `calls` are those of each operation; under "" stand all together where the run's record does not tell them apart.
+    `details` are those that were listed whole.
+    """
 
-    def __str__(self) -> str:
-        if self.is_low == self.is_high:
-            return "about"
-        return "at least" if self.is_low else "at most"
+    calls: Mapping[str, int]
+    projects: int
+    versions: int
+    details: frozenset[str]
+    listed_at: datetime
+
+    @classmethod
+    def of(cls, source: Source, calls: Mapping[str, int]) -> LastListing:
+        """Return the listing of a source; a listing that was taken over has no calls of its own, but pages."""
+        details = frozenset(name for name, detail in source.details.items() if detail.run_id == source.run_id)
+        return cls(calls or {"": source.pages}, source.projects, source.versions, details, source.listed_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One scope, what its last complete listing suggests, and the shortest time in which the quota allows as much.
+    """A scope, its last listing (None: never listed), and how long as much takes at the quota, in seconds.
 
-    All None if it was never listed. `bound` is of the seconds; the calls are at least so many where it is low.
+    `is_low` says that a detail is wanted now that was not listed then, so that its calls are not counted.
     """
 
     target: Target
+    last: LastListing | None = None
     calls: int | None = None
     seconds: float | None = None
-    bound: Bound = Bound()
-    projects: int | None = None
-    versions: int | None = None
-    listed_at: str | None = None
+    is_low: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,94 +62,65 @@ class Forecast:
     @property
     def unknown(self) -> int:
         """How many scopes were never listed."""
-        return sum(one.calls is None for one in self.scopes)
+        return sum(scope.last is None for scope in self.scopes)
 
     @property
     def calls(self) -> int:
         """The calls that are expected of the scopes that were listed before."""
-        return sum(one.calls or 0 for one in self.scopes)
+        return sum(scope.calls or 0 for scope in self.scopes)
 
     @property
-    def calls_bound(self) -> Bound:
-        """At least so many, if a scope or a detail was not counted."""
-        return Bound(is_low=self.unknown > 0 or any(one.bound.is_low for one in self.scopes))
+    def is_low(self) -> bool:
+        """Whether something is not counted: a scope, or a detail."""
+        return self.unknown > 0 or any(scope.is_low for scope in self.scopes)
 
     @property
     def slowest(self) -> Expected | None:
         """The scope that takes longest, which is how long all take: they are listed side by side."""
-        known = [one for one in self.scopes if one.seconds is not None]
-        return max(known, key=lambda one: one.seconds or 0.0, default=None)
-
-    @property
-    def seconds_bound(self) -> Bound:
-        """At least as long, if a scope was not counted, which may be slower; at most, if operations were not told."""
-        return Bound(is_low=self.calls_bound.is_low, is_high=bool(self.slowest and self.slowest.bound.is_high))
+        known = [scope for scope in self.scopes if scope.seconds is not None]
+        return max(known, key=lambda scope: scope.seconds or 0.0, default=None)
 
 
 def forecast(settings: Settings) -> Forecast:
     """Plan a sync without listing anything; UsageError if the settings cannot be carried out.
 
-    Asks STS and Organizations as a sync does, and reads the lake's run records; there need not be a lake yet.
+    Asks STS and Organizations as a sync does, and reads the lake; there need not be one yet. LakeError if it is
+    damaged.
     """
     planned = plan(settings.aws, Sessions(settings.aws))
-    lake = open_lake(settings.lake, settings.aws.profile)
-    return expect(planned, islice(run_log.newest_first(lake), RECORDS), settings.aws)
+    listings = last_listings(open_lake(settings.lake, settings.aws.profile))
+    return expect(planned, listings, settings.aws)
 
 
-def expect(planned: Plan, newest_first: Iterable[Mapping[str, Any]], settings: AwsSettings) -> Forecast:
-    """Work out what to expect of a plan, given the records of runs."""
-    listed = _last_listings({target.scope for target in planned.targets}, newest_first)
-    return Forecast(
-        tuple(_expected(target, listed.get(target.scope), settings) for target in planned.targets), planned.left_out
-    )
+def last_listings(lake: Lake) -> dict[Scope, LastListing]:
+    """Return for each scope the listing that its published rows come from."""
+    published = snapshot.find(lake)
+    sources = published.sources if published else {}
+    calls: dict[tuple[str, Scope], Mapping[str, int]] = {}
+    for run_id in {source.run_id for source in sources.values()}:
+        for scope in (run_log.read(lake, run_id) or {"scopes": ()})["scopes"]:
+            calls[run_id, Scope(scope["region"], scope["account_id"])] = scope.get("calls_by_operation") or {}
+    return {scope: LastListing.of(source, calls.get((source.run_id, scope), {})) for scope, source in sources.items()}
 
 
-def shortest(calls: Sequence[int], rate: float, burst: float | None) -> float:
+def expect(planned: Plan, listings: Mapping[Scope, LastListing], settings: AwsSettings) -> Forecast:
+    """Work out what to expect of a plan, given the last listings."""
+    scopes = tuple(_expected(target, listings.get(target.scope), settings) for target in planned.targets)
+    return Forecast(scopes, planned.left_out)
+
+
+def shortest(calls: Iterable[int], rate: float, burst: float | None) -> float:
     """Return the seconds in which so many calls of each operation can leave: operations do not wait for one another."""
     at_once = max(1.0, rate * BURST_SECONDS if burst is None else burst)
     return max((max(0.0, (count - at_once) / rate) for count in calls), default=0.0)
 
 
-def _last_listings(scopes: set[Scope], newest_first: Iterable[Mapping[str, Any]]) -> dict[Scope, Mapping[str, Any]]:
-    """Return for each scope the newest record of it that tells what a whole listing took.
-
-    Replays, and listings that were taken over from another run, took no calls of their own.
-    """
-    found: dict[Scope, Mapping[str, Any]] = {}
-    for document in newest_first:
-        for one in document["scopes"]:
-            scope = Scope(one["region"], one["account_id"])
-            if scope in scopes and scope not in found and one["outcome"] == Outcome.COMPLETE and _calls(one):
-                found[scope] = one
-        if len(found) == len(scopes):
-            break
-    return found
-
-
-def _calls(listed: Mapping[str, Any]) -> int:
-    """Return the calls that a listing needs: without those that had to be repeated, and one a page at least."""
-    return max(int(listed.get("calls", 0)) - int(listed.get("retries", 0)), int(listed.get("pages", 0)))
-
-
-def _expected(target: Target, listed: Mapping[str, Any] | None, settings: AwsSettings) -> Expected:
-    if listed is None:
+def _expected(target: Target, last: LastListing | None, settings: AwsSettings) -> Expected:
+    if last is None:
         return Expected(target)
-    wanted = DEFAULT_DETAILS if settings.details is None else settings.details
-    told = {one["detail"] for one in listed.get("details") or ()}
-    needed, made = _calls(listed), int(listed.get("calls", 0))
-    by_operation = listed.get("calls_by_operation") or {}
-    if by_operation:
-        share = needed / made if made > needed else 1.0  # which calls were repeated is not told by operation
-        operations = {DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS, *(DETAILS[detail] for detail in wanted)}
-        counts = [round(count * share) for name, count in by_operation.items() if name in operations]
-    else:
-        counts = [needed]
-    return Expected(
-        target,
-        calls=sum(counts),
-        seconds=round(shortest(counts, settings.rate, settings.burst), 1),
-        bound=Bound(is_low=not told.issuperset(wanted), is_high=not by_operation),
-        projects=listed.get("projects"),
-        versions=listed.get("versions"),
-        listed_at=listed.get("listed_at"),
-    )
+    details = DEFAULT_DETAILS if settings.details is None else settings.details
+    wanted = {"", DESCRIBE_PROJECTS, DESCRIBE_PROJECT_VERSIONS, *(DETAILS[detail] for detail in details)}
+    calls = [count for operation, count in last.calls.items() if operation in wanted]
+    seconds = round(shortest(calls, settings.rate, settings.burst), 1)
+    is_low = any(detail not in last.details and DETAILS[detail] not in last.calls for detail in details)
+    return Expected(target, last, sum(calls), seconds, is_low=is_low)

@@ -1,8 +1,9 @@
 """The run records of a lake: found by id or newest first, compacted by day, fetched for the views.
 
 A record is a JSON file until its day (UTC) has ended. The next sync then writes all records of the day to one Parquet
-file, and a day later `gc` removes the JSON files that this file supersedes. Until then both exist, and readers use the
-Parquet file. A record that is finished after its day was compacted, or that Parquet cannot hold, stays a JSON file.
+file, and a day later a sync, or `gc`, removes the JSON files that this file supersedes. Until then both exist, and
+readers use the Parquet file. A record that is finished after its day was compacted, or that Parquet cannot hold, stays a
+JSON file.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from typing import Any
 from pipeline.lake import run_days
 from pipeline.lake.base import RUNS, Lake
 from pipeline.lake.run_record import SUFFIX, parse, started_at
+
+OVERLAP = timedelta(days=1)
+"""How long JSON files stay beside the Parquet file of their day: a query that began before it still reads them."""
 
 
 @dataclass(slots=True)
@@ -71,9 +75,9 @@ def run_ids(lake: Lake, since: datetime | None = None) -> set[str]:
 
 
 def compact(lake: Lake) -> None:
-    """Write the Parquet file of each day that has ended and has none. Call it under the lake's lock.
+    """Write the Parquet file of each day that has ended and has none, and remove the JSON files of days long compacted.
 
-    On S3, which has no locks, the first of two writers makes the file.
+    Call it under the lake's lock. On S3, which has no locks, the first of two writers makes the file.
     """
     names = lake.entries(RUNS)
     if run_days.NONE not in names:
@@ -85,17 +89,21 @@ def compact(lake: Lake) -> None:
             fitting = [document for document in documents if document and run_days.is_lossless(document)]
             if fitting:
                 lake.write_if_absent(_day_file(day), run_days.to_parquet(fitting))
+    for name in [*superseded(lake, datetime.now(UTC) - OVERLAP)]:
+        lake.remove(name)
 
 
 def superseded(lake: Lake, made_before: datetime) -> Iterator[str]:
     """Yield the JSON files whose records are in an intact Parquet file that was made before an instant."""
     for day, found in _days(lake):
-        if found.is_compacted and found.json:
+        if not found.is_compacted or not found.json:
+            continue
+        facts = run_days.facts(lake.fetch(_day_file(day)))
+        names = [f"{RUNS}/{run_id}{SUFFIX}" for run_id in found.json if run_id in facts.run_ids]
+        if names and facts.made_at < made_before:
             lake.forget(_day_file(day))  # check the stored file, not a copy of it
-            path = lake.fetch(_day_file(day))
-            facts = run_days.facts(path)
-            if facts.made_at < made_before and run_days.is_intact(path):
-                yield from (f"{RUNS}/{run_id}{SUFFIX}" for run_id in found.json if run_id in facts.run_ids)
+            if run_days.is_intact(lake.fetch(_day_file(day))):
+                yield from names
 
 
 def needed(lake: Lake) -> list[str]:

@@ -1,4 +1,4 @@
-"""What an examination finds: what was checked, how it is, and what to do about it."""
+"""What `doctor` finds: what was checked, how it is, and what to do about it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,21 @@ class Finding:
     subject: str
     message: str
     remedy: str = ""
+
+
+def ok(subject: str, message: str) -> Finding:
+    """Return the finding that all is well."""
+    return Finding(Level.OK, subject, message)
+
+
+def warn(subject: str, message: str, remedy: str = "") -> Finding:
+    """Return the finding of something that does not stop a sync."""
+    return Finding(Level.WARN, subject, message, remedy)
+
+
+def fail(subject: str, message: str, remedy: str = "") -> Finding:
+    """Return the finding of something that has to be fixed."""
+    return Finding(Level.FAIL, subject, message, remedy)
 
 
 def parted(text: str) -> tuple[str, str]:

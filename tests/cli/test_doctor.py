@@ -56,6 +56,11 @@ def test_after_a_sync_quota_and_retention_are_told(reklake: Run, endpoint: Emula
     assert levels(only_lake)["retention"] == "warn"
     assert "credentials" not in levels(only_lake)
     assert "reklake gc --delete" in only_lake.stdout
+    (tmp_path / "lake" / "lake.duckdb").unlink()
+    fixed = reklake("doctor", "--no-aws", "--fix", "--lake", "lake")
+    assert fixed.returncode == 0
+    assert "\nok    lake.duckdb: rebuilt" in fixed.stdout
+    assert (tmp_path / "lake" / "lake.duckdb").exists()
     only_aws = reklake("doctor", "--no-lake", "--format", "csv", **environment)
     assert "CURRENT" not in levels(only_aws)
 
@@ -86,6 +91,7 @@ def test_what_is_no_lake_fails(reklake: Run, tmp_path: Path):
 
 def test_nothing_to_look_at_and_contradictions_are_wrong_usage(reklake: Run):
     assert reklake("doctor", "--no-aws", "--no-lake").returncode == 2
+    assert reklake("doctor", "--no-lake", "--fix").returncode == 2
     ran = reklake("doctor", "--role", "Reader")
     assert ran.returncode == 2
     assert "--role needs --account or --organization" in ran.stderr

@@ -1,12 +1,15 @@
-"""The doctor's look at AWS: credentials, clock, regions, and each permission in each account and region."""
+"""doctor: credentials, clock, regions, each permission in each account and region, and the lake."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from pipeline import settings
@@ -14,10 +17,11 @@ from pipeline.emulator import Fault, StaticWorld
 from pipeline.emulator.accounts import key_for
 from pipeline.errors import UsageError
 from pipeline.jobs import doctor
+from pipeline.lake import LocalLake
 from pipeline.model.finding import Finding, Level
 from tests.service.conftest import Served
 from tests.service.organizations import Organization, refusing
-from tests.service.worlds import ACCOUNT, OTHER, two_by_two
+from tests.service.worlds import ACCOUNT, OTHER, two_by_two, world
 
 Serve = Callable[..., Served]
 BOTH = {"regions": ["us-east-1", "eu-west-1"], "accounts": [ACCOUNT, OTHER], "role": "Reader"}
@@ -49,9 +53,9 @@ def test_where_all_is_well_every_line_says_so(serve: Serve):
     found = look()
     assert ill(found) == []
     assert [(one.subject, one.message) for one in found] == [
-        ("credentials", "found in environment variables (env)"),
-        ("regions", "Custom Labels is offered in us-east-1"),
+        ("credentials", "found (env)"),
         ("identity", f"arn:aws:sts::{ACCOUNT}:user/moto, account {ACCOUNT}"),
+        ("regions", "Custom Labels is offered in us-east-1"),
         ("clock", "agrees with AWS's to 30 s"),
         (f"{ACCOUNT}/us-east-1", f"{BASIC}, DescribeDataset"),
     ]
@@ -95,7 +99,7 @@ def test_an_answer_about_a_made_up_arn_that_is_not_understood_is_no_failure(serv
     assert level == "fail"
 
 
-def test_a_permission_that_lacks_is_named_with_its_mend(serve: Serve):
+def test_a_missing_permission_is_named_with_its_remedy(serve: Serve):
     serve(two_by_two(), faults=[Fault("access_denied", operation="DescribeProjectVersions", account=OTHER)])
     found = look(**BOTH)
     (one,) = [one for one in found if one.level is not Level.OK]
@@ -117,7 +121,7 @@ def test_a_default_detail_may_be_denied_one_asked_for_by_name_may_not(serve: Ser
 
 
 @pytest.mark.parametrize(
-    ("kind", "level", "said", "mend", "calls"),
+    ("kind", "level", "said", "remedy", "calls"),
     [
         ("region_not_enabled", "fail", "UnrecognizedClientException", "eu-west-1 is not enabled for account", 1),
         ("unknown_operation", "fail", "UnknownOperationException", "leave it out with --exclude-region eu-west-1", 1),
@@ -128,14 +132,14 @@ def test_a_default_detail_may_be_denied_one_asked_for_by_name_may_not(serve: Ser
     ],
 )
 def test_a_region_that_does_not_answer_as_it_should(
-    serve: Serve, kind: Any, level: str, said: str, mend: str, calls: int
+    serve: Serve, kind: Any, level: str, said: str, remedy: str, calls: int
 ):
     served = serve(two_by_two(), faults=[Fault(kind, region="eu-west-1", operation="DescribeProjects")])
     found = look(regions=["us-east-1", "eu-west-1"])
     assert ill(found)[0][:2] == (level, f"{ACCOUNT}/eu-west-1")
     one = next(one for one in found if one.level is not Level.OK)
     assert said in one.message
-    assert mend in one.remedy
+    assert remedy in one.remedy
     assert len([call for call in served.endpoint.calls if call.region == "eu-west-1"]) == calls
     assert of(found, f"{ACCOUNT}/us-east-1").level is Level.OK
 
@@ -164,20 +168,21 @@ def test_many_scopes_take_few_lines(serve: Serve):
 
 def test_regions_are_known_or_not(serve: Serve):
     serve(two_by_two())
-    found = look(regions=["us-esat-1", "eu-south-2", "us-east-1"])
-    assert ill(found) == [
-        ("fail", "region us-esat-1", "Rekognition has no such region"),
-        ("warn", "region eu-south-2", "has Rekognition, but AWS does not name it for Custom Labels"),
-    ]
+    found = look(regions=["eu-south-2", "us-east-1"])
+    assert ill(found) == [("warn", "region eu-south-2", "has Rekognition, but AWS does not name it for Custom Labels")]
     assert of(found, "regions").message == "Custom Labels is offered in us-east-1"
     assert of(found, f"{ACCOUNT}, all 2 regions").level is Level.OK
-    assert ill(look(regions=["us-esat-1"])) == [("fail", "region us-esat-1", "Rekognition has no such region")]
+    typo = of(look(regions=["us-esat-1", "us-east-1"]), "targets")
+    assert (typo.level, typo.message) == (Level.FAIL, "--region us-esat-1: Rekognition has no such region")
+    assert typo.remedy.startswith("Custom Labels is offered in ap-northeast-1")
 
 
 def test_without_a_region_nobody_is_asked(serve: Serve, monkeypatch: pytest.MonkeyPatch):
     served = serve(two_by_two())
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    assert ill(look(regions=None)) == [("fail", "regions", "none is named")]
+    ((level, subject, said),) = ill(look(regions=None))
+    assert (level, subject) == ("fail", "targets")
+    assert said.startswith("No region: give --region")
     assert served.endpoint.calls == []
 
 
@@ -202,10 +207,10 @@ def test_each_profile_is_looked_at(serve: Serve, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     found = look(profiles=["first", "second", "nobody", "broken"])
     assert [(one.level, one.message.split(":")[0]) for one in found if one.subject == "credentials"] == [
-        (Level.OK, "found in the shared credentials file (shared-credentials-file), profile first"),
-        (Level.OK, "found in the shared credentials file (shared-credentials-file), profile second"),
+        (Level.OK, "found (shared-credentials-file, profile first)"),
+        (Level.OK, "found (shared-credentials-file, profile second)"),
         (Level.FAIL, "The config profile (nobody) could not be found"),
-        (Level.FAIL, "--profile broken"),
+        (Level.FAIL, "profile broken"),
     ]
     assert of(found, "us-east-1, all 2 accounts").level is Level.OK
 
@@ -243,7 +248,6 @@ def test_where_sts_cannot_be_reached_rekognition_tells_the_time(serve: Serve, mo
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
     found = look(accounts=[ACCOUNT])
     assert [where for _, where, _ in ill(found)] == ["identity"]
-    assert of(found, "identity").message.endswith(f"its account is taken to be {ACCOUNT}")
     assert of(found, "clock").level is Level.OK
 
 
@@ -253,7 +257,7 @@ def test_an_endpoint_that_is_not_there(serve: Serve, monkeypatch: pytest.MonkeyP
     found = look(**BOTH)
     assert [where for _, where, _ in ill(found)] == ["identity", "clock", "all 4 scopes"]
     assert "the endpoint cannot be reached" in of(found, "all 4 scopes").message
-    assert [where for _, where, _ in ill(look())] == ["identity", "clock"]
+    assert [where for _, where, _ in ill(look())] == ["targets"]
 
 
 def test_an_organization_is_listed_or_it_is_said_why_not(serve: Serve, monkeypatch: pytest.MonkeyPatch):
@@ -322,3 +326,55 @@ def test_the_lake_is_looked_at_also_without_credentials(tmp_path):
     assert ill(found)[1:] == [("warn", "lake", f"{tmp_path / 'none'}: nothing was published yet")]
     assert not (tmp_path / "none").exists()
     assert "AWS_ACCESS_KEY_ID" not in os.environ
+
+
+def look_at_lake(lake: Path, *, fix: bool = False) -> list[Finding]:
+    return list(doctor.examine(settings.load(lake=str(lake), environment={}), is_aws=False, fix=fix))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no database"])
+def test_lake_duckdb_is_rebuilt_by_fix_where_it_is_wrong(serve: Serve, content: bytes | None):
+    served = serve(world(cats=2))
+    served.sync()
+    file = served.lake / "lake.duckdb"
+    assert ill(look_at_lake(served.lake)) == []
+    file.unlink() if content is None else file.write_bytes(content)
+    before = sorted(served.lake.rglob("*"))
+    found = of(look_at_lake(served.lake), "lake.duckdb")
+    assert found.level is Level.WARN
+    assert "reklake doctor --fix" in found.remedy
+    assert sorted(served.lake.rglob("*")) == before
+    found = of(look_at_lake(served.lake, fix=True), "lake.duckdb")
+    assert found.level is Level.OK
+    assert found.message.startswith("rebuilt")
+    assert ill(look_at_lake(served.lake)) == []
+    with duckdb.connect(str(file), read_only=True) as con:
+        assert con.sql("select count(*) from project_versions").fetchall() == [(2,)]
+
+
+def test_fix_leaves_a_right_file_alone_and_waits_for_no_other_writer(serve: Serve):
+    served = serve(world(cats=2))
+    served.sync()
+    file = served.lake / "lake.duckdb"
+    before = file.stat().st_ino
+    assert of(look_at_lake(served.lake, fix=True), "lake.duckdb").message.startswith("shows snapshot")
+    assert file.stat().st_ino == before
+    file.write_bytes(b"")
+    with LocalLake(served.lake).locked("20260101T000000Z-0000000"):
+        found = of(look_at_lake(served.lake, fix=True), "lake.duckdb")
+    assert found.level is Level.WARN
+    assert "is in use" in found.message
+    assert file.read_bytes() == b""
+
+
+def test_what_the_lake_lacks_is_a_line_each(serve: Serve):
+    served = serve(world(cats=2))
+    served.sync()
+    shutil.rmtree(served.lake / "raw")
+    (served.lake / "runs" / "20260101T000000Z-0000000.json").write_text("{")
+    (served.lake / "snapshots" / "20200101T000000Z-0000000").mkdir()
+    found = {finding.subject: finding for finding in look_at_lake(served.lake) if finding.level is Level.WARN}
+    assert found.keys() == {"landed pages", "run records", "snapshot 20200101T000000Z-0000000"}
+    assert found["landed pages"].message.startswith("1 of 1 file cannot be read")
+    assert found["run records"].message == "runs/20260101T000000Z-0000000.json is no run record"
+    assert found["snapshot 20200101T000000Z-0000000"].remedy.startswith("remove snapshots/20200101T000000Z")

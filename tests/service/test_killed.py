@@ -20,18 +20,18 @@ from tests.service.killing import DIES, FAILS, FULL, NEEDS_ROOM, READ_ONLY, STOP
 
 ALIKE = ("datasets", "version_assets", "dataset_statistics", "resource_tags")
 """Tables whose steps are like those of projects, project_versions and project_policies."""
-DETAILS = 6
+SHARES = 6
 """Tests of every step are cut in so many, for processes side by side."""
 POINTED = "rename .CURRENT.<pid>.tmp -> CURRENT #1"
 
 
-def strike(bench: Bench, kept: str, how: str, labels: list[str], detail: int = 0, details: int = 1) -> int:
+def strike(bench: Bench, kept: str, how: str, labels: list[str], share: int = 0, shares: int = 1) -> int:
     """Strike a sync at each of these steps, and see each time that the lake is whole and goes on.
 
     What comes next depends on the files alone, so of lakes that look alike one is read through SQL and synced again.
     """
     kinds = {one["label"]: one["kind"] for one in bench.steps(kept)}
-    chosen = labels[detail * len(labels) // details : (detail + 1) * len(labels) // details]
+    chosen = labels[share * len(labels) // shares : (share + 1) * len(labels) // shares]
     wrong = {}
     for label in chosen:
         bench.begin(kept)
@@ -100,24 +100,24 @@ def test_the_steps_are_all_there_and_have_names_of_their_own(bench: Bench):
         assert len(visible(bench, kept)) >= 12
 
 
-@pytest.mark.parametrize("detail", range(DETAILS))
-def test_killed_wherever_a_first_sync_changes_the_lake_it_is_empty_or_new_and_goes_on(bench: Bench, detail: int):
-    assert strike(bench, "none", DIES, visible(bench, "none"), detail, DETAILS) >= 3
+@pytest.mark.parametrize("share", range(SHARES))
+def test_killed_wherever_a_first_sync_changes_the_lake_it_is_empty_or_new_and_goes_on(bench: Bench, share: int):
+    assert strike(bench, "none", DIES, visible(bench, "none"), share, SHARES) >= 3
 
 
-@pytest.mark.parametrize("detail", range(DETAILS))
-def test_killed_at_any_step_of_a_later_sync_the_lake_is_old_or_new_and_goes_on(bench: Bench, detail: int):
-    assert strike(bench, "old", DIES, most(bench, "old"), detail, DETAILS) >= 6
+@pytest.mark.parametrize("share", range(SHARES))
+def test_killed_at_any_step_of_a_later_sync_the_lake_is_old_or_new_and_goes_on(bench: Bench, share: int):
+    assert strike(bench, "old", DIES, most(bench, "old"), share, SHARES) >= 6
 
 
-@pytest.mark.parametrize("detail", range(DETAILS))
-def test_on_a_disk_that_is_full_or_broken_at_a_step_the_lake_stays_or_a_warning_is_given(bench: Bench, detail: int):
+@pytest.mark.parametrize("share", range(SHARES))
+def test_on_a_disk_that_is_full_or_broken_at_a_step_the_lake_stays_or_a_warning_is_given(bench: Bench, share: int):
     some = distinct(bench, "old")[::3]  # neighbours are much alike
-    assert strike(bench, "old", FAILS, some, detail, DETAILS) >= 3
+    assert strike(bench, "old", FAILS, some, share, SHARES) >= 3
 
 
-@pytest.mark.parametrize("detail", range(2))
-def test_killed_while_it_clears_what_others_left_the_lake_goes_on(bench: Bench, detail: int):
+@pytest.mark.parametrize("share", range(2))
+def test_killed_while_it_clears_what_others_left_the_lake_goes_on(bench: Bench, share: int):
     bench.begin("old")
     assert bench.shop.sync(bench.lake, DIES, POINTED)["code"] == -signal.SIGKILL
     (published,) = (bench.lake / "runs").iterdir()
@@ -128,11 +128,11 @@ def test_killed_while_it_clears_what_others_left_the_lake_goes_on(bench: Bench, 
     for name in ("snapshots/.x.1.tmp/history/x", f"raw/.{published.stem}.1.tmp/.y.parquet.2.tmp"):
         (bench.lake / name).parent.mkdir(parents=True)
         (bench.lake / name).write_text("half")
-    bench.keep(f"messy-{detail}")
+    bench.keep(f"messy-{share}")
     usual = set(labels(bench, "old"))
-    clearing = [label for label in labels(bench, f"messy-{detail}") if label not in usual]
+    clearing = [label for label in labels(bench, f"messy-{share}") if label not in usual]
     assert {label.partition(" ")[0] for label in clearing} >= {"unlink", "rmdir", "rename", "fsync", "link", "write"}
-    assert strike(bench, f"messy-{detail}", DIES, clearing, detail, 2) >= 12
+    assert strike(bench, f"messy-{share}", DIES, clearing, share, 2) >= 12
 
 
 @pytest.mark.parametrize("label", [POINTED, "fsync . #1", "rename snapshots/.<new>.<pid>.tmp -> snapshots/<new> #1"])

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import duckdb
 import pytest
 
-from pipeline import settings
-from pipeline.jobs import gc
 from pipeline.lake import DATABASE, Lake, LocalLake, open_lake, run_log, snapshot
 from pipeline.lake.run_record import Outcome, RunRecord, ScopeRecord, text_of
 from pipeline.query import database, run_views
@@ -54,9 +53,7 @@ def test_what_a_sync_reads_of_records_does_not_grow_with_their_number(serve: Ser
         return fetch(self, name)
 
     monkeypatch.setattr(LocalLake, "fetch", counted)
-    chosen = settings.load(lake=str(lake), environment={})
     recent = f"runs/{datetime.now(UTC) - timedelta(days=2):%Y%m%d}"
-    monkeypatch.setattr(gc, "COMPACTED", timedelta(0))
     for days in (range(3, 6), range(6, 40)):
         for days_ago in days:
             add_day(lake, days_ago)
@@ -64,7 +61,9 @@ def test_what_a_sync_reads_of_records_does_not_grow_with_their_number(serve: Ser
         fetched.clear()
         assert served.sync().record.outcome is Outcome.COMPLETE
         assert not [name for name in fetched if name.endswith(".json") and name < recent]
-        gc.collect_garbage(chosen, is_dry=False)
+        with monkeypatch.context() as a_day_later:
+            a_day_later.setattr(run_log, "OVERLAP", timedelta(0))
+            served.sync()
         fetched.clear()
         served.sync()
         assert fetched
@@ -82,17 +81,19 @@ class Reader:
         self._pool = ThreadPoolExecutor(1)
         self._loop = self._pool.submit(self._run)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._pool.shutdown()
+        self._loop.result()
+
     def take_turns(self) -> None:
         """Wait until a count has begun and ended since this was called."""
         wanted = self.counts + 2
         while self.counts < wanted and not self._loop.done():
             time.sleep(0.001)
-
-    def end(self) -> None:
-        """Stop, and raise what went wrong."""
-        self._is_over.set()
-        self._pool.shutdown()
-        self._loop.result()
 
     def _run(self) -> None:
         while not self._is_over.is_set():
@@ -114,7 +115,6 @@ def grow_old(lake: Lake, reader: Reader, refresh: Callable[[], object]) -> None:
         for name in [*run_log.superseded(lake, datetime.now(UTC))]:
             lake.remove(name)
     reader.take_turns()
-    reader.end()
     assert not [name for name in lake.entries("runs") if name.endswith(".json")]
 
 
@@ -128,7 +128,8 @@ def test_readers_of_a_folder_count_right_while_records_are_compacted(tmp_path: P
             ((runs, rows),) = con.sql(COUNT).fetchall()
         return runs, rows
 
-    grow_old(lake, Reader(count), lambda: database.refresh(lake.root, snapshot=folder, prices=Prices()))
+    with Reader(count) as reader:
+        grow_old(lake, reader, lambda: database.refresh(lake.root, snapshot=folder, prices=Prices()))
 
 
 def test_readers_of_s3_count_right_while_records_are_compacted(
@@ -147,7 +148,8 @@ def test_readers_of_s3_count_right_while_records_are_compacted(
         ((runs, rows),) = run_views.ask(elsewhere.root, COUNT, memory="96MB")
         return runs, rows
 
-    grow_old(lake, Reader(count), lambda: None)
+    with Reader(count) as reader:
+        grow_old(lake, reader, lambda: None)
 
 
 def test_of_two_writers_on_s3_the_first_makes_a_days_file(s3: tuple[str, Proxy]):  # noqa: F811

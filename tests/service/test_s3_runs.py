@@ -19,7 +19,7 @@ import pytest
 from pipeline import settings
 from pipeline.emulator import Fault
 from pipeline.errors import BusyError, LakeError
-from pipeline.jobs import sync
+from pipeline.jobs import doctor, sync
 from pipeline.jobs.gc import collect_garbage
 from pipeline.jobs.pull import pull
 from pipeline.jobs.rollback import rollback
@@ -101,6 +101,21 @@ def test_a_lake_in_s3_is_like_any_other(serve: Serve, s3: tuple[str, Proxy], tmp
     assert {removed.name.split("/")[0] for removed in gone} >= {"snapshots", "raw"}
     assert versions(open_lake(lake)) == names(4)
     assert verify(open_lake(lake)).differences == []
+
+
+def test_doctor_finds_a_lake_in_s3_well_and_a_damaged_file(serve: Serve, s3: tuple[str, Proxy]):
+    lake, _ = s3
+    result = sync(serve, lake, cats=3)
+    found = {finding.subject: finding for finding in doctor.examine(chosen(lake), is_aws=False, fix=True)}
+    assert {finding.level for finding in found.values()} == {"ok"}
+    assert found.keys() >= {"CURRENT", "snapshots", "run records", "landed pages", "quota", "retention", "writer"}
+    assert not found.keys() & {"lake.duckdb", "space"}
+    with open_lake(lake).new_file(f"snapshots/{result.record.run_id}/projects.parquet") as path:
+        path.write_bytes(b"damaged")
+    failed = [finding for finding in doctor.examine(chosen(lake), is_aws=False) if finding.level == "fail"]
+    assert [(finding.message, finding.remedy) for finding in failed] == [
+        ("projects.parquet is not as it was written", "reklake rollback")
+    ]
 
 
 def test_nothing_is_lost_while_s3_fails_now_and_then(serve: Serve, s3: tuple[str, Proxy], tmp_path: Path):

@@ -1,6 +1,8 @@
+"""What a sync is expected to take, from the plan and the last listings."""
+
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
 
 import pytest
 
@@ -8,33 +10,33 @@ from pipeline.cli.preflight import totals
 from pipeline.extract import Plan, Target
 from pipeline.extract.organization import LeftOut
 from pipeline.extract.targets import Caller
-from pipeline.jobs.plan import Bound, Forecast, expect, shortest
+from pipeline.jobs.plan import Forecast, LastListing, expect, shortest
 from pipeline.model.operations import DESCRIBE_DATASET, DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS
 from pipeline.model.page import Scope
 from pipeline.settings import AwsSettings
 
-ONE, TWO = "111122223333", "444455556666"
+FIRST, SECOND = "111122223333", "444455556666"
 REGION = "us-east-1"
 SETTINGS = AwsSettings(rate=5.0, burst=1.0)
-BOTH = {DESCRIBE_PROJECTS: 2, DESCRIBE_PROJECT_VERSIONS: 101, DESCRIBE_DATASET: 51}
-DATASETS = [{"detail": "datasets", "outcome": "complete"}]
+CALLS = {DESCRIBE_PROJECTS: 2, DESCRIBE_PROJECT_VERSIONS: 101, DESCRIBE_DATASET: 51}
+DATASETS = frozenset({"datasets"})
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 def planned(*accounts: str, left_out: tuple[LeftOut, ...] = ()) -> Plan:
-    targets = tuple(Target(Scope(REGION, one), Caller(one, None, None, REGION)) for one in accounts)
+    targets = tuple(Target(Scope(REGION, account), Caller(account, None, None, REGION)) for account in accounts)
     return Plan(targets, left_out)
 
 
-def scope(account: str = ONE, **told: Any) -> dict[str, Any]:
-    return {"account_id": account, "region": REGION, "outcome": "complete", "calls": 10, "pages": 10} | told
+def listing(calls: dict[str, int], details: frozenset[str] = DATASETS) -> LastListing:
+    return LastListing(calls, 3, 7, details, NOON)
 
 
-def run(*scopes: dict[str, Any]) -> dict[str, Any]:
-    return {"outcome": "complete", "kind": "sync", "scopes": list(scopes)}
-
-
-def expected(*runs: dict[str, Any], settings: AwsSettings = SETTINGS, accounts: tuple[str, ...] = (ONE,)) -> Forecast:
-    return expect(planned(*accounts), runs, settings)
+def expected(*listings: LastListing | None, settings: AwsSettings = SETTINGS) -> Forecast:
+    """What is expected of an account for each of the listings; None for one that was never listed."""
+    accounts = (FIRST, SECOND)[: len(listings)]
+    known = {Scope(REGION, account): last for account, last in zip(accounts, listings, strict=True) if last}
+    return expect(planned(*accounts), known, settings)
 
 
 @pytest.mark.parametrize(
@@ -57,94 +59,55 @@ def test_the_shortest_time_is_that_of_the_operation_with_the_most_calls(
     assert shortest(calls, rate, burst) == pytest.approx(seconds)
 
 
-def test_calls_by_operation_are_exact():
-    (one,) = expected(run(scope(calls=154, calls_by_operation=BOTH, details=DATASETS, projects=3, versions=7))).scopes
-    assert (one.calls, one.seconds, one.bound) == (154, 20.0, Bound())
-    assert (one.projects, one.versions) == (3, 7)
+def test_the_calls_of_the_last_listing_are_expected_again():
+    (found,) = expected(listing(CALLS)).scopes
+    assert (found.calls, found.seconds, found.is_low) == (154, 20.0, False)
 
 
-def test_repeated_calls_are_taken_off():
-    (one,) = expected(
-        run(
-            scope(
-                calls=308,
-                retries=154,
-                calls_by_operation={name: count * 2 for name, count in BOTH.items()},
-                details=DATASETS,
-            )
-        )
-    ).scopes
-    assert (one.calls, one.seconds) == (154, 20.0)
-    (old,) = expected(run(scope(calls=108, retries=7, pages=100))).scopes
-    assert old.calls == 101
+def test_a_detail_that_is_not_wanted_any_more_costs_nothing():
+    (found,) = expected(listing(CALLS), settings=AwsSettings(rate=5.0, burst=1.0, details=())).scopes
+    assert (found.calls, found.is_low) == (103, False)
 
 
-def test_a_detail_that_is_not_asked_for_any_more_costs_nothing():
-    before = run(scope(calls=154, calls_by_operation=BOTH, details=DATASETS))
-    (one,) = expected(before, settings=AwsSettings(rate=5.0, burst=1.0, details=())).scopes
-    assert (one.calls, one.bound) == (103, Bound())
+def test_a_detail_that_was_not_listed_then_is_not_counted():
+    found = expected(listing(CALLS), settings=AwsSettings(details=("datasets", "tags")))
+    assert found.scopes[0].calls == 154
+    assert found.is_low
 
 
-def test_a_detail_that_was_not_asked_for_then_is_not_counted():
-    before = run(scope(calls=154, calls_by_operation=BOTH, details=DATASETS))
-    found = expected(before, settings=AwsSettings(details=("datasets", "tags")))
-    assert found.scopes[0].bound == Bound(is_low=True)
-    assert str(found.calls_bound) == str(found.seconds_bound) == "at least"
+@pytest.mark.parametrize("last", [listing({DESCRIBE_PROJECTS: 1}), listing(CALLS, frozenset())])
+def test_a_detail_without_resources_and_one_that_is_denied_are_counted(last: LastListing):
+    assert not expected(last).is_low
 
 
-def test_a_total_is_the_most_that_one_operation_can_have():
-    found = expected(run(scope(calls=101)), settings=AwsSettings(rate=5.0, burst=1.0, details=()))
-    assert (found.scopes[0].calls, found.scopes[0].seconds) == (101, 20.0)
-    assert str(found.calls_bound) == "about"
-    assert str(found.seconds_bound) == "at most"
-    default = expected(run(scope(calls=101)))  # whose datasets are not counted
-    assert str(default.calls_bound) == "at least"
-    assert str(default.seconds_bound) == "about"
+def test_calls_that_are_not_told_apart_count_as_those_of_one_operation():
+    (found,) = expected(listing({"": 101})).scopes
+    assert (found.calls, found.seconds) == (101, 20.0)
 
 
-def test_the_newest_complete_listing_of_each_scope_counts():
-    newest_first = (
-        run(scope(outcome="failed", calls=1)),
-        run(scope(calls=0, pages=0), scope(TWO, calls=30)),  # one was taken over, or replayed
-        run(scope(calls=20), scope(TWO, calls=40)),
-        run(scope(calls=10)),
-    )
-    found = expected(*newest_first, accounts=(ONE, TWO))
-    assert [one.calls for one in found.scopes] == [20, 30]
+def test_the_slowest_scope_takes_as_long_as_all():
+    found = expected(listing({DESCRIBE_PROJECTS: 20}), listing({DESCRIBE_PROJECTS: 30}))
     assert found.slowest == found.scopes[1]
-    assert found.unknown == 0
-
-
-def test_records_are_read_until_every_scope_is_known():
-    def records():
-        yield run(scope())
-        raise AssertionError("nobody needs an older one")
-
-    assert expect(planned(ONE), records(), SETTINGS).calls == 10
+    assert (found.calls, found.unknown) == (50, 0)
 
 
 def test_what_was_never_listed_is_unknown():
-    found = expected(run(scope(calls_by_operation={DESCRIBE_PROJECTS: 10}, details=DATASETS)), accounts=(ONE, TWO))
-    assert [one.calls for one in found.scopes] == [10, None]
-    assert (found.unknown, found.calls, str(found.calls_bound), str(found.seconds_bound)) == (
-        1,
-        10,
-        "at least",
-        "at least",
-    )
+    found = expected(listing({DESCRIBE_PROJECTS: 10}), None)
+    assert [scope.calls for scope in found.scopes] == [10, None]
+    assert (found.unknown, found.calls, found.is_low) == (1, 10, True)
 
 
 def test_the_summary_says_what_is_known():
-    whole = expected(run(scope(calls=1154, calls_by_operation=BOTH | {DESCRIBE_PROJECTS: 1002}, details=DATASETS)))
+    whole = expected(listing(CALLS | {DESCRIBE_PROJECTS: 1002}))
     assert "\n".join(totals(whole, 5.0)) == (
         "1 scope: 1 account, 1 region\n"
         "about 1,154 calls; at 5 a second for each operation, account and region the shortest time is about "
         "3 min 20 s (111122223333/us-east-1)"
     )
-    some = expected(run(scope(calls=1, pages=1)), accounts=(ONE, TWO))
-    assert totals(some, 5.0)[0] == "2 scopes: 2 accounts, 1 region; 1 never listed before"
-    assert totals(some, 5.0)[1].startswith("at least 1 call; at 5 a second")
-    none = expect(planned(ONE, TWO, left_out=(LeftOut("777788889999", "it is suspended"),)), (), SETTINGS)
+    some = totals(expected(listing({DESCRIBE_PROJECTS: 1}), None), 5.0)
+    assert some[0] == "2 scopes: 2 accounts, 1 region; 1 never listed before"
+    assert some[1].startswith("at least 1 call; at 5 a second")
+    none = expect(planned(FIRST, SECOND, left_out=(LeftOut("777788889999", "it is suspended"),)), {}, SETTINGS)
     assert none.slowest is None
     assert totals(none, 5.0) == [
         "2 scopes: 2 accounts, 1 region; none was listed before",

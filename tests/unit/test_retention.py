@@ -118,7 +118,7 @@ def test_records_go_a_day_after_their_days_file_was_made(lake: LocalLake, monkey
     late = f"{ids[1][:8]}T235959Z-abcdef"  # on S3, a run may end after another has compacted its day
     lake.write_text(f"runs/{late}.json", lake.read(f"runs/{ids[1]}.json").decode().replace(ids[1], late))
     assert collect(lake)["runs"] == []  # a query that began before may still read them
-    monkeypatch.setattr(gc, "COMPACTED", timedelta(0))
+    monkeypatch.setattr(run_log, "OVERLAP", timedelta(0))
     assert collect(lake, is_dry=True)["runs"] == [f"{run_id}.json" for run_id in (ids[1], ids[0])]
     collect(lake)
     assert [name for name in lake.entries("runs") if name.endswith(".json")] == [f"{late}.json", f"{ids[2]}.json"]
@@ -129,7 +129,7 @@ def test_records_stay_beside_a_days_file_that_is_damaged(lake: LocalLake, monkey
     run_id = ran(lake, 2, "a", HERE)
     other = ran(lake, 2.01, "a", HERE)
     run_log.compact(lake)
-    monkeypatch.setattr(gc, "COMPACTED", timedelta(0))
+    monkeypatch.setattr(run_log, "OVERLAP", timedelta(0))
     day = lake.root / "runs" / f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}.parquet"
     rows = pq.read_table(day)
     pq.write_table(rows.set_column(1, "run_kind", pa.array(["replay"] * len(rows))), day)

@@ -187,6 +187,17 @@ def test_json_files_go_only_when_their_days_file_is_old_enough(lake: LocalLake):
     assert [*run_log.superseded(lake, made_at + timedelta(seconds=1))] == [f"runs/{run_id(days_ago(5))}.json"]
 
 
+def test_a_writer_removes_them_a_day_later(lake: LocalLake, monkeypatch: pytest.MonkeyPatch):
+    write(lake, record(days_ago(5)))
+    run_log.compact(lake)
+    run_log.compact(lake)
+    names = [day_file(days_ago(5)), f"{run_id(days_ago(5))}.json", "none.parquet"]
+    assert lake.entries("runs") == names
+    monkeypatch.setattr(run_log, "OVERLAP", timedelta(0))
+    run_log.compact(lake)
+    assert lake.entries("runs") == [names[0], names[2]]
+
+
 def test_a_damaged_days_file_is_named(lake: LocalLake):
     write(lake, record(days_ago(5)))
     run_log.compact(lake)

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.cli.units import duration, instant, size, span
+from pipeline.cli.units import duration, instant
 from pipeline.errors import UsageError
+from pipeline.jobs.units import size, span
 
 
 @pytest.mark.parametrize(

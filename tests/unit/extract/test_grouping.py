@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from pipeline.extract.grouping import grouped
-from pipeline.extract.permissions import ASSUME_ROLE, Probed
+from pipeline.extract.permissions import ASSUME_ROLE, Probed, grouped
 from pipeline.model.finding import Finding, Level
 from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS
 from pipeline.model.page import Scope

@@ -99,7 +99,7 @@ def test_its_answer_is_examined():
 
 def test_it_is_probed(service: Service):
     target = Target(Scope(REGION, ACCOUNT), Caller(ACCOUNT, None, None, REGION))
-    results = probe_scopes([target], lambda _: service, lambda _: "aws", SETTINGS)
+    results = probe_scopes([target], lambda _: service, SETTINGS)
     assert [(result.operation, str(result.level)) for result in results][-1] == (LABELS.name, "ok")
     assert service.calls[-1] == (LABELS.name, {"DatasetArn": DATASET, "MaxResults": 1})
 
