@@ -2,8 +2,8 @@
 
 A record is a JSON file until its day (UTC) has ended. The next sync then writes all records of the day to one Parquet
 file, and a day later a sync, or `gc`, removes the JSON files that this file supersedes. Until then both exist, and
-readers use the Parquet file. A record that is finished after its day was compacted, or that Parquet cannot hold, stays a
-JSON file.
+readers use the Parquet file. A record that is finished after its day was compacted, or that Parquet cannot hold, stays
+a JSON file.
 """
 
 from __future__ import annotations

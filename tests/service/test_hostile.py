@@ -178,7 +178,7 @@ def test_no_name_of_aws_is_a_path(place: Path):
 def test_an_account_that_is_none_does_not_lead_out_of_the_lake(account: str, tmp_path: Path):
     lake = LocalLake(tmp_path / "lake")
     for scope in (Scope(REGION, account), Scope(account, ACCOUNT)):
-        with pytest.raises(LakeError, match="cannot be kept"), landing.land(lake, "r1", scope):
+        with pytest.raises(LakeError, match="cannot be landed"), landing.land(lake, "r1", scope):
             pass
     assert [*tmp_path.rglob("*")] == []
 

@@ -105,7 +105,7 @@ def test_a_lake_in_s3_is_like_any_other(serve: Serve, s3: tuple[str, Proxy], tmp
 
 def test_doctor_finds_a_lake_in_s3_well_and_a_damaged_file(serve: Serve, s3: tuple[str, Proxy]):
     lake, _ = s3
-    result = sync(serve, lake, cats=3)
+    result = synced(serve, lake, cats=3)
     found = {finding.subject: finding for finding in doctor.examine(chosen(lake), is_aws=False, fix=True)}
     assert {finding.level for finding in found.values()} == {"ok"}
     assert found.keys() >= {"CURRENT", "snapshots", "run records", "landed pages", "quota", "retention", "writer"}
