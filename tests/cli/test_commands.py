@@ -198,7 +198,7 @@ def test_ctrl_c_ends_a_sync_soon_and_says_so(endpoint: Emulator, tmp_path: Path)
     assert "reklake: stopped." in said
     assert "Traceback" not in said
     assert not (tmp_path / "lake" / "CURRENT").exists()
-    (record,) = (tmp_path / "lake" / "runs").iterdir()
+    (record,) = (tmp_path / "lake" / "runs").glob("*.json")
     assert json.loads(record.read_text())["outcome"] == "failed"
 
 
