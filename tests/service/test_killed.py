@@ -212,10 +212,12 @@ def test_every_file_is_on_the_disk_before_it_has_its_name_and_current_has_its_ow
     raw = [path for path in named if "/raw/" in path]
     (told,) = [path for path in named if "/runs/" in path and path.endswith(".json")]
     assert len(raw) == 2
+    first_of_all = {f"{lake}/runs/none.parquet"} if kept == "none" else set()
     assert set(named) == {
         published,
         told,
         *raw,
+        *first_of_all,
         f"{lake}/CURRENT",
         f"{lake}/lake.duckdb",
     }
