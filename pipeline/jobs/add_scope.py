@@ -25,6 +25,7 @@ from pipeline.load.snapshot_writer import ScopeWriter, SnapshotWriter, about, un
 from pipeline.model import declaration_digest, table, tables_of_detail
 from pipeline.model.arn import name_prefix
 from pipeline.model.operations import DESCRIBE_PROJECT_VERSIONS, DESCRIBE_PROJECTS, DETAILS
+from pipeline.model.page import Scope
 
 BATCH_PAGES = 20
 """Pages per batch, about 6 MB of bodies. A batch has more only if a single project has more."""
@@ -150,12 +151,12 @@ def _merge_listings(writer: ScopeWriter, pages: LandedPages) -> _Found:
         listed = pages.of(DESCRIBE_PROJECT_VERSIONS, batch.projects)
         versions = flatten(DESCRIBE_PROJECT_VERSIONS, writer.scope, listed)
         found.problems += versions.problems
-        versions = _within_range(versions, batch, found)
+        versions = _within_range(versions, batch, found, writer.scope)
         _merge_listing(writer, versions, found, until=batch.until)
     return found
 
 
-def _within_range(versions: Flat, batch: Batch, found: _Found) -> Flat:
+def _within_range(versions: Flat, batch: Batch, found: _Found, scope: Scope) -> Flat:
     """Return the versions whose ARN lies in the batch's range. Any other ARN names none of the batch's projects."""
     arns = versions.arns
     is_inside = pa.repeat(True, len(arns))
@@ -168,8 +169,9 @@ def _within_range(versions: Flat, batch: Batch, found: _Found) -> Flat:
         return versions
     found.problems += tuple(
         PageError(
-            f"{arn}: was listed for a project that its ARN does not name, and is left out. The raw page is kept. Sync "
-            "again; if the error stays, report it with that page."
+            f"account {scope.account_id}, region {scope.region}, version {arn}: was listed for a project that its ARN "
+            "does not name, and is left out. The raw page is kept. Sync again; if the error stays, report it with that "
+            "page."
         )
         for arn in outside.to_pylist()
     )
