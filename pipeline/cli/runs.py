@@ -130,6 +130,7 @@ def verify(lake: Lake = None, config: Config = None) -> None:
         reklake verify --lake data/lake
     """
     from pipeline import settings
+    from pipeline.jobs.units import counted
     from pipeline.jobs.verify import verify as compare
     from pipeline.lake import open_lake
 
@@ -141,7 +142,7 @@ def verify(lake: Lake = None, config: Config = None) -> None:
     if len(found.differences) > SHOWN_DIFFERENCES:
         typer.echo(f"  and {len(found.differences) - SHOWN_DIFFERENCES:,} more")
     if found.differences:
-        typer.echo(f"{len(found.differences):,} differences")
+        typer.echo(counted(len(found.differences), "difference"))
         raise typer.Exit(Exit.FAILED)
     typer.echo("all match")
 

@@ -1,7 +1,7 @@
 """The path from one landed scope to rows of a snapshot, for a sync, a resumed listing and a replay alike.
 
-Pages are read in batches of whole projects in key order, flattened, and merged with the previous rows. Memory follows
-the largest project, not the scope.
+Pages of versions are read in batches of whole projects in key order, flattened, and merged with the previous rows, so
+memory follows the largest project. Details, whose answers are small, are read a scope at a time.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from pipeline.lake import Lake, run_log, snapshot
 from pipeline.lake.installed import software
 from pipeline.lake.local import sync
 from pipeline.lake.run_record import Outcome, RunRecord
+from pipeline.model.operations import DETAILS
 from pipeline.model.page import Scope
 from pipeline.query import run_views
 from pipeline.query.checks import CheckResult
@@ -30,7 +31,7 @@ HELP: Mapping[str, str] = {
     "reklake_rows": "Rows of each table of the published snapshot.",
     "reklake_scopes": "Scopes (account and region) that the last run asked, by how they ended.",
     "reklake_scope_failed": "1 for each scope that the last run could not list to its end.",
-    "reklake_detail_failed": "1 for each detail of a scope (datasets, tags, policies) that the last run lacks.",
+    "reklake_detail_failed": f"1 for each detail of a scope ({', '.join(DETAILS)}) that the last run lacks.",
     "reklake_scope_last_complete_timestamp_seconds": "When the listing ended that a scope's rows were last known from.",
     "reklake_scopes_stale": "Scopes whose last attempt did not complete; they keep the rows they had.",
     "reklake_api_calls": "Calls of the last run to AWS, each attempt counted.",

@@ -43,7 +43,7 @@ class Source:
 
     `whole` is False if a page could not be read, so that rows of the previous snapshot fill the gap. `is_lenient` says
     whether the lenient reader had to read a page. `declaration` is the digest of the declared tables, and `reklake` the
-    version that flattened. `pages`, `projects`, `versions` and `unknown_members` are counts. `details` has the source
+    version that flattened. `pages`, `projects` and `versions` are counts. `details` has the source
     of each detail that was ever listed, which may be an earlier run.
     """
 
@@ -56,7 +56,6 @@ class Source:
     pages: int = 0
     projects: int = 0
     versions: int = 0
-    unknown_members: int = 0
     details: Mapping[str, DetailSource] = field(default_factory=dict)
 
     @property

@@ -116,7 +116,14 @@ class Table:
     parent: Parent | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a declaration that flatten could not follow; ValueError names the column."""
+        """Refuse a declaration that flatten could not follow; ValueError names the table or column."""
+        is_detail = bool(OPERATIONS[self.operation].detail)
+        if is_detail and self.is_nested:
+            raise ValueError(f"{self.name}: lists inside a detail's answer cannot be rows")
+        if lacking := {*self.key} - {*self.names}:
+            raise ValueError(f"{self.name}: its key has {', '.join(sorted(lacking))}, which is no column")
+        if len(self.of(Origin.UNKNOWN)) != 1:
+            raise ValueError(f"{self.name}: needs one column for members that no other column holds")
         labels = {name for listed in self.items for name in listed.labels}
         for column in self.columns:
             if pa.types.is_unsigned_integer(column.type):
@@ -129,6 +136,7 @@ class Table:
                 Origin.LIST: column.path in labels,
                 Origin.PARENT: self.is_nested,
                 Origin.INDEX: self.is_nested,
+                Origin.COUNT: not is_detail,
             }
             if not known.get(column.origin, True):
                 raise ValueError(f"{self.name}.{column.name}: no row has {column.origin} {column.path!r}")

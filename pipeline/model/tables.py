@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from pipeline.model.details import DATASET_STATISTICS, PROJECT_POLICIES, RESOURCE_TAGS
 from pipeline.model.listings import DATASETS, PROJECT_VERSIONS, PROJECTS, VERSION_ASSETS
-from pipeline.model.operations import DETAILS
+from pipeline.model.operations import DETAILS, OPERATIONS
 from pipeline.model.schema import Table
 
 TABLES = (
@@ -27,11 +27,7 @@ TABLES = (
 """Every table of a snapshot, in the order people read them."""
 
 IGNORED = MappingProxyType(
-    {
-        ("DescribeProjects", "NextToken"): "paging, not data",
-        ("DescribeProjectVersions", "NextToken"): "paging, not data",
-        ("ListProjectPolicies", "NextToken"): "paging, not data",
-    }
+    {(operation.name, "NextToken"): "paging, not data" for operation in OPERATIONS.values() if operation.page_size}
 )
 """Members of the output shapes that no column holds, each with the reason."""
 

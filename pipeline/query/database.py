@@ -91,7 +91,13 @@ def shown_by(path: Path) -> str | None:
 
 
 def connect(
-    lake: Path, *, snapshot: Path, prices: Prices, allow_write: bool = False, memory: str | None = None
+    lake: Path,
+    *,
+    snapshot: Path,
+    prices: Prices,
+    allow_write: bool = False,
+    memory: str | None = None,
+    has_second_names: bool = True,
 ) -> duckdb.DuckDBPyConnection:
     """Return an in-memory connection with the lake's views, without comments, for users' queries.
 
@@ -104,7 +110,12 @@ def connect(
     con = duckdb.connect()
     try:
         con.execute(CACHE_FOOTERS)
-        _define(con, views.statements(lake, snapshot=snapshot, prices=prices, has_comments=False))
+        _define(
+            con,
+            views.statements(
+                lake, snapshot=snapshot, prices=prices, has_comments=False, has_second_names=has_second_names
+            ),
+        )
         con.execute("set timezone = 'UTC'")
         if memory:
             con.execute(f"set memory_limit = {literal(memory)}")

@@ -36,7 +36,9 @@ _REMEDY = "run `reklake doctor`; `reklake rollback` returns to an earlier snapsh
 _SQL_TYPES = {pa.string(): "varchar", pa.int64(): "bigint", pa.float64(): "double", pa.bool_(): "boolean"}
 
 
-def statements(lake: Path, *, snapshot: Path, prices: Prices, has_comments: bool = True) -> Iterator[str]:
+def statements(
+    lake: Path, *, snapshot: Path, prices: Prices, has_comments: bool = True, has_second_names: bool = True
+) -> Iterator[str]:
     """Yield the statements that create every view and macro of a lake; `snapshot` is a folder of its snapshots.
 
     `main` gets the tables, the views of sql/views and the marts. `marts` gets each mart again. `history` gets every
@@ -63,7 +65,7 @@ def statements(lake: Path, *, snapshot: Path, prices: Prices, has_comments: bool
         yield from _table(table, files)
     for view in views:
         yield f"create or replace view {view.view} as\n{view.statement(values)}"
-        if view.folder == MARTS:
+        if view.folder == MARTS and has_second_names:
             yield f"create or replace view {MARTS}.{view.name} as from {view.view}"
     if has_comments:
         for table in TABLES:

@@ -5,7 +5,7 @@
 --   run_id: Identifier of the run.
 --   account_id: AWS account that was asked.
 --   region: AWS region that was asked.
---   detail: datasets, tags or policies.
+--   detail: Its name, as in --with.
 --   outcome: complete, failed, or skipped (not asked for by name, and not permitted).
 --   error_kind: One word on why it did not complete, such as denied; null otherwise.
 --   error: Why it did not complete, in a sentence; null otherwise.
