@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline import landing
 from pipeline.errors import LakeError, PageError
@@ -151,31 +150,27 @@ def _merge_listings(writer: ScopeWriter, pages: LandedPages) -> _Found:
         listed = pages.of(DESCRIBE_PROJECT_VERSIONS, batch.projects)
         versions = flatten(DESCRIBE_PROJECT_VERSIONS, writer.scope, listed)
         found.problems += versions.problems
-        versions = _within_range(versions, batch, found, writer.scope)
+        versions = _of_their_projects(versions, found, writer.scope)
         _merge_listing(writer, versions, found, until=batch.until)
     return found
 
 
-def _within_range(versions: Flat, batch: Batch, found: _Found, scope: Scope) -> Flat:
-    """Return the versions whose ARN lies in the batch's range. Any other ARN names none of the batch's projects."""
-    arns = versions.arns
-    is_inside = pa.repeat(True, len(arns))
-    if batch.since is not None:
-        is_inside = pc.and_(is_inside, pc.greater_equal(arns, batch.since))
-    if batch.until is not None:
-        is_inside = pc.and_(is_inside, pc.less(arns, batch.until))
-    outside = arns.filter(pc.invert(is_inside))
-    if not len(outside):
+def _of_their_projects(versions: Flat, found: _Found, scope: Scope) -> Flat:
+    """Return the versions whose ARN names the project that they were listed for: those lie in the batch's range."""
+    rows = versions.tables["project_versions"]
+    pairs = zip(rows.column("project_version_arn").to_pylist(), rows.column("project_arn").to_pylist(), strict=True)
+    strangers = [(arn, project) for arn, project in pairs if not arn.startswith(name_prefix(project))]
+    if not strangers:
         return versions
     found.problems += tuple(
         PageError(
-            f"account {scope.account_id}, region {scope.region}, version {arn}: was listed for a project that its ARN "
-            "does not name, and is left out. The raw page is kept. Sync again; if the error stays, report it with that "
-            "page."
+            f"account {scope.account_id}, region {scope.region}, project {project}: lists version {arn}, whose ARN "
+            "names another project. The version is left out; the raw page is kept. Sync again; if the error stays, "
+            "report it with that page."
         )
-        for arn in outside.to_pylist()
+        for arn, project in strangers
     )
-    return versions.without(outside)
+    return versions.without(pa.array([arn for arn, _ in strangers], pa.string()))
 
 
 def _merge_listing(writer: ScopeWriter, flat: Flat, found: _Found, *, until: str | None) -> None:

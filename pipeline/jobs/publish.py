@@ -7,6 +7,7 @@ from functools import partial
 
 from pipeline.jobs.add_scope import add_scope, carry_forward, is_unchanged
 from pipeline.jobs.events import Event, Observer
+from pipeline.jobs.memory import give_back
 from pipeline.jobs.run_context import RunResult, finish_run
 from pipeline.jobs.scope_listing import Listing
 from pipeline.lake import Lake
@@ -61,6 +62,7 @@ def _add(new: SnapshotWriter, scope: Scope, listing: Listing, previous: Snapshot
     elif is_unchanged(listing.landed, previous):
         carry_forward(new, listing.landed, listing.record)
     else:
+        give_back()
         add_scope(new, listing.landed, listing.record)
 
 

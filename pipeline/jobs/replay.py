@@ -8,6 +8,7 @@ from pipeline import landing
 from pipeline.errors import LakeError, ScopeError
 from pipeline.jobs import recovery
 from pipeline.jobs.events import Event, Observer
+from pipeline.jobs.memory import use_one_heap
 from pipeline.jobs.publish import publish
 from pipeline.jobs.run_context import RunResult, run_context
 from pipeline.jobs.scope_listing import Listing
@@ -24,6 +25,7 @@ def replay(settings: Settings, run_id: str, observe: Observer) -> RunResult:
     A scope whose published rows were listed later than in that run keeps them: history goes forward only. LakeError if
     the run has no landed pages; BusyError if another writer has the lake.
     """
+    use_one_heap()
     lake = open_lake(settings.lake, settings.aws.profile)
     found = landing.landed_scopes(lake, run_id)
     run = RunRecord.begin("replay", {"run": run_id})

@@ -12,6 +12,7 @@ from pipeline.errors import BusyError
 from pipeline.extract import Lister, Sessions, Target, plan
 from pipeline.jobs import recovery
 from pipeline.jobs.events import Event, Observer, Outlook
+from pipeline.jobs.memory import use_one_heap
 from pipeline.jobs.publish import publish
 from pipeline.jobs.run_context import RunResult, run_context
 from pipeline.jobs.scope_listing import Listing, ScopeListing
@@ -33,6 +34,7 @@ def sync(settings: Settings, observe: Observer, *, strict: bool = False) -> RunR
     writer has the lake; FatalError if the lake cannot be read or written. Failed scopes raise nothing: the record
     has them.
     """
+    use_one_heap()
     lake = open_lake(settings.lake, settings.aws.profile)
     snapshot.check_usable(lake)
     if holder := lake.holder():

@@ -133,7 +133,10 @@ def _compare(
     report.descriptions += len(listed)
     for key, (where, description) in listed.items():
         if key in tabled:
-            different = differences(operation, description, rebuilt[key])
+            try:
+                different = differences(operation, description, rebuilt[key])
+            except RecursionError:
+                different = ["is nested too deeply to be compared"]
             report.differences.extend(f"{where}: {_named(key)}: {difference}" for difference in different)
         elif report.is_whole or operation not in DETAILS.values():
             report.differences.append(f"{where}: {_named(key)} is not in the tables")

@@ -119,6 +119,10 @@ def _explained(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise UsageError(message) from error
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         raise UsageError(str(error).rstrip()) from error
+    except RuntimeError as error:  # what DuckDB makes of Ctrl-C
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _is_confined(con: duckdb.DuckDBPyConnection) -> bool:

@@ -64,7 +64,7 @@ def refresh(lake: Path, *, snapshot: Path, prices: Prices) -> bool:
             _log(path).unlink(missing_ok=True)
     except _Unchanged:
         return False
-    except (duckdb.IOException, OSError) as error:
+    except (duckdb.Error, OSError) as error:  # a disk that fills up during the commit is a TransactionException
         raise LakeError(
             f"{path}: cannot be written: {str(error).splitlines()[0]}; make room, or allow writing there"
         ) from error

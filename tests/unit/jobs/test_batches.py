@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,8 +46,9 @@ def test_ranges_touch_and_cover_all_keys_and_names_stay_together(pages: dict[str
         assert sum(pages[arn] for arn in batch.projects) >= BATCH_PAGES
 
 
-def test_a_version_that_its_arn_puts_elsewhere_is_left_out_and_named(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("pipeline.jobs.add_scope.BATCH_PAGES", 1)
+@pytest.mark.parametrize("pages", [1, 20])
+def test_a_version_that_its_arn_puts_elsewhere_is_left_out_and_named(tmp_path: Path, monkeypatch, pages: int):
+    monkeypatch.setattr("pipeline.jobs.add_scope.BATCH_PAGES", pages)
     at = datetime(2026, 1, 1, tzinfo=UTC)
 
     def page(operation: str, result: dict, project: str = "") -> RawPage:
@@ -64,6 +66,7 @@ def test_a_version_that_its_arn_puts_elsewhere_is_left_out_and_named(tmp_path: P
         add_scope(new, landing.scope_file(LocalLake(tmp_path), "run", SCOPE), record)
         new.seal(created_at=at.isoformat(), software={}, run=dict)
     assert record.outcome is Outcome.FAILED
-    assert f"account {SCOPE.account_id}, region {SCOPE.region}, version {BASE}/z/version/v1/1" in str(record.error)
+    where = f"account {SCOPE.account_id}, region {SCOPE.region}, project {BASE}/a/1"
+    assert f"{where}: lists version {BASE}/z/version/v1/1" in str(record.error)
     rows = pq.read_table(snapshot.current(LocalLake(tmp_path)).file("project_versions"))
     assert rows.column("project_version_arn").to_pylist() == [f"{BASE}/{name}/version/v1/1" for name in ("a", "b")]

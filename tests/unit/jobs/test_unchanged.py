@@ -13,6 +13,7 @@ import pytest
 from pipeline import landing
 from pipeline.jobs import add_scope
 from pipeline.jobs.add_scope import is_unchanged
+from pipeline.jobs.verify import verify
 from pipeline.lake import LocalLake, snapshot
 from pipeline.lake.run_record import ScopeRecord
 from pipeline.load.snapshot_writer import new_snapshot
@@ -152,3 +153,12 @@ def test_after_a_rollback_the_pages_of_the_current_snapshot_are_compared(world: 
     world.lake.point(first.id, world.lake.pointer())
     assert not world.is_unchanged(listing(3, "STOPPED"), "tags")
     assert world.is_unchanged(listing(3), "tags")
+
+
+def test_verify_says_what_is_nested_too_deeply_to_be_compared(world: World):
+    body = json.dumps({"ProjectVersionDescriptions": [{"ProjectVersionArn": VERSION, "Odd": 1}]})
+    deep = body.replace(": 1", ": " + "[" * 900 + "]" * 900).encode()
+    pages = [*listing(1)[:1], changed(listing(1)[1], body=deep)]
+    world.publish(world.land(pages))
+    (found,) = verify(world.lake).differences
+    assert "nested too deeply" in found

@@ -310,3 +310,8 @@ def test_a_value_that_fails_midway_is_a_plain_message(lake):
     text = "select case when i = 90000 then 'x' else '1' end::int as n from range(100_000) t(i)"
     with pytest.raises(UsageError, match="Could not convert string 'x' to INT32"):
         ask(lake, text)
+
+
+def test_ctrl_c_in_a_query_is_ctrl_c():
+    with duckdb.connect() as con, pytest.raises(KeyboardInterrupt), answers._explained(con):
+        raise RuntimeError("Query interrupted")
