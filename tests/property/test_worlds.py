@@ -42,13 +42,6 @@ from tests.property.world_driver import (
 )
 from tests.property.world_model import DETAILS, KEYS, Edit, Listing, Model, Projects, Row, Scope, Truth, text
 
-MENDED_VANISHED_PROJECTS = True
-"""Whether a project that answered ResourceNotFoundException in one sync may be listed again in a later one."""
-MENDED_EMPTIED_SCOPES = True
-"""Whether a scope may be left without any project, version, dataset, tag or policy."""
-MENDED_GAINED_COLUMNS = True
-"""Whether a scope may fail, or a detail be left out, while a table gains a column."""
-
 WORLDS = int(os.environ.get("REKLAKE_WORLDS", "8"))
 """How many worlds are run."""
 SEEDS = [int(os.environ["REKLAKE_WORLD"])] if "REKLAKE_WORLD" in os.environ else range(WORLDS)
@@ -251,17 +244,6 @@ class Life:
         """Whether the last sync that tried a scope has listed it to its end, and published it."""
         self.rolled_back: set[Scope] = set()
         """Scopes not listed since a rollback: a snapshot does not know of listings after it that found nothing new."""
-        if not MENDED_EMPTIED_SCOPES:
-            for at in range(len(self.driver.layout.scopes)):
-                for what, item in (
-                    ("make project", ""),
-                    ("make version", "v0"),
-                    ("change version", "v0"),
-                    ("make dataset", "train"),
-                    ("tag project", ""),
-                    ("change policy", "p"),
-                ):
-                    self.truth.apply(Edit(what, at, ANCHOR, item, 17))
 
     @property
     def is_declared(self) -> bool:
@@ -274,23 +256,12 @@ class Life:
             self.roll_back()
         for edit in step.edits:
             self.truth.apply(edit)
-        ran = self.sync(self.permitted(step.run))
-        if not MENDED_VANISHED_PROJECTS:
-            for at, name, _ in step.run.vanishing:
-                self.truth.lose(self.driver.layout.scopes[at], name)
+        ran = self.sync(step.run)
         if self.published:
             self.compare(checks=True)
         if step.replays and ran and self.runs and ran.run_id == self.runs[-1][0]:
             self.replay()
         self.number += 1
-
-    def permitted(self, run: Run) -> Run:
-        """Return a run without what is not mended yet."""
-        is_gaining = self.is_declared and not all(self.model.is_declared.values())
-        if is_gaining and not MENDED_GAINED_COLUMNS:
-            kept = {name: getattr(run, name) for name in ("vanishing", "begun_again", "repeated", "noise")}
-            return Run(**kept)
-        return run
 
     def roll_back(self) -> None:
         """Return to the snapshot before the current one."""

@@ -160,11 +160,6 @@ class Truth:
         elif project is not None:
             self._put(self._edited(project, edit))
 
-    def lose(self, scope: Scope, name: str) -> None:
-        """Delete a project for good: under its name, only another one can be made."""
-        self.projects[scope].pop(name, None)
-        self._deleted.pop((scope, name), None)
-
     def listed(self, scope: Scope) -> Projects:
         """Return the projects of a scope as they are now; what happens later does not change them."""
         return dict(self.projects[scope])
