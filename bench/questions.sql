@@ -73,6 +73,6 @@ from marts.training_cost where project_arn = $project_arn order by month;
 -- training_failures: newest 100
 from marts.training_failures order by failed_at desc limit 100;
 -- training_failures: by error
-select error_code, count(*), sum(training_cost) from marts.training_failures group by error_code;
+select error_code, count(*), count(*) filter (where has_later_success) from marts.training_failures group by error_code;
 -- training_failures: one project
 from marts.training_failures where project_arn = $project_arn;

@@ -61,3 +61,17 @@ def test_an_empty_lake_gives_no_rows(mart, place):
     lakes.make(place)
     with lakes.asked(place) as con:
         assert con.sql(f"from {mart}").to_arrow_table().num_rows == 0
+
+
+QUESTIONS = re.findall(
+    r"^-- (\w+: .+?)\n([^;]+);",
+    Path(__file__).parents[2].joinpath("bench", "questions.sql").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize("query", [query for _, query in QUESTIONS], ids=[name for name, _ in QUESTIONS])
+def test_the_bench_asks_for_columns_that_are_there(query, place):
+    lakes.make(place)
+    with lakes.asked(place) as con:
+        con.sql(re.sub(r"\$\w+", "null", query).replace("marts.", "")).to_arrow_table()
