@@ -144,11 +144,12 @@ def runs(
     """
     from itertools import islice
 
-    from pipeline.lake import open_lake, run_log
+    from pipeline.lake import open_lake, run_log, snapshot
     from pipeline.settings import load
 
     settings = load(lake=lake, config=config)
     store = open_lake(settings.lake, settings.aws.profile)
+    snapshot.check_exists(store)
     if run_id is None:
         newest_first = [*islice(run_log.newest_first(store), count)]
         output_to.write(output_to.table_of(RUN_COLUMNS, [_run_row(run) for run in reversed(newest_first)]), form)
@@ -192,6 +193,8 @@ def changes(
     wanted = "run_id = $run" if run_id else "changed_at >= $since and not is_first_listing"
     parameters = {"run": run_id} if run_id else {"since": instant(since, "--since")}
     with _connected(load(lake=lake, config=config)) as (con, _):
+        if run_id and not con.execute("select 1 from runs where run_id = $run", parameters).fetchall():
+            raise UsageError(f"no record of run {run_id}. `reklake runs` shows the last runs.")
         result = answers.ask(
             con,
             f"from changes where {wanted} order by changed_at, account_id, region, table_name, arn, item, column_name",

@@ -94,6 +94,7 @@ def test_a_partial_run_exits_3_and_a_failed_one_1(reklake: Run, endpoint: Emulat
         (["sql", "--lake", "ftp://bucket/lake", "select 1"], 2, "a lake is a folder, or s3://bucket/prefix"),
         (["check", "--lake", "none"], 1, "no such lake"),
         (["verify", "--lake", "none"], 1, "no such lake"),
+        (["runs", "--lake", "none"], 1, "no such lake"),
         (["replay", "yesterday", "--lake", "none"], 1, "no landed pages of run 'yesterday'"),
         (["tables", "modles"], 2, "modles: no such table. Known: projects,"),
         (["tables", "runs", "--format", "markdown"], 2, "documents the declared tables"),

@@ -71,6 +71,10 @@ def test_runs_and_changes_tell_what_happened(reklake: Run):
     (scope,) = json.loads(reklake("runs", runs[1]["run_id"], "--lake", "lake", "--format", "json").stdout)
     assert (scope["account_id"], scope["region"], scope["versions"]) == (ACCOUNT, REGION, 2)
 
+    unknown = reklake("changes", "--lake", "lake", "--run", "none")
+    assert unknown.returncode == 2
+    assert "no record of run none. `reklake runs`" in unknown.stderr
+
     changes = rows(reklake("changes", "--lake", "lake", "--format", "csv"))
     shown = [
         (change["change"], change["version_name"], change["column_name"], change["value_after"]) for change in changes
